@@ -1,0 +1,78 @@
+/** The boundaries of the house (README, "The house"): imports only go down, and each npm package has one home. */
+const floors = [['ground'], ['model'], ['policy', 'store'], ['access'], ['decision'], ['main']]
+const homes = {
+  '@casl/ability': '^src/policy/ability\\.ts$',
+  yaml: '^src/policy/parse\\.ts$',
+  knex: '^src/store/|^migrations/',
+  pg: '^src/store/',
+  '@electric-sql/pglite': '^src/store/',
+  '@grpc/grpc-js': '^src/decision/transport/',
+  '@grpc/proto-loader': '^src/decision/transport/',
+  '@grpc/reflection': '^src/decision/transport/',
+  'grpc-health-check': '^src/decision/transport/',
+  express: '^src/decision/transport/',
+  helmet: '^src/decision/transport/',
+  commander: '^src/main/',
+  pino: '^src/ground/log\\.ts$',
+  'prom-client': '^src/ground/metrics\\.ts$',
+}
+
+const upward = floors.flatMap((floor, index) =>
+  floor.map((folder) => {
+    const forbidden = floors
+      .slice(index)
+      .flat()
+      .filter((other) => other !== folder)
+    return {
+      name: `${folder}-imports-only-down`,
+      comment: 'A floor may import what lies below it, never its neighbours or what lies above.',
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: `^src/(${forbidden.join('|') || 'none'})/` },
+    }
+  }),
+)
+
+module.exports = {
+  forbidden: [
+    ...upward,
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'model-is-pure',
+      comment: 'The words of the field need no library and no I/O.',
+      severity: 'error',
+      from: { path: '^src/model/' },
+      to: { dependencyTypes: ['npm', 'core'] },
+    },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'no-unlisted-package',
+      comment: 'Only what package.json lists as a dependency of the product.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+    ...Object.entries(homes).map(([name, home]) => ({
+      name: `one-home-for-${name}`,
+      comment: 'A package is used in one place, so that it can be replaced there.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: home },
+      to: { path: `(^|/)node_modules/${name}/` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    parser: 'swc',
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js'],
+    },
+  },
+}

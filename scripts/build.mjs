@@ -1,0 +1,42 @@
+/** Builds dist/: the compiled sources, the descriptor set for gRPC reflection, the files of the API page. `--if-needed` skips when nothing changed. */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const stamp = join(root, 'dist', '.build-stamp')
+const require = createRequire(import.meta.url)
+
+/** A hash over everything the build reads. */
+function fingerprint() {
+  const hash = createHash('sha256')
+  for (const folder of ['src', 'migrations', 'proto', 'scripts']) {
+    const files = readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort())
+      hash.update(file.slice(root.length)).update(readFileSync(file))
+  }
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) hash.update(readFileSync(join(root, file)))
+  return hash.digest('hex')
+}
+
+/** Runs a tool of our dev dependencies by its own entry file, so that no shell or PATH is needed. */
+function run(entry, args) {
+  execFileSync(process.execPath, [require.resolve(entry), ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
+const wanted = fingerprint()
+if (process.argv.includes('--if-needed') && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) process.exit(0)
+
+run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.build.json'])
+run(join(root, 'node_modules/@bufbuild/buf/bin/buf'), ['build', '-o', 'dist/castellan.binpb'])
+
+const pageFiles = ['swagger-ui-bundle.js', 'swagger-ui.css']
+mkdirSync(join(root, 'dist/api-page'), { recursive: true })
+for (const name of pageFiles) copyFileSync(require.resolve(`swagger-ui-dist/${name}`), join(root, 'dist/api-page', name))
+
+const command = join(root, 'dist/src/main/cli.js')
+if (existsSync(command)) chmodSync(command, 0o755)
+writeFileSync(stamp, wanted)

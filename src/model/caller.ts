@@ -1,0 +1,19 @@
+/** Who calls us: a service, an operator or an automation, with scopes and tenants. Not a subject of decisions. Floor 1. */
+
+export type Scope = 'decide' | 'administer' | 'publish' | 'audit'
+export const SCOPES: readonly Scope[] = ['decide', 'administer', 'publish', 'audit']
+
+export interface Caller {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  /** `null`: all tenants. */
+  readonly tenants: readonly string[] | null
+}
+
+/** A stored caller; its key is kept only as a SHA-256. */
+export interface CallerRecord extends Caller {
+  readonly createdAtMs: number
+  readonly expiresAtMs: number | null
+  readonly revokedAtMs: number | null
+}

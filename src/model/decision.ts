@@ -1,0 +1,145 @@
+/** Questions about access and their answers. Floor 1. */
+import type { Attributes } from './condition.ts'
+
+export type AllowReason = 'ROLE' | 'TEMPORARY_GRANT'
+export type DenyReason =
+  | 'UNKNOWN_PERMISSION'
+  | 'UNKNOWN_TENANT'
+  | 'UNKNOWN_USER'
+  | 'TENANT_SUSPENDED'
+  | 'ACCOUNT_DEACTIVATED'
+  | 'PERMISSION_DISABLED'
+  | 'NO_ASSIGNMENT'
+  | 'ROLE_LACKS_PERMISSION'
+  | 'ASSIGNMENT_EXPIRED'
+  | 'NOT_YET_VALID'
+  | 'RESOURCE_REQUIRED'
+  | 'ATTRIBUTE_MISSING'
+  | 'CONDITION_FAILED'
+  | 'VARIABLE_UNSET'
+export type Reason = AllowReason | DenyReason
+
+export interface CheckQuestion {
+  readonly user: string
+  readonly tenant: string
+  /** Full name or code. */
+  readonly permission: string
+  /** Attributes, plus optional `id` and `type`. */
+  readonly resource?: Attributes
+  /** Answer from a state at least this fresh, or fail (freshness, F3). */
+  readonly minPosition?: number
+}
+
+/** The rule's answer, before it is stamped. */
+export interface Verdict {
+  readonly allowed: boolean
+  readonly reason: Reason
+  /** Roles that allow, sorted; empty on a deny. */
+  readonly via: readonly string[]
+  /** Allow only: the instant at which the last allowing assignment ends; absent when one of them has no end. */
+  readonly validUntilMs?: number
+  /** ASSIGNMENT_EXPIRED: when. */
+  readonly expiredAtMs?: number
+  /** NOT_YET_VALID: from when. */
+  readonly validFromMs?: number
+  /** For a person: "did you mean …", or the text a role gives with its condition. */
+  readonly hint?: string
+}
+
+export interface Decision extends Verdict {
+  readonly decisionId: string
+  readonly policyRevision: string
+  /** Feed position the answer was made from. */
+  readonly position: number
+}
+
+export interface PermissionsQuestion {
+  readonly user: string
+  readonly tenant: string
+  readonly permissions: readonly string[]
+  readonly minPosition?: number
+}
+/** No resource can be given here, so a conditional permission is a deny: ask Check. */
+export interface PermissionsAnswer {
+  readonly allowed: readonly boolean[]
+  readonly decisionId: string
+  readonly policyRevision: string
+  readonly position: number
+}
+
+export interface HeldPermission {
+  readonly permission: string
+  readonly code: string
+  /** True: depends on the resource; ask Check with it. */
+  readonly conditional: boolean
+  readonly via: readonly string[]
+}
+export interface PermissionList {
+  readonly permissions: readonly HeldPermission[]
+  /** Why nothing can be held, when account, tenant or user alone decide it. */
+  readonly denied?: DenyReason
+  readonly policyRevision: string
+  readonly position: number
+}
+
+export interface PermissionHolder {
+  readonly user: string
+  readonly conditional: boolean
+  readonly via: readonly string[]
+}
+export interface HolderList {
+  readonly users: readonly PermissionHolder[]
+  readonly nextPageToken?: string
+  readonly policyRevision: string
+  readonly position: number
+}
+export interface HoldersQuestion {
+  readonly tenant: string
+  readonly permission: string
+  readonly pageSize: number
+  readonly pageToken?: string
+}
+
+/** One assignment tried by Explain. */
+export interface TriedGrant {
+  readonly assignmentId: string
+  readonly role: string
+  readonly window: 'IN_FORCE' | 'EXPIRED' | 'NOT_YET_VALID'
+  readonly validFromMs: number
+  readonly expiresAtMs?: number
+  readonly outcome:
+    | 'GRANTS'
+    | 'ROLE_UNKNOWN'
+    | 'ROLE_LACKS_PERMISSION'
+    | 'RESOURCE_REQUIRED'
+    | 'ATTRIBUTE_MISSING'
+    | 'CONDITION_FAILED'
+    | 'VARIABLE_UNSET'
+  /** First failing condition, such as `lastCoderId.$ne`. */
+  readonly failedAt?: string
+  /** The policy's own words for the condition. */
+  readonly conditionReason?: string
+}
+export interface Explanation {
+  readonly decision: Decision
+  /** Full name, when the permission is known. */
+  readonly permission?: string
+  readonly code?: string
+  readonly tenantState: 'UNKNOWN' | 'ACTIVE' | 'SUSPENDED'
+  readonly accountState: 'UNKNOWN' | 'ACTIVE' | 'DEACTIVATED'
+  readonly tried: readonly TriedGrant[]
+  /** Roles that would allow with this resource; only for callers with scope `administer`. */
+  readonly wouldAllowWith?: readonly string[]
+}
+
+/** The PDP as its wires see it. Signals abort waiting: the answer is then `cancelled` or `deadline_exceeded`, never a deny. */
+export interface DecisionPoint {
+  check(question: CheckQuestion, signal: AbortSignal): Promise<Decision>
+  /** In order. One item's failure is that item's: an error stands where its decision would. */
+  checkBatch(questions: readonly CheckQuestion[], signal: AbortSignal): Promise<readonly (Decision | Error)[]>
+  checkPermissions(question: PermissionsQuestion, signal: AbortSignal): Promise<PermissionsAnswer>
+  listPermissions(user: string, tenant: string, signal: AbortSignal): Promise<PermissionList>
+  /** @throws NotFoundError for a permission that is in no catalogue (with "did you mean"). */
+  listUsers(question: HoldersQuestion, signal: AbortSignal): Promise<HolderList>
+  explain(question: CheckQuestion, privileged: boolean, signal: AbortSignal): Promise<Explanation>
+}

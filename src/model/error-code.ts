@@ -1,0 +1,84 @@
+/** Every code an error of ours can carry, and the errors that many floors throw. No wire, no npm. Floor 1. */
+import { AppError, type ErrorDetails, type FieldViolation } from '../ground/errors.ts'
+
+export type ErrorCode =
+  | 'request_invalid'
+  | 'unauthenticated'
+  | 'permission_denied'
+  | 'not_found'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'media_type_unsupported'
+  | 'body_too_large'
+  | 'constraint_violated'
+  | 'state_conflict'
+  | 'overloaded'
+  | 'position_not_reached'
+  | 'store_unavailable'
+  | 'deadline_exceeded'
+  | 'cancelled'
+  | 'internal'
+
+/** The request itself is wrong; names each field at fault. */
+export class RequestError extends AppError<'request_invalid'> {
+  constructor(violations: readonly FieldViolation[], hint?: string) {
+    const text = violations.map((violation) => `${violation.field}: ${violation.message}`).join('; ')
+    super('request_invalid', `Request refused: ${text}`, 'The request is invalid.', { violations, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+/** Nobody we know is calling. One text for every cause: a caller learns nothing about which keys exist. */
+export class UnauthenticatedError extends AppError<'unauthenticated'> {
+  constructor(cause: string) {
+    super('unauthenticated', `Caller unknown: ${cause}`, 'A valid caller key is required.', {
+      hint: 'Send "Authorization: Bearer <key>"; an administrator makes keys with `castellan caller create`.',
+    })
+  }
+}
+
+/** The caller is known and may not do this (a scope or a tenant is missing). */
+export class CallerDeniedError extends AppError<'permission_denied'> {
+  constructor(publicMessage: string, hint?: string) {
+    super('permission_denied', publicMessage, publicMessage, hint === undefined ? {} : { hint })
+  }
+}
+
+export class NotFoundError extends AppError<'not_found'> {
+  constructor(publicMessage: string, hint?: string) {
+    super('not_found', publicMessage, publicMessage, hint === undefined ? {} : { hint })
+  }
+}
+
+/** A constraint of the policy forbids the assignment; names the constraint and what collides. */
+export class ConstraintError extends AppError<'constraint_violated'> {
+  readonly constraint: string
+  constructor(constraint: string, publicMessage: string, hint?: string) {
+    super('constraint_violated', publicMessage, publicMessage, hint === undefined ? {} : { hint })
+    this.constraint = constraint
+  }
+}
+
+/** The thing is in a state in which this change has no meaning. */
+export class StateError extends AppError<'state_conflict'> {
+  constructor(publicMessage: string, hint?: string) {
+    super('state_conflict', publicMessage, publicMessage, hint === undefined ? {} : { hint })
+  }
+}
+
+/** The database could not be asked or did not answer in time: nothing was decided, nothing was changed. Safe to try again. */
+export class StoreError extends AppError<'store_unavailable'> {
+  constructor(message: string, cause?: unknown) {
+    super('store_unavailable', message, 'The decision store is unavailable.', {
+      hint: 'Nothing was decided or changed; try again.',
+      retryAfterSeconds: 1,
+      ...(cause === undefined ? {} : { cause }),
+    })
+  }
+}
+
+/** Errors with no fields of their own. */
+export class ServiceError extends AppError<ErrorCode> {
+  constructor(code: ErrorCode, publicMessage: string, details: ErrorDetails = {}) {
+    super(code, publicMessage, publicMessage, details)
+  }
+}

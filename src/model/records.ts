@@ -1,0 +1,80 @@
+/** Rows as administration sees them. Times are the database's, in milliseconds since the epoch. Floor 1. */
+import type { Assignment } from './access-state.ts'
+import type { Attributes } from './condition.ts'
+
+export interface TenantRecord {
+  readonly id: string
+  readonly displayName: string | null
+  readonly state: 'active' | 'suspended'
+  readonly attributes: Attributes
+  readonly createdAtMs: number
+}
+
+export interface UserRecord {
+  readonly id: string
+  readonly email: string | null
+  readonly displayName: string | null
+  readonly attributes: Attributes
+  readonly state: 'active' | 'deactivated'
+  /** Raised by deactivation and by reactivation: nothing issued before is ever revived (identity, "States"). */
+  readonly epoch: number
+  readonly stateReason: string | null
+  readonly createdAtMs: number
+}
+
+export interface AssignmentRecord extends Assignment {
+  readonly tenant: string
+  readonly user: string
+  readonly reason: string | null
+  readonly createdAtMs: number
+  readonly createdBy: string
+  readonly revokedAtMs: number | null
+  readonly revokedBy: string | null
+}
+
+export type AuditAction =
+  | 'tenant.put'
+  | 'tenant.suspend'
+  | 'tenant.resume'
+  | 'user.put'
+  | 'user.deactivate'
+  | 'user.reactivate'
+  | 'assignment.grant'
+  | 'assignment.revoke'
+  | 'caller.create'
+  | 'caller.revoke'
+  | 'policy.activate'
+
+export interface AuditRecord {
+  /** Grows with each record; a page token, not a proof of order. */
+  readonly id: number
+  readonly atMs: number
+  readonly action: AuditAction
+  /** `noop`: the state was already so. */
+  readonly result: 'applied' | 'noop'
+  /** Id of the caller, or `system`. */
+  readonly actor: string
+  readonly actorName: string
+  readonly tenant: string | null
+  readonly user: string | null
+  /** Id of the assignment, caller or revision, where there is one. */
+  readonly target: string | null
+  readonly reason: string | null
+  readonly before: unknown
+  readonly after: unknown
+  readonly position: number | null
+  readonly requestId: string | null
+}
+
+export interface RevisionRecord {
+  readonly revision: string
+  readonly createdAtMs: number
+  readonly source: string
+  /** Latest activation, if any. */
+  readonly activatedAtMs: number | null
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly nextPageToken?: string
+}
