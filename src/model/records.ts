@@ -19,6 +19,8 @@ export interface UserRecord {
   /** Raised by deactivation and by reactivation: nothing issued before is ever revived (identity, "States"). */
   readonly epoch: number
   readonly stateReason: string | null
+  /** When the state last changed; for a new row, when it was created. Set by the store on updateUser when `state` differs. */
+  readonly stateChangedAtMs: number
   readonly createdAtMs: number
 }
 

@@ -1,0 +1,75 @@
+/** The administration as its wires see it: every change and every administrative read, each guarded here. Floor 3. */
+import type { Administration, PolicyStatus } from '../model/administration.ts'
+import { NotFoundError } from '../model/error-code.ts'
+import { deactivateUser, putUser, reactivateUser } from './account.ts'
+import { grant, revoke, revokeRole } from './assign.ts'
+import { createCaller, revokeCaller } from './callers.ts'
+import type { ChangeNeeds } from './change.ts'
+import { requireAllTenants, requireScope, requireTenant } from './guard.ts'
+import { putTenant, setTenantState } from './tenants.ts'
+
+export interface AdministrationNeeds extends ChangeNeeds {
+  readonly policyStatus: () => PolicyStatus
+}
+
+export function openAdministration(needs: AdministrationNeeds): Administration {
+  const { records } = needs.store
+  return {
+    putTenant: (context, input) => putTenant(needs, context, input),
+    suspendTenant: (context, tenant) => setTenantState(needs, context, tenant, 'suspended'),
+    resumeTenant: (context, tenant) => setTenantState(needs, context, tenant, 'active'),
+    putUser: (context, input) => putUser(needs, context, input),
+    deactivateUser: (context, user) => deactivateUser(needs, context, user),
+    reactivateUser: (context, user) => reactivateUser(needs, context, user),
+    grant: (context, input) => grant(needs, context, input),
+    revoke: (context, tenant, user, id) => revoke(needs, context, tenant, user, id),
+    revokeRole: (context, tenant, user, role) => revokeRole(needs, context, tenant, user, role),
+    createCaller: (context, input) => createCaller(needs, context, input),
+    revokeCaller: (context, callerId) => revokeCaller(needs, context, callerId),
+
+    async getTenant(caller, tenant) {
+      requireScope(caller, 'administer')
+      requireTenant(caller, tenant)
+      const record = await records.findTenant(tenant)
+      if (record === undefined) throw new NotFoundError('The tenant is unknown.')
+      return record
+    },
+    async listTenants(caller, page) {
+      requireScope(caller, 'administer')
+      const found = await records.listTenants(page)
+      const { tenants } = caller
+      return tenants === null ? found : { ...found, items: found.items.filter((record) => tenants.includes(record.id)) }
+    },
+    async getUser(caller, user) {
+      requireScope(caller, 'administer')
+      requireAllTenants(caller)
+      const record = await records.findUser(user)
+      if (record === undefined) throw new NotFoundError('The user is unknown.')
+      return record
+    },
+    async listUsers(caller, page) {
+      requireScope(caller, 'administer')
+      requireAllTenants(caller)
+      return records.listUsers(page)
+    },
+    async listAssignments(caller, tenant, user, history, page) {
+      requireScope(caller, 'administer')
+      requireTenant(caller, tenant)
+      return records.listAssignments(tenant, user, history, page)
+    },
+    async listCallers(caller, page) {
+      requireScope(caller, 'administer')
+      requireAllTenants(caller)
+      return records.listCallers(page)
+    },
+    async listAudit(caller, filter, page) {
+      requireScope(caller, 'audit')
+      if (filter.tenant !== undefined) requireTenant(caller, filter.tenant)
+      return records.listAudit(filter, caller.tenants, page)
+    },
+    policyStatus: () => needs.policyStatus(),
+    async listRevisions(_caller, page) {
+      return records.listRevisions(page)
+    },
+  }
+}

@@ -1,0 +1,60 @@
+/** Caller keys: made once, shown once, stored as a hash, revoked. Floor 3. */
+import { createHash } from 'node:crypto'
+import type { CallerInput, ChangeContext, Changed } from '../model/administration.ts'
+import type { Caller, CallerRecord } from '../model/caller.ts'
+import { CallerDeniedError, NotFoundError, RequestError } from '../model/error-code.ts'
+import { type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
+import { requireScope } from './guard.ts'
+
+/** 256 bits, so that a key cannot be guessed and a plain SHA-256 of it cannot be inverted. */
+const CALLER_KEY_BYTES = 32
+
+export function hashCallerKey(key: string): Uint8Array {
+  return createHash('sha256').update(key, 'utf8').digest()
+}
+
+/** @throws CallerDeniedError when the new caller would get a scope or a tenant that its maker lacks */
+export function createCaller(
+  needs: ChangeNeeds,
+  context: ChangeContext,
+  input: CallerInput,
+): Promise<Changed<CallerRecord> & { readonly key: string }> {
+  requireScope(context.caller, 'administer')
+  const scopes = [...new Set(input.scopes)].sort()
+  const tenants = input.tenants === undefined ? null : [...new Set(input.tenants)].sort()
+  for (const scope of scopes) requireScope(context.caller, scope)
+  requireTenantsWithin(context.caller, tenants)
+  const key = `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
+  return needs.store.change(async (transaction) => {
+    const expiresAtMs = input.expiresAtMs ?? null
+    if (expiresAtMs !== null && expiresAtMs <= (await transaction.nowMs())) {
+      throw new RequestError([{ field: 'expiresAt', message: 'must lie in the future' }])
+    }
+    const row = { id: needs.random.uuid(), name: input.name, scopes, tenants, expiresAtMs }
+    const record = await transaction.insertCaller(row, hashCallerKey(key))
+    const change = { action: 'caller.create', target: record.id, before: null, after: record } as const
+    const position = await recordApplied(transaction, context, change, [{ kind: 'caller', caller: record.id }])
+    return { record, changed: true, position, key }
+  })
+}
+
+export function revokeCaller(needs: ChangeNeeds, context: ChangeContext, callerId: string): Promise<Changed<CallerRecord>> {
+  requireScope(context.caller, 'administer')
+  return needs.store.change(async (transaction) => {
+    const before = await transaction.findCaller(callerId)
+    if (before === undefined) throw new NotFoundError('There is no caller of this id.')
+    requireTenantsWithin(context.caller, before.tenants)
+    const audited = { action: 'caller.revoke', target: callerId, before } as const
+    if (before.revokedAtMs !== null) {
+      return { record: before, changed: false, position: await recordNoop(transaction, context, { ...audited, after: before }) }
+    }
+    const record = (await transaction.revokeCaller(callerId)) ?? before
+    const position = await recordApplied(transaction, context, { ...audited, after: record }, [{ kind: 'caller', caller: callerId }])
+    return { record, changed: true, position }
+  })
+}
+
+function requireTenantsWithin(caller: Caller, tenants: readonly string[] | null): void {
+  if (caller.tenants === null || tenants?.every((tenant) => caller.tenants?.includes(tenant))) return
+  throw new CallerDeniedError('The caller is limited to some tenants and can give or take no more than these.')
+}

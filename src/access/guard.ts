@@ -1,0 +1,24 @@
+/** May this caller do this, here? Asked by every change and by both wires before every decision. Knows callers, not subjects. Floor 3. */
+import type { Caller, Scope } from '../model/caller.ts'
+import { CallerDeniedError } from '../model/error-code.ts'
+
+/** @throws CallerDeniedError naming the scope that is missing */
+export function requireScope(caller: Caller, scope: Scope): void {
+  if (caller.scopes.includes(scope)) return
+  throw new CallerDeniedError(
+    `The caller lacks the scope "${scope}".`,
+    `An administrator gives scopes with \`castellan caller create --scope ${scope}\`.`,
+  )
+}
+
+/** @throws CallerDeniedError when the caller is limited to other tenants */
+export function requireTenant(caller: Caller, tenant: string): void {
+  if (caller.tenants === null || caller.tenants.includes(tenant)) return
+  throw new CallerDeniedError('The caller is limited to other tenants.')
+}
+
+/** For what lies in no tenant, such as an account. @throws CallerDeniedError for a caller that is limited to some tenants */
+export function requireAllTenants(caller: Caller): void {
+  if (caller.tenants === null) return
+  throw new CallerDeniedError('Accounts span all tenants; this caller is limited to some.')
+}

@@ -1,0 +1,142 @@
+/** The PDP: loads what a question needs, applies the rule, stamps the answer. Knows no wire and no caller. Floor 4. */
+import { type AccessResolver, abortable, openAccessResolver, throwIfAborted } from '../access/resolve.ts'
+import type { Random } from '../ground/random.ts'
+import type { AccessState } from '../model/access-state.ts'
+import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
+import type { CheckQuestion, Decision, DecisionPoint, Explanation, HolderList, PermissionHolder } from '../model/decision.ts'
+import { NotFoundError } from '../model/error-code.ts'
+import { BATCH_LOADS_AT_ONCE_MAX } from '../model/limits.ts'
+import type { AccessReader } from '../store/ports.ts'
+import { decide } from './decide.ts'
+import { explain } from './explain.ts'
+import { heldPermissions, holding } from './list.ts'
+import { decodeUserToken, encodeUserToken } from './page-token.ts'
+
+export interface DecisionNeeds {
+  readonly access: AccessReader
+  readonly policy: PolicySource
+  readonly random: Random
+}
+
+export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
+  const resolver = openAccessResolver(needs)
+  const stamp = (policy: CompiledPolicy, state: AccessState, question: CheckQuestion): Decision => ({
+    ...decide(policy, question, state),
+    decisionId: needs.random.uuid(),
+    policyRevision: policy.revision,
+    position: state.position,
+  })
+
+  return {
+    async check(question, signal) {
+      throwIfAborted(signal)
+      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      return stamp(needs.policy.current(), state, question)
+    },
+
+    async checkBatch(questions, signal) {
+      throwIfAborted(signal)
+      const states = await resolvePairs(resolver, questions, signal)
+      // One bundle for the whole batch: two items never disagree because a policy was activated between them.
+      const policy = needs.policy.current()
+      return questions.map((question) => {
+        const state = states.get(pairKey(question))
+        if (state === undefined || state instanceof Error) return state ?? new Error('a pair of the batch was not resolved')
+        try {
+          return stamp(policy, state, question)
+        } catch (fault) {
+          return asError(fault)
+        }
+      })
+    },
+
+    async checkPermissions(question, signal) {
+      throwIfAborted(signal)
+      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      const policy = needs.policy.current()
+      const allowed = question.permissions.map(
+        (permission) => decide(policy, { user: question.user, tenant: question.tenant, permission }, state).allowed,
+      )
+      return { allowed, decisionId: needs.random.uuid(), policyRevision: policy.revision, position: state.position }
+    },
+
+    async listPermissions(user, tenant, signal) {
+      throwIfAborted(signal)
+      const state = await resolver.resolve(tenant, user, undefined, signal)
+      const policy = needs.policy.current()
+      return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position: state.position }
+    },
+
+    async listUsers(question, signal): Promise<HolderList> {
+      throwIfAborted(signal)
+      const policy = needs.policy.current()
+      const entry = policy.findPermission(question.permission)
+      if (entry === undefined) throw unknownPermission(policy, question.permission)
+      const after = question.pageToken === undefined ? undefined : decodeUserToken(question.pageToken)
+      const page = await abortable(
+        needs.access.listHolders(question.tenant, policy.rolesGranting(entry.name), after, question.pageSize),
+        signal,
+      )
+      const users: PermissionHolder[] = []
+      for (const holder of page.holders) {
+        const context = {
+          user: { id: holder.user, attributes: holder.attributes },
+          tenant: { id: question.tenant, attributes: page.tenant?.attributes ?? {} },
+          resource: undefined,
+        }
+        const held = holding(policy.roleSet(holder.roles), entry, context)
+        if (held !== undefined) users.push({ user: holder.user, ...held })
+      }
+      const last = page.holders.length < question.pageSize ? undefined : page.holders.at(-1)
+      return {
+        users,
+        ...(last === undefined ? {} : { nextPageToken: encodeUserToken(last.user) }),
+        policyRevision: policy.revision,
+        position: page.position,
+      }
+    },
+
+    async explain(question, privileged, signal): Promise<Explanation> {
+      throwIfAborted(signal)
+      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      const policy = needs.policy.current()
+      return { decision: stamp(policy, state, question), ...explain(policy, question, state, privileged) }
+    },
+  }
+}
+
+/** Each distinct pair once, a few at a time; a pair that fails fails only its own items. */
+async function resolvePairs(
+  resolver: AccessResolver,
+  questions: readonly CheckQuestion[],
+  signal: AbortSignal,
+): Promise<Map<string, AccessState | Error>> {
+  const pairs = new Map<string, CheckQuestion>()
+  for (const question of questions) pairs.set(pairKey(question), question)
+  const waiting = [...pairs]
+  const states = new Map<string, AccessState | Error>()
+  const work = async () => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      throwIfAborted(signal)
+      const [key, question] = next
+      states.set(key, await resolver.resolve(question.tenant, question.user, question.minPosition, signal).catch(asError))
+    }
+  }
+  await Promise.all(Array.from({ length: BATCH_LOADS_AT_ONCE_MAX }, work))
+  throwIfAborted(signal)
+  return states
+}
+
+/** Lengths stand in front, so that no two pairs (and freshness demands) can meet in one key. */
+function pairKey(question: CheckQuestion): string {
+  return `${question.tenant.length}:${question.tenant}${question.user.length}:${question.user}${question.minPosition ?? ''}`
+}
+
+function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {
+  const near = policy.suggestPermission(permission)
+  return new NotFoundError('The permission is in no catalogue.', near === undefined ? undefined : `Did you mean "${near}"?`)
+}
+
+function asError(fault: unknown): Error {
+  return fault instanceof Error ? fault : new Error(String(fault))
+}
