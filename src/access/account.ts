@@ -8,7 +8,7 @@ import { requireAllTenants, requireScope } from './guard.ts'
 import { sameData } from './same-data.ts'
 
 /** Registers a user or changes what is said of them; a field left out keeps its value. */
-export function putUser(needs: ChangeNeeds, context: ChangeContext, input: UserInput): Promise<Changed<UserRecord>> {
+export async function putUser(needs: ChangeNeeds, context: ChangeContext, input: UserInput): Promise<Changed<UserRecord>> {
   requireScope(context.caller, 'administer')
   requireAllTenants(context.caller)
   return needs.store.change(async (transaction) => {
@@ -30,7 +30,7 @@ export function putUser(needs: ChangeNeeds, context: ChangeContext, input: UserI
 }
 
 /** Every check of this user is a deny from the moment this has answered, in every tenant. */
-export function deactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Changed<UserRecord>> {
+export async function deactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Changed<UserRecord>> {
   requireAccountChange(context)
   return needs.store.change(async (transaction) => {
     const { record, changed, position } = await setState(transaction, context, user, 'deactivated')
@@ -39,7 +39,7 @@ export function deactivateUser(needs: ChangeNeeds, context: ChangeContext, user:
 }
 
 /** The roles are as they were; what ended meanwhile is told, not restored. */
-export function reactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Reactivated> {
+export async function reactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Reactivated> {
   requireAccountChange(context)
   return needs.store.change(async (transaction) => {
     const { before, record, changed, position } = await setState(transaction, context, user, 'active')

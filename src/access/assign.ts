@@ -6,7 +6,7 @@ import type { RoleEntry } from '../model/policy.ts'
 import type { AssignmentRecord } from '../model/records.ts'
 import type { ChangeTransaction } from '../store/ports.ts'
 import { type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
-import { findBreach } from './constraints.ts'
+import { findNewBreach } from './constraints.ts'
 import { requireScope, requireTenant } from './guard.ts'
 
 /**
@@ -14,7 +14,7 @@ import { requireScope, requireTenant } from './guard.ts'
  * @throws RequestError for a role in no bundle, or a window that is empty or over
  * @throws ConstraintError when the policy forbids it, naming the constraint and what collides
  */
-export function grant(needs: ChangeNeeds, context: ChangeContext, input: GrantInput): Promise<Changed<AssignmentRecord>> {
+export async function grant(needs: ChangeNeeds, context: ChangeContext, input: GrantInput): Promise<Changed<AssignmentRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, input.tenant)
   return needs.store.change(async (transaction) => {
@@ -46,7 +46,7 @@ export function grant(needs: ChangeNeeds, context: ChangeContext, input: GrantIn
 }
 
 /** Takes one row back; it stays as history. Revoking it again is a `noop`. */
-export function revoke(
+export async function revoke(
   needs: ChangeNeeds,
   context: ChangeContext,
   tenant: string,
@@ -72,7 +72,7 @@ export function revoke(
 }
 
 /** Takes back every row of a role that is in force or to come. */
-export function revokeRole(
+export async function revokeRole(
   needs: ChangeNeeds,
   context: ChangeContext,
   tenant: string,
@@ -152,7 +152,7 @@ function requireAllowedByPolicy(
   if (live.length >= ASSIGNMENTS_PER_PAIR_MAX) {
     throw new ConstraintError('assignments-per-pair', `A user holds at most ${ASSIGNMENTS_PER_PAIR_MAX} assignments in one tenant.`)
   }
-  const breach = findBreach(policy, input.tenant, [...live, wanted], Math.max(nowMs, wanted.validFromMs))
+  const breach = findNewBreach(policy, input.tenant, live, wanted, Math.max(nowMs, wanted.validFromMs))
   if (breach === undefined) return
   throw new ConstraintError(
     breach.constraint,

@@ -14,7 +14,7 @@ export function hashCallerKey(key: string): Uint8Array {
 }
 
 /** @throws CallerDeniedError when the new caller would get a scope or a tenant that its maker lacks */
-export function createCaller(
+export async function createCaller(
   needs: ChangeNeeds,
   context: ChangeContext,
   input: CallerInput,
@@ -38,7 +38,7 @@ export function createCaller(
   })
 }
 
-export function revokeCaller(needs: ChangeNeeds, context: ChangeContext, callerId: string): Promise<Changed<CallerRecord>> {
+export async function revokeCaller(needs: ChangeNeeds, context: ChangeContext, callerId: string): Promise<Changed<CallerRecord>> {
   requireScope(context.caller, 'administer')
   return needs.store.change(async (transaction) => {
     const before = await transaction.findCaller(callerId)

@@ -3,7 +3,7 @@ import { type Assignment, inForce } from '../model/access-state.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import type { Constraint } from '../model/policy.ts'
 
-type Window = Pick<Assignment, 'role' | 'validFromMs' | 'expiresAtMs'>
+export type RoleWindow = Pick<Assignment, 'role' | 'validFromMs' | 'expiresAtMs'>
 
 export interface Breach {
   readonly constraint: string
@@ -14,35 +14,60 @@ export interface Breach {
 }
 
 /**
- * The first breach by all `assignments` together at or after `fromMs`, or `undefined`.
- * What is held changes only where a window begins or ends, so only those instants are looked at.
+ * The first breach at or after `fromMs` that `wanted` brings about beside `held`, or `undefined`.
+ * What was broken before (a constraint can be younger than the grants) does not stop a grant that makes it no worse.
  */
-export function findBreach(policy: CompiledPolicy, tenant: string, assignments: readonly Window[], fromMs: number): Breach | undefined {
+export function findNewBreach(
+  policy: CompiledPolicy,
+  tenant: string,
+  held: readonly RoleWindow[],
+  wanted: RoleWindow,
+  fromMs: number,
+): Breach | undefined {
+  return search(policy, tenant, [...held, wanted], fromMs, (constraint, atMs, size) => {
+    const before = collision(policy, constraint, rolesAt(held, atMs))
+    return size > before.length
+  })
+}
+
+/** The first breach at or after `fromMs` of all these together, or `undefined`. */
+export function findBreach(policy: CompiledPolicy, tenant: string, held: readonly RoleWindow[], fromMs: number): Breach | undefined {
+  return search(policy, tenant, held, fromMs, () => true)
+}
+
+/** What is held changes only where a window begins or ends, and grows only where one begins: those instants are looked at. */
+function search(
+  policy: CompiledPolicy,
+  tenant: string,
+  held: readonly RoleWindow[],
+  fromMs: number,
+  counts: (constraint: Constraint, atMs: number, size: number) => boolean,
+): Breach | undefined {
   const constraints = policy.constraintsFor(tenant)
   if (constraints.length === 0) return undefined
-  const instants = new Set([fromMs, ...assignments.map((assignment) => Math.max(fromMs, assignment.validFromMs))])
+  const instants = new Set([fromMs, ...held.map((window) => Math.max(fromMs, window.validFromMs))])
   for (const atMs of [...instants].sort((a, b) => a - b)) {
-    const held = assignments.filter((assignment) => inForce({ id: '', ...assignment }, atMs))
-    const roles = [...new Set(held.map((assignment) => assignment.role))].sort()
+    const roles = rolesAt(held, atMs)
     for (const constraint of constraints) {
-      const message = breachMessage(policy, constraint, roles)
-      if (message !== undefined) return { constraint: constraint.id, message, atMs }
+      const parts = collision(policy, constraint, roles)
+      if (parts.length <= constraint.max || !counts(constraint, atMs, parts.length)) continue
+      const bound = constraint.type === 'max-roles-per-tenant' ? `${constraint.max} role(s) a tenant` : `${constraint.max} of them`
+      return { constraint: constraint.id, message: `${parts.join(' and ')} would be held together; at most ${bound}`, atMs }
     }
   }
   return undefined
 }
 
-function breachMessage(policy: CompiledPolicy, constraint: Constraint, roles: readonly string[]): string | undefined {
-  if (constraint.type === 'max-roles-per-tenant') {
-    if (roles.length <= constraint.max) return undefined
-    return `${roles.join(' and ')} would be held together; at most ${constraint.max} role(s) a tenant`
-  }
+function rolesAt(held: readonly RoleWindow[], atMs: number): readonly string[] {
+  return [...new Set(held.filter((window) => inForce(window, atMs)).map((window) => window.role))].sort()
+}
+
+/** What of a constraint these roles hold, in words: one part each. */
+function collision(policy: CompiledPolicy, constraint: Constraint, roles: readonly string[]): readonly string[] {
+  if (constraint.type === 'max-roles-per-tenant') return roles
   const set = policy.roleSet(roles)
-  const held = constraint.permissions.filter((permission) => set.waysTo(permission).length > 0)
-  if (held.length <= constraint.max) return undefined
-  const parts = held.map((permission) => {
+  return constraint.permissions.flatMap((permission) => {
     const by = [...new Set(set.waysTo(permission).map((way) => way.role))]
-    return `${permission} (by ${by.join(', ')})`
+    return by.length === 0 ? [] : [`${permission} (by ${by.join(', ')})`]
   })
-  return `${parts.join(' and ')} would be held together; at most ${constraint.max} of them`
 }

@@ -7,7 +7,7 @@ import { requireScope, requireTenant } from './guard.ts'
 import { sameData } from './same-data.ts'
 
 /** Registers a tenant or changes what is said of it; a field left out keeps its value. */
-export function putTenant(needs: ChangeNeeds, context: ChangeContext, input: TenantInput): Promise<Changed<TenantRecord>> {
+export async function putTenant(needs: ChangeNeeds, context: ChangeContext, input: TenantInput): Promise<Changed<TenantRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, input.tenant)
   return needs.store.change(async (transaction) => {
@@ -27,7 +27,7 @@ export function putTenant(needs: ChangeNeeds, context: ChangeContext, input: Ten
   })
 }
 
-export function setTenantState(
+export async function setTenantState(
   needs: ChangeNeeds,
   context: ChangeContext,
   tenant: string,

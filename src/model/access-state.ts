@@ -21,6 +21,6 @@ export interface AccessState {
   readonly assignments: readonly Assignment[]
 }
 
-export function inForce(assignment: Assignment, nowMs: number): boolean {
+export function inForce(assignment: Pick<Assignment, 'validFromMs' | 'expiresAtMs'>, nowMs: number): boolean {
   return assignment.validFromMs <= nowMs && (assignment.expiresAtMs === null || nowMs < assignment.expiresAtMs)
 }
