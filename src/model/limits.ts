@@ -35,3 +35,77 @@ export const ROLE_SETS_KEPT_MAX = 10_000
 /** All policy files together, in bytes, and their number: a bundle is read whole into memory. */
 export const POLICY_BYTES_MAX = 16_777_216
 export const POLICY_FILES_MAX = 2_000
+/** One policy file, in bytes: reading YAML costs about two seconds a mebibyte at worst, and reading must not stop a service for long. */
+export const POLICY_FILE_BYTES_MAX = 2_097_152
+/** Folders inside each other below a policy directory: ends a loop of links. */
+export const POLICY_FOLDER_DEPTH_MAX = 16
+/** Documents in one policy file. */
+export const POLICY_DOCUMENTS_MAX = 1_000
+/** Nesting of a policy file: the formats need 8; the YAML composer is recursive and dies of thousands. */
+export const POLICY_NESTING_MAX = 64
+/** Aliases in one policy file, and nodes after they are followed: ends a "billion laughs". */
+export const POLICY_ALIASES_MAX = 100
+export const POLICY_NODES_MAX = 500_000
+/** Faults of one reading that are kept: more help nobody and fill logs. */
+export const POLICY_FAULTS_MAX = 1_000
+/** Permissions of a bundle: a resolved set and a token budget are sized for it. */
+export const PERMISSIONS_MAX = 10_000
+/** Roles of a bundle, and sets. */
+export const ROLES_MAX = 2_000
+/** Constraints of a bundle: each is looked at with every grant. */
+export const CONSTRAINTS_MAX = 500
+/** Entries of one list in a policy file: permissions of a role or set, values of an operator, patterns of tenants. */
+export const POLICY_LIST_MAX = 5_000
+/** Attributes that one permission declares or one condition tests. */
+export const CONDITION_ATTRIBUTES_MAX = 32
+/** Literal values of one `$in`, `$nin` or `$all`. */
+export const CONDITION_VALUES_MAX = 200
+/** Characters of a permission, role or set name; of a code. */
+export const NAME_CHARACTERS_MAX = 128
+export const CODE_CHARACTERS_MAX = 16
+/** Names of a path below `user.attributes` or `tenant.attributes`. */
+export const VARIABLE_DEPTH_MAX = 4
+/** Longest window a temporary role can allow, in days: what lasts longer is not temporary. */
+export const MAX_GRANT_DAYS_MAX = 366
+/** Suggestions remembered per bundle: callers repeat their typing errors. */
+export const SUGGESTIONS_KEPT_MAX = 1_000
+/** Longest `Authorization` value read, in characters: a key of ours has about 50, a token at most some 2,000. */
+export const AUTHORIZATION_CHARACTERS_MAX = 4_096
+/** Field violations named in one answer: enough to repair a request, not a way to be sent a megabyte back. */
+export const VIOLATIONS_MAX = 20
+/** Deepest nesting of a whole JSON body: a resource inside an item inside a list inside the body. */
+export const BODY_DEPTH_MAX = ATTRIBUTE_DEPTH_MAX + 4
+/** Longest page token, in characters: it holds at most an id, encoded. */
+export const PAGE_TOKEN_CHARACTERS_MAX = 1_024
+/** Most tenants a limited caller is given by name; beyond it "all tenants" is the honest scope. */
+export const CALLER_TENANTS_MAX = 1_000
+/** Concurrent calls on one gRPC connection: a single client cannot take the whole of REQUESTS_IN_FLIGHT_MAX. */
+export const STREAMS_PER_CONNECTION_MAX = 1_000
+/** Open health watches in one process: watching needs no key, so it must have an end. */
+export const HEALTH_WATCHES_MAX = 1_000
+/** Bytes of metadata or header fields read before a key is known. */
+export const HEADER_BYTES_MAX = 16_384
+/** Milliseconds a whole HTTP request may take to arrive, and its header alone: slow senders must not hold sockets. */
+export const REQUEST_ARRIVAL_TIMEOUT_MS = 15_000
+export const HEADER_ARRIVAL_TIMEOUT_MS = 10_000
+/** Milliseconds an idle HTTP connection is kept: longer than the usual minute of load balancers, so that they close first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000
+/** Age at which a connection is asked to leave, in milliseconds, so that load spreads onto new replicas. */
+export const CONNECTION_AGE_MS = 300_000
+/** Milliseconds that calls under way get to end when the process stops. */
+export const DRAIN_TIMEOUT_MS = 10_000
+/** Milliseconds to reach PostgreSQL, and to be given a pooled connection: a queue longer than that helps nobody within REQUEST_TIMEOUT_MS. */
+export const STORE_CONNECT_TIMEOUT_MS = 3_000
+export const STORE_ACQUIRE_TIMEOUT_MS = 3_000
+/** Milliseconds of one statement before PostgreSQL cancels it: below REQUEST_TIMEOUT_MS, so that the caller still hears of it. */
+export const STORE_STATEMENT_TIMEOUT_MS = 4_000
+/** Milliseconds without an answer before the connection is given up: PostgreSQL's own limit has passed, so the network is gone. */
+export const STORE_ANSWER_TIMEOUT_MS = 4_500
+/** Milliseconds a transaction of ours may idle before PostgreSQL ends it: a stalled process must not hold the feed head. */
+export const STORE_IDLE_TRANSACTION_TIMEOUT_MS = 10_000
+/** Attempts at one change when PostgreSQL names it the victim of a deadlock or of a serialization failure. */
+export const CHANGE_ATTEMPTS_MAX = 5
+/** Milliseconds a migrator waits for another one: longer than any migration of ours should take. */
+export const MIGRATION_WAIT_MS_MAX = 600_000
+/** Milliseconds a migration may wait for a table in use: everything else on that table queues behind it. */
+export const MIGRATION_TABLE_WAIT_MS_MAX = 30_000
