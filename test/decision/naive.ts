@@ -44,11 +44,11 @@ type Roots = { user: { id: string; attributes: object }; tenant: { id: string; a
 export function failure(when: Condition | undefined, resource: Resource, roots: Roots): string | undefined {
   if (when === undefined) return undefined
   const tests = Object.entries(when).map(([name, test]) => ({ name, test: filled(test, roots) }))
-  if (tests.some(({ test }) => Object.values(test).some(unset) || (Array.isArray(test.$nin) && test.$nin.length === 0)))
+  if (tests.some(({ test }) => Object.values(test).some(unset) || (Array.isArray(test['$nin']) && test['$nin'].length === 0)))
     return 'VARIABLE_UNSET'
   if (resource === undefined) return 'RESOURCE_REQUIRED'
   const value = (name: string) => (Object.hasOwn(resource, name) ? (resource[name] ?? undefined) : undefined)
-  if (tests.some(({ name, test }) => value(name) === undefined && test.$exists !== false)) return 'ATTRIBUTE_MISSING'
+  if (tests.some(({ name, test }) => value(name) === undefined && test['$exists'] !== false)) return 'ATTRIBUTE_MISSING'
   return tests.every(({ name, test }) => Object.entries(test).every(([op, operand]) => holds(op, value(name), operand)))
     ? undefined
     : 'CONDITION_FAILED'
