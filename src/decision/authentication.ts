@@ -1,0 +1,63 @@
+/** Says who calls, from an `Authorization` value, and holds a caller to its scopes and tenants. Never asks what a user may do. Floor 4. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type Caller, type CallerRecord, SCOPES, type Scope } from '../model/caller.ts'
+import { CallerDeniedError, UnauthenticatedError } from '../model/error-code.ts'
+import { AUTHORIZATION_CHARACTERS_MAX } from '../model/limits.ts'
+
+export interface AuthenticationNeeds {
+  /** By SHA-256 of the key; only callers that are neither revoked nor expired. */
+  readonly findCallerByKeyHash: (keyHash: Uint8Array) => Promise<CallerRecord | undefined>
+  /** A first administrator's key, for automation; `undefined`: there is none. */
+  readonly adminKey: string | undefined
+}
+
+export interface Authentication {
+  /**
+   * @param authorization the header or metadata value as it came, `undefined` when there was none
+   * @throws UnauthenticatedError for everything but a known key
+   * @throws StoreError when callers cannot be looked up
+   */
+  authenticate(authorization: string | undefined): Promise<Caller>
+}
+
+/** RFC 6750 `b64token`; the scheme is case-insensitive (RFC 9110). */
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
+const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tenants: null }
+
+export function openAuthentication(needs: AuthenticationNeeds): Authentication {
+  const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : sha256(needs.adminKey)
+  return {
+    async authenticate(authorization) {
+      const presented = sha256(bearerKey(authorization))
+      // Digests are compared, so that neither length nor a shared beginning of the keys shows in the time taken.
+      if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) return ADMIN
+      const record = await needs.findCallerByKeyHash(presented)
+      if (record === undefined) throw new UnauthenticatedError('key not known')
+      return record
+    },
+  }
+}
+
+function bearerKey(authorization: string | undefined): string {
+  if (authorization === undefined) throw new UnauthenticatedError('no authorization was sent')
+  if (authorization.length > AUTHORIZATION_CHARACTERS_MAX) throw new UnauthenticatedError('authorization is too long')
+  const key = BEARER.exec(authorization)?.[1]
+  if (key === undefined) throw new UnauthenticatedError('authorization is not "Bearer <key>"')
+  return key
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash('sha256').update(text, 'utf8').digest()
+}
+
+/** @throws CallerDeniedError when the caller lacks `scope` */
+export function requireScope(caller: Caller, scope: Scope): void {
+  if (!caller.scopes.includes(scope)) throw new CallerDeniedError(`The caller lacks the scope "${scope}".`)
+}
+
+/** @throws CallerDeniedError when the caller is limited to other tenants; says nothing about whether the tenant exists */
+export function requireTenant(caller: Caller, tenant: string): void {
+  if (caller.tenants !== null && !caller.tenants.includes(tenant)) {
+    throw new CallerDeniedError('The caller is limited to other tenants.')
+  }
+}

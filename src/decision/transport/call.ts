@@ -1,0 +1,52 @@
+/** One call under way, whichever wire it came by: its caller, its signal, its end. Floor 4. */
+import type { Caller } from '../../model/caller.ts'
+import { ServiceError } from '../../model/error-code.ts'
+import { REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
+
+export interface Call {
+  readonly caller: Caller
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+/** Ends a call's waiting: by its caller's hanging up, or by time. The signal's reason says which. */
+export class CallEnd {
+  readonly #controller = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #done = false
+
+  constructor(timeoutMs: number = REQUEST_TIMEOUT_MS) {
+    this.#timer = setTimeout(
+      () =>
+        this.#controller.abort(
+          new ServiceError('deadline_exceeded', 'The request took too long.', { hint: 'Nothing is known of its outcome.' }),
+        ),
+      Math.max(0, Math.min(timeoutMs, REQUEST_TIMEOUT_MS)),
+    )
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** The caller does not wait any more. After `done` it means nothing. */
+  cancel(): void {
+    if (!this.#done) this.#controller.abort(new ServiceError('cancelled', 'The caller hung up.'))
+  }
+
+  /** The call is answered; nothing aborts any more. */
+  done(): void {
+    this.#done = true
+    clearTimeout(this.#timer)
+  }
+}
+
+/** `work`, or the signal's reason if that comes first: a part that does not heed its signal cannot keep a caller waiting. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,90 @@
+/** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 4. */
+import type { CheckQuestion, Decision, DecisionPoint } from '../../model/decision.ts'
+import { requireScope, requireTenant } from '../authentication.ts'
+import {
+  decisionMessage,
+  explanationMessage,
+  holderListMessage,
+  type Message,
+  permissionListMessage,
+  permissionsMessage,
+  resultMessage,
+} from '../translate/decision-answers.ts'
+import { parseBatch, parseCheck, parseListPermissions, parseListUsers, parsePermissions } from '../translate/decision-requests.ts'
+import type { WireForm } from '../translate/wire-form.ts'
+import type { Call } from './call.ts'
+
+/** Plain request in, plain answer out; everything else it says by throwing. */
+export type Operation = (plain: Readonly<Record<string, unknown>>, call: Call, form: WireForm) => Promise<Message>
+
+export interface DecisionOperationNeeds {
+  readonly decisions: DecisionPoint
+  /** Counts a decision. */
+  readonly decided: (decision: Decision) => void
+  /** An unexpected fault inside a batch, which is answered in its place. */
+  readonly itemFailed: (fault: Error, call: Call) => void
+}
+
+export type DecisionMethod = 'Check' | 'BatchCheck' | 'CheckPermissions' | 'ListPermissions' | 'ListUsers' | 'Explain'
+
+export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Record<DecisionMethod, Operation>> {
+  const { decisions, decided } = needs
+  return {
+    async Check(plain, call, form) {
+      requireScope(call.caller, 'decide')
+      const question = parseCheck(plain)
+      requireTenant(call.caller, question.tenant)
+      const decision = await decisions.check(question, call.signal)
+      decided(decision)
+      return decisionMessage(decision, form)
+    },
+    async BatchCheck(plain, call, form) {
+      requireScope(call.caller, 'decide')
+      const parsed = parseBatch(plain).map((item) => (item instanceof Error ? item : heldToTenant(item, call)))
+      const questions = parsed.filter((item): item is CheckQuestion => !(item instanceof Error))
+      const answers = questions.length === 0 ? [] : await decisions.checkBatch(questions, call.signal)
+      let next = 0
+      const items = parsed.map((item) => {
+        const result = item instanceof Error ? item : (answers[next++] ?? new Error('the decision point left an item unanswered'))
+        if (result instanceof Error) needs.itemFailed(result, call)
+        else decided(result)
+        return resultMessage(result, form)
+      })
+      return { items }
+    },
+    async CheckPermissions(plain, call) {
+      requireScope(call.caller, 'decide')
+      const question = parsePermissions(plain)
+      requireTenant(call.caller, question.tenant)
+      return permissionsMessage(await decisions.checkPermissions(question, call.signal))
+    },
+    async ListPermissions(plain, call) {
+      requireScope(call.caller, 'decide')
+      const { user, tenant } = parseListPermissions(plain)
+      requireTenant(call.caller, tenant)
+      return permissionListMessage(await decisions.listPermissions(user, tenant, call.signal))
+    },
+    async ListUsers(plain, call) {
+      requireScope(call.caller, 'decide')
+      const question = parseListUsers(plain)
+      requireTenant(call.caller, question.tenant)
+      return holderListMessage(await decisions.listUsers(question, call.signal))
+    },
+    async Explain(plain, call, form) {
+      requireScope(call.caller, 'decide')
+      const question = parseCheck(plain)
+      requireTenant(call.caller, question.tenant)
+      const privileged = call.caller.scopes.includes('administer')
+      return explanationMessage(await decisions.explain(question, privileged, call.signal), form)
+    },
+  }
+}
+
+function heldToTenant(question: CheckQuestion, call: Call): CheckQuestion | Error {
+  try {
+    requireTenant(call.caller, question.tenant)
+    return question
+  } catch (fault) {
+    return fault as Error
+  }
+}

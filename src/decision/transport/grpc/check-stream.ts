@@ -1,0 +1,199 @@
+/** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 4. */
+import type { ServerDuplexStream } from '@grpc/grpc-js'
+import type { Caller } from '../../../model/caller.ts'
+import { RequestError, ServiceError } from '../../../model/error-code.ts'
+import { idFault } from '../../../model/ids.ts'
+import { STREAM_IN_FLIGHT_MAX, STREAM_REAUTHENTICATION_SECONDS } from '../../../model/limits.ts'
+import { knownError } from '../../error-table.ts'
+import { errorMessage } from '../../translate/decision-answers.ts'
+import { plainRequest } from '../../translate/grpc-message.ts'
+import { within } from '../../translate/violations.ts'
+import { grpcForm } from '../../translate/wire-form.ts'
+import { CallEnd, orAborted } from '../call.ts'
+import type { Operation } from '../decision-operations.ts'
+import { logFault, type WireNeeds } from '../wire-needs.ts'
+import type { Decoded, Definitions } from './definitions.ts'
+import { faultOf } from './status.ts'
+import { callerOf, messageOf, type Plain } from './unary.ts'
+
+type Stream = ServerDuplexStream<Decoded, object>
+const METHOD = 'CheckStream'
+
+export interface CheckStreams {
+  readonly handle: (stream: Stream) => void
+  /** Open streams stop reading, answer what is under way and end with UNAVAILABLE: their client goes on elsewhere. */
+  drain(): void
+}
+
+export function openCheckStreams(check: Operation, needs: WireNeeds, definitions: Definitions): CheckStreams {
+  const open = new Set<CheckStream>()
+  return {
+    handle(stream) {
+      const handled = new CheckStream(stream, check, needs, definitions, () => open.delete(handled))
+      open.add(handled)
+      handled.start()
+    },
+    drain() {
+      for (const stream of open) stream.drain()
+    },
+  }
+}
+
+class CheckStream {
+  readonly #stream: Stream
+  readonly #check: Operation
+  readonly #needs: WireNeeds
+  readonly #definitions: Definitions
+  readonly #onOver: () => void
+  readonly #underWay = new Map<string, CallEnd>()
+  #caller: Promise<Caller> | undefined
+  #callerTrustedUntilMs = 0
+  #writable = true
+  #halfClosed = false
+  #draining = false
+  #over = false
+
+  constructor(stream: Stream, check: Operation, needs: WireNeeds, definitions: Definitions, onOver: () => void) {
+    this.#stream = stream
+    this.#check = check
+    this.#needs = needs
+    this.#definitions = definitions
+    this.#onOver = onOver
+  }
+
+  start(): void {
+    this.#stream.on('cancelled', () => this.#abandon())
+    this.#stream.on('error', () => this.#abandon())
+    this.#stream.on('drain', () => {
+      this.#writable = true
+      this.#continue()
+    })
+    this.#stream.on('end', () => {
+      this.#halfClosed = true
+      this.#continue()
+    })
+    // Nobody unknown gets to send a single item.
+    this.#authenticated().then(
+      () => {
+        this.#stream.on('data', (request: Decoded) => this.#take(request))
+        this.#continue()
+      },
+      (fault) => this.#fail(fault),
+    )
+  }
+
+  drain(): void {
+    this.#draining = true
+    this.#continue()
+  }
+
+  #take(request: Decoded): void {
+    if (this.#over) return
+    let id: string
+    try {
+      id = this.#idOf(messageOf(request))
+      this.#needs.admission.enter()
+    } catch (fault) {
+      // Without an id of its own an answer has no address; a full house, though, is the item's own error.
+      const sent = request.message?.['id']
+      if (fault instanceof RequestError || typeof sent !== 'string') this.#fail(fault)
+      else this.#answer(sent, { error: errorMessage(fault) })
+      return
+    }
+    const startedMs = this.#needs.clock.monotonicMs()
+    const end = new CallEnd()
+    this.#underWay.set(id, end)
+    const work = this.#decide(id, request.message ?? {}, end.signal).finally(() => this.#needs.admission.leave())
+    orAborted(work, end.signal)
+      .then(
+        (decision) => this.#finished(id, { decision }, 'ok', startedMs),
+        (fault) => this.#failedItem(id, fault, startedMs),
+      )
+      .finally(() => end.done())
+    this.#continue()
+  }
+
+  /** @throws RequestError when the item cannot be told from another unanswered one */
+  #idOf(message: Plain): string {
+    const id = message['id']
+    const fault = typeof id === 'string' ? idFault(id) : 'is required'
+    if (fault !== undefined) throw new RequestError([{ field: 'id', message: fault }])
+    if (this.#underWay.has(id as string)) throw new RequestError([{ field: 'id', message: 'stands for an unanswered check already' }])
+    return id as string
+  }
+
+  async #decide(id: string, message: Plain, signal: AbortSignal): Promise<object> {
+    const caller = await this.#authenticated()
+    signal.throwIfAborted()
+    try {
+      return await this.#check(plainRequest((message['check'] ?? {}) as Plain), { caller, requestId: id, signal }, grpcForm)
+    } catch (fault) {
+      throw within('check', fault)
+    }
+  }
+
+  /** A revoked key may go on asking for as long as this trusts a look-up, and no longer. */
+  #authenticated(): Promise<Caller> {
+    const nowMs = this.#needs.clock.monotonicMs()
+    if (this.#caller === undefined || nowMs >= this.#callerTrustedUntilMs) {
+      this.#callerTrustedUntilMs = nowMs + STREAM_REAUTHENTICATION_SECONDS * 1000
+      const caller = callerOf(this.#stream.metadata, this.#needs)
+      // The look-up failed: the next item asks again rather than inherit the failure.
+      caller.catch(() => {
+        if (this.#caller === caller) this.#caller = undefined
+      })
+      this.#caller = caller
+    }
+    return this.#caller
+  }
+
+  #failedItem(id: string, fault: unknown, startedMs: number): void {
+    const known = knownError(fault)
+    logFault(this.#needs.log, known, { wire: 'grpc', method: METHOD, requestId: id })
+    if (known.code === 'unauthenticated') {
+      this.#underWay.delete(id)
+      this.#fail(fault)
+    } else this.#finished(id, { error: errorMessage(fault) }, known.code, startedMs)
+  }
+
+  #finished(id: string, result: object, code: string, startedMs: number): void {
+    this.#underWay.delete(id)
+    this.#needs.metrics.ended('grpc', METHOD, code, (this.#needs.clock.monotonicMs() - startedMs) / 1000)
+    this.#answer(id, result)
+    this.#continue()
+  }
+
+  #answer(id: string, result: object): void {
+    if (!this.#over && !this.#stream.write({ id, ...result })) this.#writable = false
+  }
+
+  /** Reads on, pauses or ends, by what is under way and by how fast the client reads. */
+  #continue(): void {
+    if (this.#over) return
+    const idle = this.#underWay.size === 0
+    if (idle && this.#halfClosed) this.#close(() => this.#stream.end())
+    else if (idle && this.#draining) this.#fail(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
+    else if (this.#draining || !this.#writable || this.#underWay.size >= STREAM_IN_FLIGHT_MAX) this.#stream.pause()
+    else this.#stream.resume()
+  }
+
+  #fail(fault: unknown): void {
+    const known = knownError(fault)
+    logFault(this.#needs.log, known, { wire: 'grpc', method: METHOD, requestId: '' })
+    this.#close(() => this.#stream.emit('error', Object.assign(new Error(known.error.publicMessage), faultOf(known, this.#definitions))))
+  }
+
+  #abandon(): void {
+    this.#close(() => undefined)
+  }
+
+  #close(last: () => void): void {
+    if (this.#over) return
+    this.#over = true
+    for (const end of this.#underWay.values()) end.cancel()
+    this.#onOver()
+    last()
+    // Whatever still arrives is read and dropped, so that the connection's window is not held.
+    this.#stream.resume()
+  }
+}

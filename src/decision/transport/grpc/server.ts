@@ -1,0 +1,96 @@
+/** The gRPC wire: opens, drains and closes. What calls mean is in the operations. Floor 4. */
+import { type handleUnaryCall, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { service as healthService } from 'grpc-health-check'
+import {
+  BODY_BYTES_MAX,
+  CONNECTION_AGE_MS,
+  DRAIN_TIMEOUT_MS,
+  HEADER_BYTES_MAX,
+  REQUEST_TIMEOUT_MS,
+  STREAMS_PER_CONNECTION_MAX,
+} from '../../../model/limits.ts'
+import { plainBatch } from '../../translate/decision-requests.ts'
+import { plainRequest } from '../../translate/grpc-message.ts'
+import { type OperationName, type TlsFiles, type WireNeeds, wireOperations } from '../wire-needs.ts'
+import { openCheckStreams } from './check-stream.ts'
+import { type Decoded, loadDefinitions, politely } from './definitions.ts'
+import { openHealth } from './health.ts'
+import { addReflection } from './reflection.ts'
+import { unary } from './unary.ts'
+
+export interface GrpcServer {
+  readonly port: number
+  readonly health: { set(serving: boolean): void }
+  /** Stops accepting, lets calls under way end, at most DRAIN_TIMEOUT_MS long. */
+  drain(): Promise<void>
+  /** Ends whatever is left. Safe to call twice, and without draining. */
+  close(): Promise<void>
+}
+
+/** Not serving by its health service until `health.set(true)`. @throws when the port is taken or the certificate is bad */
+export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': BODY_BYTES_MAX,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_metadata_size': HEADER_BYTES_MAX,
+    'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION_MAX,
+    'grpc.max_connection_age_ms': needs.connectionAgeMs ?? CONNECTION_AGE_MS,
+    'grpc.max_connection_age_grace_ms': REQUEST_TIMEOUT_MS,
+  })
+  const definitions = loadDefinitions()
+  const operations = wireOperations('grpc', needs)
+  const handlers: Record<string, handleUnaryCall<Decoded, object>> = {}
+  for (const method of Object.keys(operations) as OperationName[]) {
+    handlers[method] = unary(method, operations[method], method === 'BatchCheck' ? plainBatch : plainRequest, needs, definitions)
+  }
+  const streams = openCheckStreams(operations.Check, needs, definitions)
+  const only = (names: readonly string[]) => Object.fromEntries(Object.entries(handlers).filter(([name]) => names.includes(name)))
+  server.addService(definitions.decision, {
+    ...only(Object.keys(definitions.decision)),
+    CheckStream: streams.handle,
+  } as unknown as UntypedServiceImplementation)
+  server.addService(definitions.administration, only(Object.keys(definitions.administration)) as unknown as UntypedServiceImplementation)
+  const health = openHealth()
+  server.addService(politely(healthService), health.handlers)
+  if (!addReflection(server)) needs.log.warn('gRPC reflection is off: dist/castellan.binpb is missing, run `npm run build`')
+
+  const port = await bind(server, needs)
+  const shutdown = (): Promise<void> => new Promise((resolve) => server.tryShutdown(() => resolve()))
+  return {
+    port,
+    health,
+    async drain() {
+      health.set(false)
+      health.close()
+      streams.drain()
+      await within(DRAIN_TIMEOUT_MS, shutdown())
+    },
+    async close() {
+      health.close()
+      server.forceShutdown()
+    },
+  }
+}
+
+function bind(server: Server, needs: WireNeeds): Promise<number> {
+  const host = needs.host.includes(':') ? `[${needs.host}]` : needs.host
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${needs.port}`, credentialsOf(needs.tls), (fault, port) => (fault === null ? resolve(port) : reject(fault)))
+  })
+}
+
+function credentialsOf(tls: TlsFiles | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure()
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }
+  const clientCa = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa)
+  return ServerCredentials.createSsl(clientCa, [pair], clientCa !== null)
+}
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work, timeout])
+  clearTimeout(timer)
+}

@@ -1,0 +1,78 @@
+/** One gRPC call with one answer: admit, authenticate, operate, answer. No interceptors: each would cost a tenth of a check. Floor 4. */
+import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
+import type { Caller } from '../../../model/caller.ts'
+import { RequestError, UnauthenticatedError } from '../../../model/error-code.ts'
+import { knownError } from '../../error-table.ts'
+import { grpcForm } from '../../translate/wire-form.ts'
+import { CallEnd, orAborted } from '../call.ts'
+import type { Operation } from '../decision-operations.ts'
+import { logFault, requestIdOf, type WireNeeds } from '../wire-needs.ts'
+import type { Decoded, Definitions } from './definitions.ts'
+import { faultOf } from './status.ts'
+
+export type Plain = Readonly<Record<string, unknown>>
+
+export function unary(
+  method: string,
+  operation: Operation,
+  toPlain: (message: Plain) => Plain,
+  needs: WireNeeds,
+  definitions: Definitions,
+): handleUnaryCall<Decoded, object> {
+  return (call: ServerUnaryCall<Decoded, object>, callback: sendUnaryData<object>) => {
+    if (call.cancelled) return
+    const startedMs = needs.clock.monotonicMs()
+    const requestId = echoedRequestId(call, needs)
+    const ended = (code: string) => needs.metrics.ended('grpc', method, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+    const failed = (fault: unknown) => {
+      const known = knownError(fault)
+      logFault(needs.log, known, { wire: 'grpc', method, requestId })
+      ended(known.code)
+      callback(faultOf(known, definitions))
+    }
+    try {
+      needs.admission.enter()
+    } catch (fault) {
+      failed(fault)
+      return
+    }
+    const end = new CallEnd()
+    call.on('cancelled', () => end.cancel())
+    const work = (async () => {
+      const caller = await callerOf(call.metadata, needs)
+      end.signal.throwIfAborted()
+      return operation(toPlain(messageOf(call.request)), { caller, requestId, signal: end.signal }, grpcForm)
+    })().finally(() => needs.admission.leave())
+    orAborted(work, end.signal)
+      .then((answer) => {
+        callback(null, answer)
+        ended('ok')
+      }, failed)
+      .finally(() => end.done())
+  }
+}
+
+/** @throws UnauthenticatedError also when more than one key is sent: which of them counts must not depend on the reader */
+export async function callerOf(metadata: Metadata, needs: WireNeeds): Promise<Caller> {
+  const values = metadata.get('authorization')
+  if (values.length > 1) throw new UnauthenticatedError('authorization was sent more than once')
+  return needs.authentication.authenticate(values[0]?.toString())
+}
+
+/** @throws RequestError for bytes that are no message */
+export function messageOf(request: Decoded): Plain {
+  if (request.message === undefined) throw new RequestError([{ field: 'body', message: 'is not a message of this method' }])
+  return request.message
+}
+
+/** Says the id back in the first metadata, if the caller gave one: only then can it mean something to anybody. */
+function echoedRequestId(call: ServerUnaryCall<Decoded, object>, needs: WireNeeds): string {
+  const given = call.metadata.get('x-request-id')[0]?.toString()
+  const requestId = requestIdOf(given, needs.random)
+  if (given !== undefined) {
+    const metadata = new Metadata()
+    metadata.set('x-request-id', requestId)
+    call.sendMetadata(metadata)
+  }
+  return requestId
+}
