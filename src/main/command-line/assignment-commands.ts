@@ -1,0 +1,80 @@
+/** grant, revoke, assignments. Floor 5. */
+import type { Command } from 'commander'
+import { CommandError, EXIT } from './exit.ts'
+import { parseInstant } from './instant.ts'
+import { prettyChange, prettyTable, text } from './pretty.ts'
+import { path, query } from './service-client.ts'
+import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
+import type { Terminal } from './terminal.ts'
+
+interface GrantOptions extends ServiceOptions {
+  readonly from?: string
+  readonly until?: string
+  readonly reason?: string
+}
+interface RevokeOptions extends ServiceOptions {
+  readonly id?: string
+  readonly reason?: string
+}
+interface ListOptions extends ServiceOptions {
+  readonly history?: boolean
+  readonly limit: number
+}
+
+export function addAssignmentCommands(program: Command, terminal: Terminal): void {
+  const grant = program
+    .command('grant <user> <tenant> <role>')
+    .description('give a user a role in a tenant, for a while or without end')
+    .option('--from <time>', 'in force from: an instant, or a duration from now (default: now)')
+    .option('--until <time>', "until just before: an instant, or a duration from --from (durations count from this machine's clock)")
+    .action(async (user: string, tenant: string, role: string, options: GrantOptions) => {
+      const fromMs = options.from === undefined ? undefined : parseInstant('--from', options.from, terminal.nowMs())
+      const untilMs = options.until === undefined ? undefined : parseInstant('--until', options.until, fromMs ?? terminal.nowMs())
+      const client = await clientFor(options, terminal.environment)
+      const answer = await client.call('POST', path('tenants', tenant, 'users', user, 'assignments'), {
+        role,
+        ...(fromMs === undefined ? {} : { validFrom: new Date(fromMs).toISOString() }),
+        ...(untilMs === undefined ? {} : { expiresAt: new Date(untilMs).toISOString() }),
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      })
+      printAnswer(terminal, options, answer, (one) => prettyChange(one, `granted ${role}`))
+    })
+  examples(withService(withReason(grant)), [
+    'castellan grant ann acme finance --reason "joins the finance team"',
+    'castellan grant bob acme finance --until PT2H --reason "covers for Ann"',
+    'castellan grant bob acme finance --from 2026-12-01T08:00:00Z --until P7D',
+  ])
+
+  const revoke = program
+    .command('revoke <user> <tenant> [role]')
+    .description('take a role away: all its assignments, or the one that --id names')
+    .option('--id <assignment>', 'only this assignment (see `castellan assignments`)')
+    .action(async (user: string, tenant: string, role: string | undefined, options: RevokeOptions) => {
+      if ((role === undefined) === (options.id === undefined))
+        throw new CommandError(EXIT.usage, 'Name either a role or an assignment with --id.', 'castellan revoke ann acme finance')
+      const client = await clientFor(options, terminal.environment)
+      const address = path('tenants', tenant, 'users', user, 'assignments', ...(options.id === undefined ? [] : [options.id]))
+      const answer = await client.call('DELETE', `${address}${query({ role, reason: options.reason })}`)
+      printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
+    })
+  examples(withService(withReason(revoke)), [
+    'castellan revoke ann acme finance --reason "moved to sales"',
+    'castellan revoke ann acme --id 0b8e…',
+  ])
+
+  const assignments = program
+    .command('assignments <user> <tenant>')
+    .description('list the assignments of a user in a tenant')
+    .option('--history', 'also the revoked and the expired')
+    .action(async (user: string, tenant: string, options: ListOptions) => {
+      const client = await clientFor(options, terminal.environment)
+      const filter = { history: options.history === true ? true : undefined }
+      const answer = await listAll(client, path('tenants', tenant, 'users', user, 'assignments'), 'assignments', options.limit, filter)
+      printAnswer(terminal, options, answer, (one) =>
+        prettyTable(one, 'assignments', ['ROLE', 'FROM', 'UNTIL', 'REVOKED', 'ID'], (row) =>
+          ['role', 'validFrom', 'expiresAt', 'revokedAt', 'id'].map((field) => text(row, field)),
+        ),
+      )
+    })
+  examples(withLimit(withService(assignments)), ['castellan assignments ann acme', 'castellan assignments ann acme --history'])
+}

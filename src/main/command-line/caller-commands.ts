@@ -1,0 +1,115 @@
+/** caller …, audit …: who may call the service, and what was changed. Floor 5. */
+import { type Command, Option } from 'commander'
+import { parseInstant } from './instant.ts'
+import { names, prettyChange, prettyTable, record, text } from './pretty.ts'
+import { path, query } from './service-client.ts'
+import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
+import type { Terminal } from './terminal.ts'
+
+interface CreateOptions extends ServiceOptions {
+  readonly scopes: readonly string[]
+  readonly tenants?: readonly string[]
+  readonly until?: string
+  readonly reason?: string
+}
+interface AuditOptions extends ServiceOptions {
+  readonly tenant?: string
+  readonly user?: string
+  readonly actor?: string
+  readonly action?: string
+  readonly since?: string
+  readonly until?: string
+  readonly limit: number
+}
+
+export function addCallerCommands(program: Command, terminal: Terminal): void {
+  const group = program.command('caller').description('create, list and revoke the keys by which services and operators call')
+
+  const create = group
+    .command('create <name>')
+    .description('make a caller; its key is printed once and stored only as a hash')
+    .addOption(new Option('--scopes <scope...>', 'what it may do: decide, administer, publish, audit').makeOptionMandatory())
+    .option('--tenants <tenant...>', 'only in these tenants (default: all)')
+    .option('--until <time>', 'until just before: an instant, or a duration from now (default: without end)')
+    .action(async (name: string, options: CreateOptions) => {
+      const untilMs = options.until === undefined ? undefined : parseInstant('--until', options.until, terminal.nowMs())
+      const client = await clientFor(options, terminal.environment)
+      const answer = await client.call('POST', path('callers'), {
+        name,
+        scopes: options.scopes,
+        ...(options.tenants === undefined ? {} : { tenants: { ids: options.tenants } }),
+        ...(untilMs === undefined ? {} : { expiresAt: new Date(untilMs).toISOString() }),
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      })
+      printAnswer(
+        terminal,
+        options,
+        answer,
+        (one) => `created caller ${text(record(one, 'caller'), 'id')}\nkey (shown once): ${text(one, 'key')}\n`,
+      )
+    })
+  examples(withService(withReason(create)), [
+    'castellan caller create billing --scopes decide',
+    'castellan caller create clinic-desk --scopes decide administer --tenants north-clinic --until P90D',
+  ])
+
+  const list = group
+    .command('list')
+    .description('list callers, without their keys')
+    .action(async (options: ServiceOptions & { readonly limit: number }) => {
+      const client = await clientFor(options, terminal.environment)
+      const answer = await listAll(client, path('callers'), 'callers', options.limit)
+      printAnswer(terminal, options, answer, (one) =>
+        prettyTable(one, 'callers', ['ID', 'NAME', 'SCOPES', 'TENANTS', 'UNTIL', 'REVOKED'], (caller) => [
+          text(caller, 'id'),
+          text(caller, 'name'),
+          names(caller, 'scopes'),
+          caller['tenants'] === undefined || caller['tenants'] === null ? 'all' : names(record(caller, 'tenants'), 'ids'),
+          text(caller, 'expiresAt'),
+          text(caller, 'revokedAt'),
+        ]),
+      )
+    })
+  examples(withLimit(withService(list)), ['castellan caller list'])
+
+  const revoke = group
+    .command('revoke <id>')
+    .description('end a caller; its key is refused from now on')
+    .action(async (id: string, options: ServiceOptions & { readonly reason?: string }) => {
+      const client = await clientFor(options, terminal.environment)
+      const answer = await client.call('DELETE', `${path('callers', id)}${query({ reason: options.reason })}`)
+      printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
+    })
+  examples(withService(withReason(revoke)), ['castellan caller revoke 0b8e… --reason "key was in a log"'])
+}
+
+export function addAuditCommands(program: Command, terminal: Terminal): void {
+  const list = program
+    .command('audit')
+    .description('read the record of changes')
+    .command('list')
+    .description('list changes, newest first')
+    .option('--tenant <tenant>')
+    .option('--user <user>')
+    .option('--actor <caller>', 'id of the caller that changed')
+    .option('--action <action>', 'such as assignment.grant')
+    .option('--since <time>', 'from this instant')
+    .option('--until <time>', 'until just before this instant')
+    .action(async (options: AuditOptions) => {
+      const instant = (option: '--since' | '--until', text: string | undefined) =>
+        text === undefined ? undefined : new Date(parseInstant(option, text, terminal.nowMs())).toISOString()
+      const { tenant, user, actor, action } = options
+      const filter = { tenant, user, actor, action, since: instant('--since', options.since), until: instant('--until', options.until) }
+      const client = await clientFor(options, terminal.environment)
+      const answer = await listAll(client, path('audit'), 'entries', options.limit, filter)
+      printAnswer(terminal, options, answer, (one) =>
+        prettyTable(one, 'entries', ['AT', 'ACTION', 'RESULT', 'ACTOR', 'TENANT', 'USER', 'REASON'], (entry) =>
+          ['at', 'action', 'result', 'actorName', 'tenant', 'user', 'reason'].map((field) => text(entry, field)),
+        ),
+      )
+    })
+  examples(withLimit(withService(list)), [
+    'castellan audit list --tenant acme',
+    'castellan audit list --action assignment.grant --since 2026-11-01T00:00:00Z',
+  ])
+}

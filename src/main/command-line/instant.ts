@@ -1,0 +1,27 @@
+/** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 5. */
+import { CommandError, EXIT } from './exit.ts'
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
+const DURATION = /^P(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?$/
+
+/**
+ * Milliseconds since the epoch of `text`: an instant with its offset (`2026-11-21T09:00:00Z`) or a duration counted from `fromMs` (`PT2H`, `P7D`).
+ * Months and years are refused: their length depends on where one counts from.
+ * @throws CommandError (usage) naming `option`
+ */
+export function parseInstant(option: string, text: string, fromMs: number): number {
+  if (INSTANT.test(text)) {
+    const instant = Date.parse(text)
+    if (!Number.isNaN(instant)) return instant
+  }
+  const duration = DURATION.exec(text)
+  if (duration !== null && text !== 'P' && !text.endsWith('T')) {
+    const [weeks, days, hours, minutes, seconds] = duration.slice(1).map((part) => Number(part ?? 0))
+    return fromMs + ((((weeks ?? 0) * 7 + (days ?? 0)) * 24 + (hours ?? 0)) * 3_600 + (minutes ?? 0) * 60 + (seconds ?? 0)) * 1_000
+  }
+  throw new CommandError(
+    EXIT.usage,
+    `${option}: not an instant or duration: ${text}`,
+    'Write an instant with its offset (2026-11-21T09:00:00Z) or a duration from now (PT2H, P7D).',
+  )
+}

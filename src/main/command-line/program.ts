@@ -1,0 +1,54 @@
+/** The tree of commands with their help. Loads no part of the service: each command does when it runs. Floor 5. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { packageRoot } from '../../ground/package-root.ts'
+import { addAssignmentCommands } from './assignment-commands.ts'
+import { addAuditCommands, addCallerCommands } from './caller-commands.ts'
+import { addDecisionCommands } from './decision-commands.ts'
+import { addPolicyCommands } from './policy-commands.ts'
+import { addProcessCommands } from './process-commands.ts'
+import { addSubjectCommands } from './subject-commands.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The version of the installed package. */
+export function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+}
+
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command('castellan')
+    .description('Castellan answers check(user, tenant, permission), from policy files and from rows that say who holds which role.')
+    .version(readVersion(), '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHasColors: () => terminal.colours,
+    })
+    .showHelpAfterError('(add --help for the arguments and examples)')
+    .helpCommand(false)
+    .addHelpText('after', FIRST_STEPS)
+  addProcessCommands(program, terminal)
+  addPolicyCommands(program, terminal)
+  addDecisionCommands(program, terminal)
+  addAssignmentCommands(program, terminal)
+  addSubjectCommands(program, terminal)
+  addCallerCommands(program, terminal)
+  addAuditCommands(program, terminal)
+  return program
+}
+
+const FIRST_STEPS = `
+First steps:
+  $ castellan dev                                             a service with samples, nothing to install
+  $ export CASTELLAN_KEY_FILE=.castellan/development-key      in a second terminal
+  $ castellan what-can ann acme                               what may Ann do at acme?
+  $ castellan explain bob acme finance.payment.approve        why not?
+  $ castellan grant bob acme finance --until PT2H             for two hours, then no more
+  $ castellan policy validate ./policies                      are my policy files in order?
+
+Exit codes: 0 done, 1 fault, 2 wrong usage or settings, 3 policy fault, 4 policy test failed.
+Settings come from CASTELLAN_… variables; castellan <command> --help shows each command's examples.
+`

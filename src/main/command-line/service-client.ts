@@ -1,0 +1,105 @@
+/** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 5. */
+import { CommandError, EXIT } from './exit.ts'
+import { plain } from './terminal.ts'
+
+/** Milliseconds until the command line gives up on an answer: twice what the service allows a request. */
+const ANSWER_TIMEOUT_MS = 10_000
+
+export type Json = Readonly<Record<string, unknown>>
+
+export interface ServiceClient {
+  /** @throws CommandError with what the service said */
+  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: Json): Promise<Json>
+}
+
+/** @param key presented as Bearer; absent: the service will say that it wants one */
+export function openServiceClient(url: string, key: string | undefined): ServiceClient {
+  const base = url.replace(/\/+$/, '')
+  return {
+    async call(method, path, body) {
+      const answer = await send(base, path, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // A redirect would hand the key to another address.
+        redirect: 'error',
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      })
+      const content = parseObject(await answer.text())
+      if (answer.ok && content !== undefined) return content
+      throw new CommandError(
+        EXIT.fault,
+        problemText(answer.status, content, base),
+        typeof content?.['hint'] === 'string' ? plain(content['hint']) : undefined,
+      )
+    },
+  }
+}
+
+/** One path segment for each id, so that `/` and `?` in an id stay in it. */
+export function path(...segments: readonly string[]): string {
+  // URLs resolve these two, even percent-encoded: the call would silently go to another resource.
+  if (segments.some((segment) => segment === '.' || segment === '..'))
+    throw new CommandError(EXIT.usage, 'An id of "." or ".." cannot stand in a URL.', 'Use the gRPC service for it.')
+  return `/v1/${segments.map(encodeURIComponent).join('/')}`
+}
+
+/** `?name=value…` of what is given. */
+export function query(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
+  )
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
+}
+
+async function send(base: string, path: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(`${base}${path}`, request)
+  } catch (fault) {
+    throw new CommandError(
+      EXIT.fault,
+      `No answer from ${base}: ${causeText(fault)}`,
+      'Is the service running there? Set --url or CASTELLAN_URL.',
+    )
+  }
+}
+
+function causeText(fault: unknown): string {
+  if (!(fault instanceof Error)) return 'unknown fault'
+  if (fault.name === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1_000} s`
+  const cause = fault.cause
+  if (typeof cause === 'object' && cause !== null && 'code' in cause && typeof cause.code === 'string') return cause.code
+  return cause instanceof Error ? cause.message : fault.message
+}
+
+function parseObject(text: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Title, detail and violations of an RFC 9457 body. */
+function problemText(status: number, problem: Json | undefined, base: string): string {
+  if (problem === undefined) return `${base} answered ${status} without a JSON object: is it a Castellan service?`
+  const text = (name: string) => (typeof problem[name] === 'string' ? plain(problem[name]) : undefined)
+  const title = text('title') ?? `status ${status}`
+  const detail = text('detail')
+  const violations: readonly unknown[] = Array.isArray(problem['violations']) ? problem['violations'] : []
+  const lines = violations.flatMap((one) =>
+    typeof one === 'object' && one !== null && 'field' in one && 'message' in one
+      ? [`  ${plain(String(one.field))}: ${plain(String(one.message))}`]
+      : [],
+  )
+  const code = text('code')
+  return [
+    `${title}${code === undefined ? '' : ` (${code})`}${detail === undefined || detail === title ? '' : `: ${detail}`}`,
+    ...lines,
+  ].join('\n')
+}

@@ -1,0 +1,102 @@
+/** What all commands that talk to a service share: address, key, output form, reason. Floor 5. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Environment } from '../settings.ts'
+import { CommandError, EXIT } from './exit.ts'
+import { type Json, openServiceClient, query, type ServiceClient } from './service-client.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface ServiceOptions {
+  readonly url?: string
+  readonly key?: string
+  readonly output: 'pretty' | 'json'
+}
+
+/** Adds `--url`, `--key` and `--output`. */
+export function withService(command: Command): Command {
+  return withOutput(
+    command
+      .option('--url <url>', 'service to talk to (CASTELLAN_URL; default http://127.0.0.1:8080)')
+      .option('--key <key>', 'caller key (better: CASTELLAN_KEY or CASTELLAN_KEY_FILE, which other users cannot see)'),
+  )
+}
+
+export function withOutput(command: Command): Command {
+  return command.addOption(new Option('-o, --output <form>', 'form of the answer').choices(['pretty', 'json']).default('pretty'))
+}
+
+export function withReason(command: Command): Command {
+  return command.option('--reason <text>', 'why, kept in the audit')
+}
+
+export function withLimit(command: Command): Command {
+  return command.option('--limit <number>', `at most so many, 1 to ${LIST_LIMIT_MAX}`, parseLimit, 100)
+}
+
+/** Most entries one command prints: more is a job for the API. */
+const LIST_LIMIT_MAX = 10_000
+const PAGE_SIZE_MAX = 1_000
+
+function parseLimit(text: string): number {
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > LIST_LIMIT_MAX) throw new InvalidArgumentError(`must be a whole number, 1 to ${LIST_LIMIT_MAX}`)
+  return limit
+}
+
+/** The client for a command's options; the environment stands in for what was not typed. */
+export async function clientFor(options: ServiceOptions, environment: Environment): Promise<ServiceClient> {
+  const { readClientSettings } = await import('../settings.ts')
+  // What was typed wins, and a stale variable beside it is not looked at.
+  const { CASTELLAN_URL: url, CASTELLAN_KEY: key, CASTELLAN_KEY_FILE: keyFile, ...rest } = environment
+  const settings = readClientSettings({
+    ...rest,
+    CASTELLAN_URL: options.url ?? url,
+    CASTELLAN_KEY: options.key ?? key,
+    CASTELLAN_KEY_FILE: options.key === undefined ? keyFile : undefined,
+  })
+  return openServiceClient(settings.url, settings.key)
+}
+
+/** Writes `answer` as JSON, or as `pretty` words it. */
+export function printAnswer(terminal: Terminal, options: ServiceOptions, answer: Json, pretty: (answer: Json) => string): void {
+  terminal.out(options.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : pretty(answer))
+}
+
+/** Follows pages of `field` until `limit`; answers the first page's other fields beside all items, and `nextPageToken` when there is more. */
+export async function listAll(
+  client: ServiceClient,
+  address: string,
+  field: string,
+  limit: number,
+  filter: Readonly<Record<string, string | number | boolean | undefined>> = {},
+): Promise<Json> {
+  const items: unknown[] = []
+  let pageToken: string | undefined
+  let first: Json | undefined
+  do {
+    const page = await client.call(
+      'GET',
+      `${address}${query({ ...filter, pageSize: Math.min(limit - items.length, PAGE_SIZE_MAX), pageToken })}`,
+    )
+    first ??= page
+    items.push(...(Array.isArray(page[field]) ? page[field] : []))
+    pageToken = typeof page['nextPageToken'] === 'string' && page['nextPageToken'] !== '' ? page['nextPageToken'] : undefined
+  } while (pageToken !== undefined && items.length < limit)
+  const { nextPageToken: _, ...rest } = first ?? {}
+  return { ...rest, [field]: items, ...(pageToken === undefined ? {} : { nextPageToken: pageToken }) }
+}
+
+/** @throws CommandError (usage) naming `option` */
+export function parseJsonObject(option: string, text: string): Json {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json
+  } catch {
+    // told below
+  }
+  throw new CommandError(EXIT.usage, `${option}: not a JSON object: ${text}`)
+}
+
+/** `Examples:` under a command's help. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join('')}`)
+}

@@ -1,0 +1,29 @@
+/** Where a command writes and what it was started with: an argument, so that tests need no process. Floor 5. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly colours: boolean
+  nowMs(): number
+}
+
+export type Colour = 'green' | 'red' | 'yellow' | 'bold' | 'dim'
+const CODES: Readonly<Record<Colour, string>> = { green: '32', red: '31', yellow: '33', bold: '1', dim: '2' }
+
+export function paint(terminal: Terminal, colour: Colour, text: string): string {
+  return terminal.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text
+}
+
+/** Text from outside made safe for a terminal: control characters would move its cursor or change its title. */
+export function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Columns as wide as their widest cell; the last one is left ragged. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  return rows
+    .map((row) => `${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ')}\n`)
+    .join('')
+}
