@@ -67,9 +67,10 @@ export class StateError extends AppError<'state_conflict'> {
 
 /** The database could not be asked or did not answer in time: nothing was decided, nothing was changed. Safe to try again. */
 export class StoreError extends AppError<'store_unavailable'> {
-  constructor(message: string, cause?: unknown) {
+  /** @param hint only where the usual one would not be true */
+  constructor(message: string, cause?: unknown, hint = 'Nothing was decided or changed; try again.') {
     super('store_unavailable', message, 'The decision store is unavailable.', {
-      hint: 'Nothing was decided or changed; try again.',
+      hint,
       retryAfterSeconds: 1,
       ...(cause === undefined ? {} : { cause }),
     })

@@ -1,0 +1,132 @@
+/** One change as one transaction: all of it or nothing, tried again when PostgreSQL chose it as the victim. Knows no rule of the product. Floor 2. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Knex } from 'knex'
+import type { Random } from '../ground/random.ts'
+import { StoreError } from '../model/error-code.ts'
+import { CHANGE_ATTEMPTS_MAX } from '../model/limits.ts'
+import * as assignments from './assignments.ts'
+import { appendAudit } from './audit.ts'
+import * as callers from './callers.ts'
+import type { Database } from './database.ts'
+import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
+import { appendFeed, readPosition } from './feed.ts'
+import type { ChangeTransaction } from './ports.ts'
+import * as revisions from './revisions.ts'
+import * as tenants from './tenants.ts'
+import * as users from './users.ts'
+import { msSql } from './value-types.ts'
+
+/** Waits before attempt `attempt + 1`. */
+export type Backoff = (attempt: number) => Promise<void>
+
+/** Up to 20 ms per attempt made, by chance, so that two victims do not meet again. */
+export function jitteredBackoff(random: Random): Backoff {
+  return async (attempt) => {
+    const [byte = 0] = random.bytes(1)
+    await sleep(Math.ceil((attempt * 20 * (byte + 1)) / 256))
+  }
+}
+
+/**
+ * `work` may run more than once, each time in a new transaction: it must not act outside of it.
+ * @throws what `work` throws
+ * @throws StoreError
+ */
+export async function runChange<T>(database: Database, backoff: Backoff, work: (change: ChangeTransaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptChange(database, work)
+    } catch (fault) {
+      if (attempt >= CHANGE_ATTEMPTS_MAX || !isRetryable(fault)) throw fault
+    }
+    await backoff(attempt)
+  }
+}
+
+async function attemptChange<T>(database: Database, work: (change: ChangeTransaction) => Promise<T>): Promise<T> {
+  let ofWork: { readonly fault: unknown } | undefined
+  let committing = false
+  try {
+    return await database.knex.transaction(async (transaction) => {
+      const failed = new FirstFault()
+      try {
+        const result = await work(openChangeTransaction(transaction, failed))
+        // PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error: a fault that `work` swallowed counts.
+        failed.rethrow()
+        committing = true
+        return result
+      } catch (fault) {
+        ofWork = { fault }
+        throw fault
+      }
+    })
+  } catch (fault) {
+    if (ofWork !== undefined) throw ofWork.fault
+    if (committing && isConnectionLost(fault)) {
+      throw new StoreError(
+        'The connection was lost at commit',
+        fault,
+        'It is not known whether the change was made; making it again is safe.',
+      )
+    }
+    throw storeFault(fault)
+  }
+}
+
+class FirstFault {
+  #fault: Error | undefined
+
+  /** Statements fail as errors of ours, and the first one is remembered. */
+  async watch<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (fault) {
+      const error = storeFault(fault)
+      this.#fault ??= error
+      throw error
+    }
+  }
+
+  rethrow(): void {
+    if (this.#fault !== undefined) throw this.#fault
+  }
+}
+
+function openChangeTransaction(db: Knex.Transaction, failed: FirstFault): ChangeTransaction {
+  let feedTaken = false
+  const run = <T>(work: () => Promise<T>): Promise<T> => failed.watch(work)
+  return {
+    nowMs: () =>
+      run(async () => {
+        const answer: { rows: readonly { now_ms: number }[] } = await db.raw(`select ${msSql('now()')} as now_ms`)
+        const [row] = answer.rows
+        if (row === undefined) throw new Error('The database did not say its time')
+        return row.now_ms
+      }),
+    lockTenant: (tenant) => run(() => tenants.lockTenant(db, tenant)),
+    lockUser: (user) => run(() => users.lockUser(db, user)),
+    ensureTenant: (tenant) => run(() => tenants.ensureTenant(db, tenant)),
+    ensureUser: (user) => run(() => users.ensureUser(db, user)),
+    updateTenant: (record) => run(() => tenants.updateTenant(db, record)),
+    updateUser: (record, stateReason) => run(() => users.updateUser(db, record, stateReason)),
+    listLiveAssignments: (tenant, user) => run(() => assignments.listLiveAssignments(db, tenant, user)),
+    listEndedAssignments: (user, fromMs, untilMs) => run(() => assignments.listEndedAssignments(db, user, fromMs, untilMs)),
+    findAssignment: (id) => run(() => assignments.findAssignment(db, id)),
+    insertAssignment: (row) => run(() => assignments.insertAssignment(db, row)),
+    revokeAssignments: (ids, revokedBy) => run(() => assignments.revokeAssignments(db, ids, revokedBy)),
+    insertCaller: (row, keyHash) => run(() => callers.insertCaller(db, row, keyHash)),
+    findCaller: (id) => run(() => callers.findCaller(db, id)),
+    revokeCaller: (id) => run(() => callers.revokeCaller(db, id)),
+    insertRevision: (revision, content, source) => run(() => revisions.insertRevision(db, revision, content, source)),
+    activateRevision: (revision, actor) => run(() => revisions.activateRevision(db, revision, actor)),
+    findActiveRevisionName: () => run(() => revisions.findActiveRevisionName(db)),
+    appendFeed: (changes) =>
+      run(async () => {
+        if (feedTaken) throw new Error('A transaction takes one feed position, not two')
+        feedTaken = true
+        return await appendFeed(db, changes)
+      }),
+    readPosition: () => run(() => readPosition(db)),
+    appendAudit: (record) => run(() => appendAudit(db, record)),
+  }
+}

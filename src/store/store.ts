@@ -1,0 +1,45 @@
+/** The store as the rest of the house sees it: its ports over one open database. Floor 2. */
+import { systemRandom } from '../ground/random.ts'
+import { listAssignments } from './assignments.ts'
+import { listAudit } from './audit.ts'
+import { findCallerByKeyHash, listCallers } from './callers.ts'
+import { type Backoff, jitteredBackoff, runChange } from './change.ts'
+import type { Database } from './database.ts'
+import { asStoreWork } from './fault.ts'
+import type { RecordReader, Store } from './ports.ts'
+import { openAccessReader } from './resolution.ts'
+import { findActiveRevision, listRevisions } from './revisions.ts'
+import { findTenant, listTenants } from './tenants.ts'
+import { findUser, listUsers } from './users.ts'
+
+/**
+ * Closing the store closes the database.
+ * @param backoff how long a change waits before it is tried again
+ */
+export function openStore(database: Database, backoff: Backoff = jitteredBackoff(systemRandom)): Store {
+  return {
+    access: openAccessReader(database),
+    records: openRecordReader(database),
+    change: (work) => runChange(database, backoff, work),
+    ping: async () => {
+      await database.queryPrepared(undefined, 'select 1', [])
+    },
+    close: () => asStoreWork(() => database.close()),
+  }
+}
+
+function openRecordReader(database: Database): RecordReader {
+  const db = database.knex
+  return {
+    findTenant: (tenant) => asStoreWork(() => findTenant(db, tenant)),
+    listTenants: (page) => asStoreWork(() => listTenants(db, page)),
+    findUser: (user) => asStoreWork(() => findUser(db, user)),
+    listUsers: (page) => asStoreWork(() => listUsers(db, page)),
+    listAssignments: (tenant, user, history, page) => asStoreWork(() => listAssignments(db, tenant, user, history, page)),
+    findCallerByKeyHash: (keyHash) => asStoreWork(() => findCallerByKeyHash(database, keyHash)),
+    listCallers: (page) => asStoreWork(() => listCallers(db, page)),
+    listAudit: (filter, tenants, page) => asStoreWork(() => listAudit(db, filter, tenants, page)),
+    listRevisions: (page) => asStoreWork(() => listRevisions(db, page)),
+    findActiveRevision: () => asStoreWork(() => findActiveRevision(db)),
+  }
+}

@@ -1,0 +1,43 @@
+/** How values cross the driver, the same on pg and PGlite. Floor 2. */
+import pg from 'pg'
+
+/** bigint columns are counters and positions: a number holds them exactly up to 2^53, and anything beyond is a fault, not a rounding. */
+export function bigintOf(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new Error('A bigint of the database does not fit a JavaScript number')
+  return value
+}
+
+export function byteaOf(text: string): Buffer {
+  return Buffer.from(text.slice('\\x'.length), 'hex')
+}
+
+/** For pg's `types` option: pg's own parsers, with bigint as a number. Per connection: pg's global table stays untouched. */
+export const pgTypes = {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+    if (oid === pg.types.builtins.INT8 && format !== 'binary') return bigintOf
+    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text')
+  },
+}
+
+/** Milliseconds as PostgreSQL reads them: an exact instant, whatever the session's time zone. Years 1 to 9999, as on the wires. */
+export function timestampOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** Milliseconds of a timestamptz column; ours hold whole milliseconds, so nothing is lost. */
+export function msOf(timestamp: Date): number {
+  return timestamp.getTime()
+}
+
+export function msOrNullOf(timestamp: Date | null): number | null {
+  return timestamp === null ? null : timestamp.getTime()
+}
+
+/** SQL for a timestamptz expression as whole milliseconds: never a rounding up, which would move an instant past its window's edge. */
+export function msSql(expression: string): string {
+  return `floor(extract(epoch from ${expression}) * 1000)::bigint`
+}
+
+/** SQL for the transaction's time as it is stored. */
+export const NOW_SQL = `date_trunc('milliseconds', now())`

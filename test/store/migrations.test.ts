@@ -1,0 +1,134 @@
+/** Migrating, on both kinds of database. */
+import { afterAll, describe, expect, it } from '@jest/globals'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { migrate, migrationStatus } from '../../src/store/migrations.ts'
+import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
+import { openTestPglite } from '../support/stores.ts'
+
+const opened: { close(): Promise<void> }[] = []
+
+afterAll(async () => {
+  for (const part of opened.reverse()) await part.close()
+})
+
+async function emptyPostgres(): Promise<TestPostgres> {
+  const postgres = await openTestPostgres()
+  opened.push(postgres)
+  return postgres
+}
+
+async function connectTo(url: string): Promise<Database> {
+  const database = await openDatabase({ kind: 'postgres', url, poolMax: 2 })
+  opened.push(database)
+  return database
+}
+
+async function emptyPglite(): Promise<Database> {
+  const database = await openTestPglite()
+  opened.push(database)
+  return database
+}
+
+describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
+  const empty = async () => (kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url))
+
+  it('brings an empty database to this build, and a second time does nothing', async () => {
+    const database = await empty()
+    const before = await migrationStatus(database)
+    expect(before).toMatchObject({ applied: [], unknown: [] })
+    expect(before.pending[0]).toBe('0001-tenants-and-subjects')
+    expect((await migrate(database)).applied).toEqual(before.pending)
+    expect((await migrate(database)).applied).toEqual([])
+    expect(await migrationStatus(database)).toEqual({ applied: before.pending, pending: [], unknown: [] })
+  })
+
+  it('refuses a database that is ahead, says by what, and changes nothing', async () => {
+    const database = await empty()
+    await migrate(database)
+    await database.knex('schema_migration').insert({ name: '9999-from-the-future', batch: 9, migration_time: new Date() })
+    await database.knex('schema_migration').where({ name: '0006-audit' }).del()
+    await expect(migrate(database)).rejects.toMatchObject({
+      code: 'state_conflict',
+      publicMessage: expect.stringContaining('9999-from-the-future'),
+    })
+    const status = await migrationStatus(database)
+    expect(status).toMatchObject({ unknown: ['9999-from-the-future'], pending: ['0006-audit'] })
+  })
+
+  it('keeps nothing of a migration that failed half way', async () => {
+    const database = await empty()
+    await database.knex.raw('create table audit_event (in_the_way text)')
+    await expect(migrate(database)).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(await database.knex.schema.hasTable('tenant')).toBe(false)
+    expect((await migrationStatus(database)).applied).toEqual([])
+    await database.knex.raw('drop table audit_event')
+    expect((await migrate(database)).applied).toHaveLength(6)
+  })
+})
+
+describe('several migrators', () => {
+  it.each([2, 20])('of %i at once one does the work and all succeed', async (count) => {
+    const { url } = await emptyPostgres()
+    const databases = await Promise.all(Array.from({ length: count }, () => connectTo(url)))
+    const results = await Promise.all(databases.map((database) => migrate(database)))
+    const applied = results.map((result) => result.applied.length).sort((a, b) => b - a)
+    expect(applied).toEqual([6, ...Array.from({ length: count - 1 }, () => 0)])
+  })
+
+  it('waits for one that holds the lock, says so, and goes on when that one dies', async () => {
+    const { url, query } = await emptyPostgres()
+    const [other, database] = [await connectTo(url), await connectTo(url)]
+    const { ended } = await holdMigrationLock(other)
+    let say: (text: string) => void = () => undefined
+    const said = new Promise<string>((resolve) => {
+      say = resolve
+    })
+    const migrating = migrate(database, { log: { info: (text) => say(text) }, waitNoticeMs: 1 })
+    expect(await said).toMatch(/another migrator/)
+    await query('select pg_terminate_backend(pid) from pg_locks where locktype = $1 and granted', ['advisory'])
+    await expect(ended).rejects.toBeDefined()
+    expect((await migrating).applied).toHaveLength(6)
+    expect((await migrationStatus(database)).pending).toEqual([])
+  })
+
+  it('gives up with a clear error when the other one does not end', async () => {
+    const { url, query } = await emptyPostgres()
+    const [other, database] = [await connectTo(url), await connectTo(url)]
+    const { ended } = await holdMigrationLock(other)
+    await expect(migrate(database, { waitMsMax: 50 })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('Another migrator'),
+    })
+    await query('select pg_terminate_backend(pid) from pg_locks where locktype = $1 and granted', ['advisory'])
+    await expect(ended).rejects.toBeDefined()
+  })
+})
+
+describe('a migrator that was killed', () => {
+  it("leaves nothing that blocks the next one, not even knex's own lock row", async () => {
+    const { url } = await emptyPostgres()
+    const database = await connectTo(url)
+    await migrate(database)
+    await database.knex('schema_migration_lock').update({ is_locked: 1 })
+    await database.knex('schema_migration').where({ name: '0006-audit' }).del()
+    await database.knex.raw('drop table audit_event')
+    await database.knex.raw('drop function refuse_change')
+    expect((await migrate(database)).applied).toEqual(['0006-audit'])
+  })
+})
+
+/** Resolves once the lock is held by a transaction of `database`; `ended` settles with that transaction. */
+async function holdMigrationLock(database: Database): Promise<{ readonly ended: Promise<void> }> {
+  let held = () => {}
+  const holding = new Promise<void>((resolve) => {
+    held = resolve
+  })
+  const ended = database.unboundedTransaction(async (transaction) => {
+    await transaction.raw('select pg_advisory_xact_lock(27973498010364012)')
+    held()
+    await transaction.raw('select pg_sleep(3600)')
+  })
+  ended.catch(() => undefined)
+  await holding
+  return { ended }
+}
