@@ -1,7 +1,7 @@
-/** Says who calls, from an `Authorization` value, and holds a caller to its scopes and tenants. Never asks what a user may do. Floor 4. */
+/** Says who calls, from an `Authorization` value. What a caller may do is access/guard.ts. Floor 4. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type Caller, type CallerRecord, SCOPES, type Scope } from '../model/caller.ts'
-import { CallerDeniedError, UnauthenticatedError } from '../model/error-code.ts'
+import { type Caller, type CallerRecord, SCOPES } from '../model/caller.ts'
+import { UnauthenticatedError } from '../model/error-code.ts'
 import { AUTHORIZATION_CHARACTERS_MAX } from '../model/limits.ts'
 
 export interface AuthenticationNeeds {
@@ -48,16 +48,4 @@ function bearerKey(authorization: string | undefined): string {
 
 function sha256(text: string): Uint8Array {
   return createHash('sha256').update(text, 'utf8').digest()
-}
-
-/** @throws CallerDeniedError when the caller lacks `scope` */
-export function requireScope(caller: Caller, scope: Scope): void {
-  if (!caller.scopes.includes(scope)) throw new CallerDeniedError(`The caller lacks the scope "${scope}".`)
-}
-
-/** @throws CallerDeniedError when the caller is limited to other tenants; says nothing about whether the tenant exists */
-export function requireTenant(caller: Caller, tenant: string): void {
-  if (caller.tenants !== null && !caller.tenants.includes(tenant)) {
-    throw new CallerDeniedError('The caller is limited to other tenants.')
-  }
 }

@@ -15,12 +15,12 @@ function objectOf(struct: Fields, field: string, depth: number): Record<string, 
   const json: Record<string, unknown> = {}
   for (const [name, value] of Object.entries((struct['fields'] ?? {}) as Fields)) {
     if (name === '__proto__') throw new RequestError([{ field, message: 'must not contain the name "__proto__"' }])
-    json[name] = valueOf(value as Fields, field, depth)
+    json[name] = jsonOf(value as Fields, field, depth)
   }
   return json
 }
 
-function valueOf(value: Fields, field: string, depth: number): unknown {
+function jsonOf(value: Fields, field: string, depth: number): unknown {
   switch (value['kind']) {
     case 'stringValue':
     case 'numberValue':
@@ -33,7 +33,7 @@ function valueOf(value: Fields, field: string, depth: number): unknown {
     case 'listValue': {
       if (depth >= ATTRIBUTE_DEPTH_MAX) throw new RequestError([{ field, message: `must not nest deeper than ${ATTRIBUTE_DEPTH_MAX}` }])
       const list = (value['listValue'] as Fields)['values'] as readonly Fields[] | undefined
-      return (list ?? []).map((item) => valueOf(item, field, depth + 1))
+      return (list ?? []).map((item) => jsonOf(item, field, depth + 1))
     }
     default:
       throw new RequestError([{ field, message: 'holds a value of no kind' }])

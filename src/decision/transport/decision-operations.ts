@@ -1,6 +1,6 @@
 /** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 4. */
+import { requireScope, requireTenant } from '../../access/guard.ts'
 import type { CheckQuestion, Decision, DecisionPoint } from '../../model/decision.ts'
-import { requireScope, requireTenant } from '../authentication.ts'
 import {
   decisionMessage,
   explanationMessage,

@@ -1,0 +1,163 @@
+/** The shapes of HTTP answers, for the API description; tests hold real answers against them. Floor 4. */
+import { z } from 'zod'
+
+const instant = z.string().meta({ format: 'date-time' })
+const position = z.int().meta({ description: 'Position in the order of all access changes.' })
+const object = z.record(z.string(), z.unknown())
+const page = { nextPageToken: z.string().exactOptional() }
+const change = { changed: z.boolean().meta({ description: 'false: it was so already.' }), position }
+const policyRevision = z.string()
+
+export const decision = z.strictObject({
+  allowed: z.boolean(),
+  reason: z.string().meta({ description: 'Stable, upper snake case. New ones may be added.', examples: ['ROLE'] }),
+  decisionId: z.string(),
+  policyRevision,
+  position,
+  via: z.array(z.string()).meta({ description: 'Roles that allow.' }),
+  validUntil: instant.exactOptional(),
+  expiredAt: instant.exactOptional(),
+  validFrom: instant.exactOptional(),
+  hint: z.string().exactOptional(),
+})
+
+const violations = z.array(z.strictObject({ field: z.string(), message: z.string() }))
+const itemError = z.strictObject({
+  code: z.string(),
+  detail: z.string(),
+  hint: z.string().exactOptional(),
+  violations: violations.exactOptional(),
+})
+
+export const problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  hint: z.string().exactOptional(),
+  violations: violations.exactOptional(),
+  requestId: z.string(),
+})
+
+export const batch = z.strictObject({
+  items: z
+    .array(z.union([z.strictObject({ decision }), z.strictObject({ error: itemError })]))
+    .meta({ description: 'In the order of the request.' }),
+})
+export const permissions = z.strictObject({ allowed: z.array(z.boolean()), decisionId: z.string(), policyRevision, position })
+
+export const permissionList = z.strictObject({
+  permissions: z.array(z.strictObject({ permission: z.string(), code: z.string(), conditional: z.boolean(), via: z.array(z.string()) })),
+  denied: z.string().exactOptional(),
+  policyRevision,
+  position,
+})
+export const holderList = z.strictObject({
+  users: z.array(z.strictObject({ user: z.string(), conditional: z.boolean(), via: z.array(z.string()) })),
+  ...page,
+  policyRevision,
+  position,
+})
+export const explanation = z.strictObject({
+  decision,
+  permission: z.string().exactOptional(),
+  code: z.string().exactOptional(),
+  tenantState: z.string(),
+  accountState: z.string(),
+  tried: z.array(
+    z.strictObject({
+      assignmentId: z.string(),
+      role: z.string(),
+      window: z.string(),
+      validFrom: instant,
+      expiresAt: instant.exactOptional(),
+      outcome: z.string(),
+      failedAt: z.string().exactOptional(),
+      conditionReason: z.string().exactOptional(),
+    }),
+  ),
+  wouldAllowWith: z.array(z.string()).exactOptional(),
+})
+
+export const tenant = z.strictObject({
+  id: z.string(),
+  displayName: z.string().exactOptional(),
+  state: z.enum(['active', 'suspended']),
+  attributes: object,
+  createdAt: instant,
+})
+export const user = z.strictObject({
+  id: z.string(),
+  email: z.string().exactOptional(),
+  displayName: z.string().exactOptional(),
+  attributes: object,
+  state: z.enum(['active', 'deactivated']),
+  stateReason: z.string().exactOptional(),
+  epoch: z.int(),
+  createdAt: instant,
+})
+export const assignment = z.strictObject({
+  id: z.string(),
+  tenant: z.string(),
+  user: z.string(),
+  role: z.string(),
+  validFrom: instant,
+  expiresAt: instant.exactOptional(),
+  reason: z.string().exactOptional(),
+  createdAt: instant,
+  createdBy: z.string(),
+  revokedAt: instant.exactOptional(),
+  revokedBy: z.string().exactOptional(),
+})
+export const caller = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  tenants: z.array(z.string()).exactOptional(),
+  createdAt: instant,
+  expiresAt: instant.exactOptional(),
+  revokedAt: instant.exactOptional(),
+})
+const audit = z.strictObject({
+  id: z.int(),
+  at: instant,
+  action: z.string(),
+  result: z.enum(['applied', 'noop']),
+  actor: z.string(),
+  actorName: z.string(),
+  tenant: z.string().exactOptional(),
+  user: z.string().exactOptional(),
+  target: z.string().exactOptional(),
+  reason: z.string().exactOptional(),
+  before: z.unknown().exactOptional(),
+  after: z.unknown().exactOptional(),
+  position: position.exactOptional(),
+  requestId: z.string().exactOptional(),
+})
+const revision = z.strictObject({ revision: z.string(), createdAt: instant, source: z.string(), activatedAt: instant.exactOptional() })
+
+export const oneTenant = z.strictObject({ tenant })
+export const changedTenant = z.strictObject({ tenant, ...change })
+export const tenantList = z.strictObject({ tenants: z.array(tenant), ...page })
+export const oneUser = z.strictObject({ user })
+export const changedUser = z.strictObject({ user, ...change })
+export const reactivatedUser = z.strictObject({ user, ...change, expiredMeanwhile: z.array(assignment) })
+export const userList = z.strictObject({ users: z.array(user), ...page })
+export const createdAssignment = z.strictObject({ id: z.string(), assignment, ...change })
+export const changedAssignment = z.strictObject({ assignment, ...change })
+export const changedAssignments = z.strictObject({ assignments: z.array(assignment), ...change })
+export const assignmentList = z.strictObject({ assignments: z.array(assignment), ...page })
+export const createdCaller = z.strictObject({ caller, key: z.string().meta({ description: 'Shown once.' }), position })
+export const changedCaller = z.strictObject({ caller, ...change })
+export const callerList = z.strictObject({ callers: z.array(caller), ...page })
+export const auditList = z.strictObject({ entries: z.array(audit), ...page })
+export const policy = z.strictObject({
+  revision: z.string(),
+  loadedAt: instant,
+  source: z.enum(['directory', 'stored']),
+  permissions: z.int(),
+  roles: z.int(),
+  faults: z.array(z.string()),
+})
+export const revisionList = z.strictObject({ revisions: z.array(revision), ...page })

@@ -1,0 +1,48 @@
+/** Reads a JSON body, bounded and only of the type it says to be. Floor 4. */
+import type { IncomingMessage } from 'node:http'
+import { ServiceError } from '../../../model/error-code.ts'
+import { BODY_BYTES_MAX } from '../../../model/limits.ts'
+import { parseJsonBody } from '../../translate/json-body.ts'
+import { hasBody } from './problem.ts'
+
+const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*("utf-8"|utf-8)[ \t]*)?$/i
+
+/**
+ * @param optional whether no body at all means an empty object
+ * @throws ServiceError `media_type_unsupported`, `body_too_large`; RequestError for what is not a JSON object
+ */
+export async function readJsonBody(request: IncomingMessage, optional: boolean): Promise<Readonly<Record<string, unknown>>> {
+  const type = request.headers['content-type']
+  if (optional && !hasBody(request)) return {}
+  if (type === undefined || !JSON_TYPE.test(type)) {
+    throw new ServiceError('media_type_unsupported', 'The body must be application/json in UTF-8.', {
+      hint: 'Send "Content-Type: application/json".',
+    })
+  }
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new ServiceError('media_type_unsupported', 'A compressed body is not accepted.')
+  }
+  return parseJsonBody(await readBytes(request))
+}
+
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return Promise.reject(tooLarge())
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > BODY_BYTES_MAX) {
+        request.pause()
+        reject(tooLarge())
+      } else chunks.push(chunk)
+    })
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
+    request.on('error', () => reject(new ServiceError('cancelled', 'The caller hung up.')))
+  })
+}
+
+function tooLarge(): ServiceError {
+  return new ServiceError('body_too_large', `The body must be at most ${BODY_BYTES_MAX} bytes.`)
+}

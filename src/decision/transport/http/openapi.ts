@@ -1,0 +1,140 @@
+/** The API description (OpenAPI 3.1), made from the table of routes. Floor 4. */
+import { z } from 'zod'
+import { ERROR_TABLE } from '../../error-table.ts'
+import * as answers from './answer-schemas.ts'
+import { otherFields, pathFields, type Route, takesBody } from './route.ts'
+import { ROUTES } from './routes.ts'
+
+type Json = Record<string, unknown>
+
+/** Schemas that stand in many answers, by the name under which the description shows them. */
+const NAMED = {
+  Decision: answers.decision,
+  Problem: answers.problem,
+  Tenant: answers.tenant,
+  User: answers.user,
+  Assignment: answers.assignment,
+  Caller: answers.caller,
+}
+
+export function openApiDocument(version: string): Json {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(NAMED)) registry.add(schema, { id })
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}`, io: 'output' })
+  const paths: Record<string, Json> = {}
+  for (const route of ROUTES) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Castellan',
+      version,
+      description: 'Answers who may do what, and changes it. A deny is 200 with `allowed: false`; an error means that nothing was decided.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ callerKey: [] }],
+    tags: [{ name: 'decisions' }, { name: 'administration' }],
+    paths,
+    components: {
+      schemas: Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, embedded(schema)])),
+      securitySchemes: { callerKey: { type: 'http', scheme: 'bearer', description: 'A caller key, made by `castellan caller create`.' } },
+      responses: {
+        Problem: { description: problemDescription(), content: { 'application/problem+json': { schema: reference('Problem') } } },
+      },
+    },
+  }
+}
+
+function operationOf(route: Route): Json {
+  const wire = jsonSchema(route.request, 'input')
+  const properties = (wire['properties'] ?? {}) as Record<string, Json>
+  const required = (wire['required'] ?? []) as string[]
+  const parameter = (name: string, place: 'path' | 'query') => {
+    const { description, ...schema } = properties[name] ?? {}
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema,
+    }
+  }
+  const inPath = pathFields(route).map((name) => parameter(name, 'path'))
+  const others = otherFields(route)
+  const success = {
+    description: route.etag === true ? 'Answered; `ETag` is weak.' : 'Answered.',
+    content: { 'application/json': { schema: responseOf(route) } },
+  }
+  return {
+    operationId: route.operation,
+    summary: route.summary,
+    description: route.scope === null ? 'Needs a caller key.' : `Needs a caller key with the scope \`${route.scope}\`.`,
+    tags: [route.scope === 'decide' ? 'decisions' : 'administration'],
+    parameters: [...inPath, ...(takesBody(route) ? [] : others.map((name) => parameter(name, 'query'))), REQUEST_ID],
+    ...(takesBody(route) ? { requestBody: bodyOf(route, wire, others) } : {}),
+    responses: {
+      '200': success,
+      ...(route.creates === true ? { '201': { ...success, description: 'Came into being.' } } : {}),
+      ...(route.etag === true ? { '304': { description: 'As it was: `If-None-Match` names the present `ETag`.' } } : {}),
+      default: { $ref: '#/components/responses/Problem' },
+    },
+  }
+}
+
+const REQUEST_ID = {
+  name: 'X-Request-ID',
+  in: 'header',
+  required: false,
+  description: 'Echoed, and kept with audit records; absent: a new one.',
+  schema: { type: 'string', maxLength: 128 },
+}
+
+function bodyOf(route: Route, wire: Json, names: readonly string[]): Json {
+  const properties = Object.fromEntries(names.map((name) => [name, (wire['properties'] as Json)[name]]))
+  const required = ((wire['required'] ?? []) as string[]).filter((name) => names.includes(name))
+  const example = EXAMPLES[route.path]
+  return {
+    required: route.bodyOptional !== true,
+    content: {
+      'application/json': {
+        schema: { type: 'object', properties, ...(required.length === 0 ? {} : { required }), additionalProperties: false },
+        ...(example === undefined ? {} : { example }),
+      },
+    },
+  }
+}
+
+const QUESTION = { user: 'ann', tenant: 'north-clinic', permission: 'coding.medical-stay.validate', resource: { facilityId: 'north' } }
+const EXAMPLES: Readonly<Record<string, Json>> = {
+  '/v1/check': QUESTION,
+  '/v1/explain': QUESTION,
+  '/v1/check/batch': { user: 'ann', tenant: 'north-clinic', items: [{ permission: 'coding.view-page' }, { permission: 'c.ms.tac' }] },
+  '/v1/check/permissions': { user: 'ann', tenant: 'north-clinic', permissions: ['coding.view-page', 'c.ms.tac'] },
+}
+
+function responseOf(route: Route): Json {
+  const named = Object.entries(NAMED).find(([, schema]) => schema === route.response)?.[0]
+  return named === undefined ? jsonSchema(route.response, 'output') : reference(named)
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  return embedded(z.toJSONSchema(schema, { io, unrepresentable: 'any' }))
+}
+
+/** A schema inside a document: which dialect it is in is said by the document. */
+function embedded(schema: object): Json {
+  const { $schema: _schema, $id: _id, ...rest } = schema as Json
+  return rest
+}
+
+function reference(name: string): Json {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+function problemDescription(): string {
+  return `Nothing was decided. Codes: ${Object.entries(ERROR_TABLE)
+    .map(([code, row]) => `\`${code}\` (${row.http})`)
+    .join(', ')}.`
+}

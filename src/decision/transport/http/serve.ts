@@ -1,0 +1,121 @@
+/** One HTTP request of a route: admit, authenticate, read, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { RequestError } from '../../../model/error-code.ts'
+import { knownError } from '../../error-table.ts'
+import type { Message } from '../../translate/decision-answers.ts'
+import { httpForm } from '../../translate/wire-form.ts'
+import { CallEnd, orAborted } from '../call.ts'
+import { logFault, type Operations, requestIdOf, type WireNeeds } from '../wire-needs.ts'
+import { readJsonBody } from './body.ts'
+import { hasBody, writeAnswer, writeProblem } from './problem.ts'
+import { parseQuery } from './query.ts'
+import { otherFields, pathFields, type Route, takesBody } from './route.ts'
+
+export type Serve = (request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, unknown>>) => void
+
+export interface ServeNeeds extends WireNeeds {
+  readonly operations: Operations
+  /** Headers that this connection's state asks for, such as `connection: close`. */
+  readonly connectionHeaders: (request: IncomingMessage) => Readonly<Record<string, string>>
+}
+
+export function serveRoute(route: Route, needs: ServeNeeds): Serve {
+  const operation = needs.operations[route.operation]
+  const inPath = pathFields(route)
+  const elsewhere = otherFields(route)
+
+  async function plainOf(request: IncomingMessage, params: Readonly<Record<string, unknown>>): Promise<Message> {
+    const search = searchOf(request.url ?? '')
+    if (!takesBody(route)) {
+      if (hasBody(request)) throw new RequestError([{ field: 'body', message: `is not read by ${route.method}; use the query` }])
+      return { ...parseQuery(search, elsewhere), ...params }
+    }
+    if (search !== '') parseQuery(search, [])
+    const body = await readJsonBody(request, route.bodyOptional === true)
+    const doubled = inPath.filter((name) => Object.hasOwn(body, name))
+    if (doubled.length > 0) throw new RequestError(doubled.map((field) => ({ field, message: 'is named by the path already' })))
+    return inPath.length === 0 ? body : { ...body, ...params }
+  }
+
+  return (request, response, params) => {
+    const startedMs = needs.clock.monotonicMs()
+    const requestId = requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
+    const ended = (code: string) => needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+    const failed = (fault: unknown) => {
+      const known = knownError(fault)
+      logFault(needs.log, known, { wire: 'http', method: route.operation, requestId })
+      writeProblem(request, response, known, requestId, needs.connectionHeaders(request))
+      ended(known.code)
+    }
+    try {
+      needs.admission.enter()
+    } catch (fault) {
+      failed(fault)
+      return
+    }
+    const end = new CallEnd()
+    response.on('close', () => end.cancel())
+    const work = (async () => {
+      const caller = await needs.authentication.authenticate(singleHeader(request, 'authorization'))
+      const plain = await plainOf(request, params)
+      end.signal.throwIfAborted()
+      return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
+    })().finally(() => needs.admission.leave())
+    orAborted(work, end.signal)
+      .then((answer) => {
+        end.done()
+        succeeded(answer, request, response, requestId)
+        ended('ok')
+      })
+      .catch((fault) => {
+        end.done()
+        failed(fault)
+      })
+  }
+
+  function succeeded(answer: Message, request: IncomingMessage, response: ServerResponse, requestId: string): void {
+    const headers = needs.connectionHeaders(request)
+    if (route.etag === true) {
+      const etag = etagOf(answer)
+      const tagged = { ...headers, etag, 'cache-control': 'private, no-cache' }
+      if (matches(request.headers['if-none-match'], etag)) writeAnswer(request, response, 304, '', requestId, tagged)
+      else writeAnswer(request, response, 200, JSON.stringify(answer), requestId, tagged)
+      return
+    }
+    const made = route.creates === true && answer['changed'] !== false
+    writeAnswer(request, response, made ? 201 : 200, JSON.stringify(identified(answer)), requestId, headers)
+  }
+}
+
+/** A new assignment's id stands at the top too, where a script finds it without knowing records. */
+function identified(answer: Message): Message {
+  const assignment = answer['assignment'] as Message | undefined
+  return assignment !== undefined && answer['changed'] !== undefined && 'id' in assignment ? { id: assignment['id'], ...answer } : answer
+}
+
+/** Weak: the position is left out, since a change elsewhere raises it without changing what this user may do. */
+function etagOf(answer: Message): string {
+  const { position: _position, ...content } = answer
+  return `W/"${createHash('sha256').update(JSON.stringify(content)).digest('base64url')}"`
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  const weak = (tag: string) => tag.trim().replace(/^W\//, '')
+  return header.trim() === '*' || header.split(',').some((tag) => weak(tag) === weak(etag))
+}
+
+function searchOf(url: string): string {
+  const at = url.indexOf('?')
+  return at === -1 ? '' : url.slice(at + 1)
+}
+
+/** `undefined` for a header that came several times: node keeps only the first of some, and which one counts must not depend on that. */
+export function singleHeader(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  if (typeof value !== 'string') return undefined
+  let seen = 0
+  for (let at = 0; at < request.rawHeaders.length; at += 2) if (request.rawHeaders[at]?.toLowerCase() === name) seen += 1
+  return seen === 1 ? value : undefined
+}

@@ -1,0 +1,149 @@
+/** The HTTP wire: opens, drains and closes. What requests mean is in the table of routes. Floor 4. */
+import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { RequestError, ServiceError } from '../../../model/error-code.ts'
+import {
+  CONNECTION_AGE_MS,
+  DRAIN_TIMEOUT_MS,
+  HEADER_ARRIVAL_TIMEOUT_MS,
+  HEADER_BYTES_MAX,
+  KEEP_ALIVE_TIMEOUT_MS,
+  REQUEST_ARRIVAL_TIMEOUT_MS,
+} from '../../../model/limits.ts'
+import { knownError } from '../../error-table.ts'
+import { closeServer, listen, portOf } from '../probes.ts'
+import type { Readiness } from '../readiness.ts'
+import { type WireNeeds, wireOperations } from '../wire-needs.ts'
+import { httpApp } from './app.ts'
+import { PROBLEM_TYPE, problemBody, writeProblem } from './problem.ts'
+import { ROUTES } from './routes.ts'
+import { type Serve, type ServeNeeds, serveRoute } from './serve.ts'
+
+export interface HttpServer {
+  readonly port: number
+  /** Stops accepting, lets requests under way end, at most DRAIN_TIMEOUT_MS long. */
+  drain(): Promise<void>
+  /** Ends whatever is left. Safe to call twice, and without draining. */
+  close(): Promise<void>
+}
+
+export async function openHttpServer(needs: WireNeeds & { readonly readiness: Readiness }): Promise<HttpServer> {
+  let draining = false
+  const bornMs = new WeakMap<Duplex, number>()
+  const ageMs = needs.connectionAgeMs ?? CONNECTION_AGE_MS
+  const serveNeeds: ServeNeeds & { readonly readiness: Readiness } = {
+    ...needs,
+    operations: wireOperations('http', needs),
+    // A connection leaves after an answer, never in the middle: that is how load moves to a new replica.
+    connectionHeaders: (request) => {
+      const old = needs.clock.monotonicMs() - (bornMs.get(request.socket) ?? 0) > ageMs
+      return draining || old ? { connection: 'close' } : {}
+    },
+  }
+  const app = httpApp(serveNeeds)
+  const hot = new Map<string, Serve>(
+    ROUTES.filter((route) => route.hot === true).map((route) => [route.path, serveRoute(route, serveNeeds)]),
+  )
+  const server = createServer(needs, (request, response) => {
+    const serve = request.method === 'POST' ? hot.get(request.url ?? '') : undefined
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) refuseHostless(request, response, needs)
+    else if (serve !== undefined) serve(request, response, {})
+    else app(request, response)
+  })
+  server.on(needs.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => bornMs.set(socket, needs.clock.monotonicMs()))
+  server.on('clientError', (fault, socket) => answerBroken(fault, socket, needs))
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const known = knownError(new RequestError([{ field: 'expect', message: 'only 100-continue is met' }]))
+    writeProblem(request, response, known, needs.random.uuid(), { connection: 'close' }, 417)
+  })
+  // Nobody is served as a proxy.
+  server.on('connect', (_request, socket: Duplex) =>
+    endWith(socket, 405, new ServiceError('method_not_allowed', 'CONNECT is not known here.'), needs),
+  )
+  await listen(server, needs.host, needs.port)
+  return {
+    port: portOf(server),
+    drain() {
+      draining = true
+      return drained(server)
+    },
+    close: () => closeServer(server),
+  }
+}
+
+function createServer(needs: WireNeeds, handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const options = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADER_ARRIVAL_TIMEOUT_MS,
+    requestTimeout: REQUEST_ARRIVAL_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // Said by ourselves, as a problem.
+    requireHostHeader: false,
+  }
+  if (needs.tls === undefined) return createPlainServer(options, handle)
+  const { cert, key, clientCa } = needs.tls
+  const mutual = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
+  return createTlsServer({ ...options, cert, key, ...mutual }, handle)
+}
+
+function refuseHostless(request: IncomingMessage, response: ServerResponse, needs: WireNeeds): void {
+  const known = knownError(new RequestError([{ field: 'host', message: 'is required' }]))
+  writeProblem(request, response, known, needs.random.uuid(), { connection: 'close' })
+}
+
+/** What node's parser could not read, or did not get in time. */
+function answerBroken(fault: NodeJS.ErrnoException, socket: Duplex, needs: WireNeeds): void {
+  if (fault.code === 'HPE_HEADER_OVERFLOW') {
+    endWith(
+      socket,
+      431,
+      new RequestError([{ field: 'headers', message: `must be at most ${HEADER_BYTES_MAX} bytes, the address included` }]),
+      needs,
+    )
+  } else if (fault.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    endWith(socket, 408, new ServiceError('deadline_exceeded', 'The request did not arrive in time.'), needs)
+  } else if (fault.code?.startsWith('HPE_') === true) {
+    endWith(socket, 400, new RequestError([{ field: 'request', message: 'is not HTTP' }]), needs)
+  } else socket.destroy()
+}
+
+/** An answer by hand, where there is no response object to answer with. */
+function endWith(socket: Duplex, status: number, error: RequestError | ServiceError, needs: WireNeeds): void {
+  // After a response has begun, more bytes would only corrupt it.
+  const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true
+  if (!socket.writable || begun) {
+    socket.destroy()
+    return
+  }
+  const requestId = needs.random.uuid()
+  const body = problemBody(knownError(error), requestId, status)
+  const head = [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${requestId}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+}
+
+function drained(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, DRAIN_TIMEOUT_MS)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
