@@ -117,7 +117,8 @@ export const settingTable = {
   }),
   connectionAgeSeconds: defaultedSetting({
     name: 'CASTELLAN_CONNECTION_AGE_SECONDS',
-    meaning: 'After this long a gRPC connection is asked to reconnect, so that load balancers can spread callers over new replicas.',
+    meaning:
+      'After this long a connection of either wire is asked to reconnect, so that load balancers can spread callers over new replicas.',
     accepts: 'whole seconds, 1 to 86400',
     schema: wholeNumber(1, 86_400),
     fallback: '300',

@@ -1,13 +1,15 @@
 /** What the operating system asks of a running process: to stop, to re-read its policies; and what to do when a fault escapes. Floor 5. */
 import type { Log } from '../ground/log.ts'
 
-/** Beyond it a stop is not graceful any more, milliseconds: below the 30 s that Kubernetes and our compose file wait before SIGKILL. */
-export const STOP_TIMEOUT_MS = 25_000
+/** Beyond it, after settling, a stop is not graceful any more, milliseconds: with the settling below the 30 s that Kubernetes and our compose file wait. */
+export const STOP_TIMEOUT_MS = 20_000
 
 export interface SignalNeeds {
   readonly log: Log
   /** Re-reads what can be re-read while running. */
   reload(): Promise<void>
+  /** How long `stop` answers on before it begins. */
+  readonly settleMs: number
   /** Stops everything in order. */
   stop(): Promise<void>
   /** The process's own; an argument for tests. */
@@ -31,9 +33,9 @@ export function runUntilSignal(process: NodeJS.Process, needs: SignalNeeds): Pro
       stopping = true
       log.info({ signal }, 'stops')
       const bound = setTimeout(() => {
-        log.error({ timeoutMs: STOP_TIMEOUT_MS }, 'did not stop in time')
+        log.error('did not stop in time')
         needs.exit(1)
-      }, STOP_TIMEOUT_MS)
+      }, needs.settleMs + STOP_TIMEOUT_MS)
       needs
         .stop()
         .catch((fault: unknown) => log.error({ err: fault }, 'stopped with a fault'))

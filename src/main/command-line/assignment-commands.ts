@@ -40,9 +40,9 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
       printAnswer(terminal, options, answer, (one) => prettyChange(one, `granted ${role}`))
     })
   examples(withService(withReason(grant)), [
-    'castellan grant ann acme finance --reason "joins the finance team"',
-    'castellan grant bob acme finance --until PT2H --reason "covers for Ann"',
-    'castellan grant bob acme finance --from 2026-12-01T08:00:00Z --until P7D',
+    'castellan grant bob acme finance-clerk --reason "joins the finance team"',
+    'castellan grant ann acme finance-cover --until PT2H --reason "covers for Cleo"',
+    'castellan grant ann acme finance-cover --from 2026-12-01T08:00:00Z --until P7D',
   ])
 
   const revoke = program
@@ -51,14 +51,14 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
     .option('--id <assignment>', 'only this assignment (see `castellan assignments`)')
     .action(async (user: string, tenant: string, role: string | undefined, options: RevokeOptions) => {
       if ((role === undefined) === (options.id === undefined))
-        throw new CommandError(EXIT.usage, 'Name either a role or an assignment with --id.', 'castellan revoke ann acme finance')
+        throw new CommandError(EXIT.usage, 'Name either a role or an assignment with --id.', 'castellan revoke ann acme finance-cover')
       const client = await clientFor(options, terminal.environment)
       const address = path('tenants', tenant, 'users', user, 'assignments', ...(options.id === undefined ? [] : [options.id]))
       const answer = await client.call('DELETE', `${address}${query({ role, reason: options.reason })}`)
       printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
     })
   examples(withService(withReason(revoke)), [
-    'castellan revoke ann acme finance --reason "moved to sales"',
+    'castellan revoke bob acme finance-clerk --reason "moved to sales"',
     'castellan revoke ann acme --id 0b8e…',
   ])
 

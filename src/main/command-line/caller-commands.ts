@@ -37,7 +37,7 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
       const answer = await client.call('POST', path('callers'), {
         name,
         scopes: options.scopes,
-        ...(options.tenants === undefined ? {} : { tenants: { ids: options.tenants } }),
+        ...(options.tenants === undefined ? {} : { tenants: options.tenants }),
         ...(untilMs === undefined ? {} : { expiresAt: new Date(untilMs).toISOString() }),
         ...(options.reason === undefined ? {} : { reason: options.reason }),
       })
@@ -64,7 +64,7 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
           text(caller, 'id'),
           text(caller, 'name'),
           names(caller, 'scopes'),
-          caller['tenants'] === undefined || caller['tenants'] === null ? 'all' : names(record(caller, 'tenants'), 'ids'),
+          Array.isArray(caller['tenants']) ? names(caller, 'tenants') : 'all',
           text(caller, 'expiresAt'),
           text(caller, 'revokedAt'),
         ]),

@@ -29,9 +29,9 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       printAnswer(terminal, options, answer, (one) => prettyDecision(terminal, one))
     })
   examples(withService(check), [
-    'castellan check ann acme finance.read',
-    `castellan check eve north-clinic coding.medical-stay.validate --resource '{"facilityId":"north"}'`,
-    'castellan check ann acme finance.read -o json | jq .allowed',
+    'castellan check ann acme sales.quote.create',
+    `castellan check eve north-clinic coding.medical-stay.validate --resource '{"facilityId":"north","lastCoderId":"ann"}'`,
+    'castellan check ann acme s.q.c -o json | jq .allowed',
   ])
 
   const explain = program
@@ -43,7 +43,7 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       const answer = await client.call('POST', '/v1/explain', question(user, tenant, permission, options))
       printAnswer(terminal, options, answer, (one) => prettyExplanation(terminal, one))
     })
-  examples(withService(explain), ['castellan explain ann acme finance.payment.approve'])
+  examples(withService(explain), ['castellan explain ann acme finance.payout.create'])
 
   const whatCan = program
     .command('what-can <user> <tenant>')
@@ -74,8 +74,8 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       )
     })
   examples(withLimit(withService(whoCan)), [
-    'castellan who-can acme finance.read',
-    'castellan who-can acme finance.read --limit 1000 -o json',
+    'castellan who-can acme finance.payout.create',
+    'castellan who-can acme finance.payout.create --limit 1000 -o json',
   ])
 }
 

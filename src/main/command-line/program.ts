@@ -45,8 +45,8 @@ First steps:
   $ castellan dev                                             a service with samples, nothing to install
   $ export CASTELLAN_KEY_FILE=.castellan/development-key      in a second terminal
   $ castellan what-can ann acme                               what may Ann do at acme?
-  $ castellan explain bob acme finance.payment.approve        why not?
-  $ castellan grant bob acme finance --until PT2H             for two hours, then no more
+  $ castellan explain ann acme finance.payout.create          why not?
+  $ castellan grant ann acme finance-cover --until PT2H       for two hours, then no more
   $ castellan policy validate ./policies                      are my policy files in order?
 
 Exit codes: 0 done, 1 fault, 2 wrong usage or settings, 3 policy fault, 4 policy test failed.

@@ -1,0 +1,99 @@
+/** `castellan dev`: everything in one process, on a database of its own, with samples. For development only. Floor 5. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { systemClock } from '../ground/clock.ts'
+import { openLog } from '../ground/log.ts'
+import { openMetrics } from '../ground/metrics.ts'
+import { packageRoot } from '../ground/package-root.ts'
+import { systemRandom } from '../ground/random.ts'
+import { printableSettings } from '../ground/settings.ts'
+import { banner } from './banner.ts'
+import { readVersion } from './command-line/program.ts'
+import { paint, type Terminal } from './command-line/terminal.ts'
+import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
+import { lockDirectory } from './directory-lock.ts'
+import { openService, type Service, type ServiceNeeds } from './open-service.ts'
+import { seedSamples } from './seed.ts'
+import { planFrom } from './service-plan.ts'
+import { readDevSettings, type Settings, settingTable } from './settings.ts'
+import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
+
+/** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, ListenError */
+export async function dev(terminal: Terminal): Promise<void> {
+  const settings = readDevSettings(terminal.environment)
+  // Standard output is for the banner, which scripts may read.
+  const log = openLog(settings.logLevel ?? 'warn', { write: (line) => terminal.err(line) })
+  exitOnEscapedFault(process, log)
+  log.info({ settings: printableSettings(settingTable, settings) }, 'starts in development mode')
+  const holder = { pid: process.pid, sinceIso: new Date(terminal.nowMs()).toISOString() }
+  const lock = await lockDirectory(settings.dataDir, holder, Math.random)
+  try {
+    if (!existsSync(join(settings.dataDir, 'database')))
+      terminal.err(`${paint(terminal, 'dim', `Makes a database in ${settings.dataDir} (once, takes some seconds) …`)}\n`)
+    await runService(terminal, settings, { clock: systemClock, random: systemRandom, log, metrics: openMetrics() })
+  } finally {
+    await lock.release()
+  }
+}
+
+async function runService(terminal: Terminal, settings: Settings, needs: ServiceNeeds): Promise<void> {
+  const policies = choosePolicies(settings.policies)
+  const developmentKey = openDevelopmentKey(settings.dataDir, needs.random)
+  const service = await openService(
+    {
+      ...planFrom(settings),
+      database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
+      schema: 'migrate',
+      policyDirectory: policies,
+      adminKey: settings.adminKey ?? developmentKey,
+      settleMs: 0,
+    },
+    needs,
+  )
+  try {
+    const samples = await seedSamples(service.administration, service.policy(), terminal.nowMs())
+    service.ready()
+    terminal.out(
+      banner(terminal, {
+        version: readVersion(),
+        dataDirectory: settings.dataDir,
+        policies,
+        revision: service.policy().revision,
+        samples,
+        scheme: settings.tlsCertFile === undefined ? 'http' : 'https',
+        addresses: addresses(settings, service),
+        // A key that somebody chose is theirs to know; only the one made here is shown.
+        key: settings.adminKey === undefined ? developmentKey : undefined,
+        keyPath: developmentKeyPath(settings.dataDir),
+      }),
+    )
+    await runUntilSignal(process, {
+      log: needs.log,
+      reload: () => service.reloadPolicies(),
+      settleMs: 0,
+      stop: () => service.stop(),
+      exit: process.exit,
+    })
+  } finally {
+    await service.stop()
+  }
+}
+
+function addresses(settings: Settings, { ports }: Service): { readonly http: string; readonly grpc: string; readonly probes: string } {
+  const join = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return {
+    http: join(settings.httpHost, ports.http),
+    grpc: join(settings.grpcHost, ports.grpc),
+    probes: join(settings.metricsHost, ports.probes),
+  }
+}
+
+/** What was set; else `./policies` when it holds policy files; else the samples that come with the package. */
+function choosePolicies(set: string | undefined): string {
+  if (set !== undefined) return set
+  return holdsPolicyFiles('./policies') ? './policies' : join(packageRoot(), 'policies')
+}
+
+function holdsPolicyFiles(directory: string): boolean {
+  return existsSync(directory) && readdirSync(directory, { recursive: true }).some((name) => /\.(ya?ml|json)$/.test(String(name)))
+}

@@ -1,0 +1,159 @@
+/** Joins the parts of the decision service: opens them in order, closes them in reverse, also when start-up fails half way. Floor 5. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { openAdministration } from '../access/administration.ts'
+import { openAdmission } from '../decision/admission.ts'
+import { openAuthentication } from '../decision/authentication.ts'
+import { openDecisionPoint } from '../decision/decision-point.ts'
+import { type GrpcServer, openGrpcServer } from '../decision/transport/grpc/server.ts'
+import { type HttpServer, openHttpServer } from '../decision/transport/http/server.ts'
+import { openProbeServer } from '../decision/transport/probes.ts'
+import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
+import type { WireNeeds } from '../decision/transport/wire-needs.ts'
+import type { Clock } from '../ground/clock.ts'
+import { AppError } from '../ground/errors.ts'
+import { Lifecycle } from '../ground/lifecycle.ts'
+import type { Log } from '../ground/log.ts'
+import type { Metrics } from '../ground/metrics.ts'
+import type { Random } from '../ground/random.ts'
+import type { Administration } from '../model/administration.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
+import { openPolicyDirectory, type PolicyDirectory } from '../policy/load.ts'
+import { type Database, openDatabase } from '../store/database.ts'
+import { migrate, migrationStatus } from '../store/migrations.ts'
+import { openStore } from '../store/store.ts'
+import { listening } from './listen.ts'
+import { openPolicyArchive } from './policy-archive.ts'
+import { addPolicyMetrics } from './policy-metrics.ts'
+import { openReadiness } from './readiness.ts'
+import type { ServicePlan } from './service-plan.ts'
+
+export interface ServiceNeeds {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+export interface Service {
+  readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
+  readonly administration: Administration
+  policy(): CompiledPolicy
+  /** Reports ready from now on: everything is open and, in development, seeded. */
+  ready(): void
+  reloadPolicies(): Promise<void>
+  /** Not ready, settle, drain, close in reverse. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** Listens when it resolves, and is not ready before `ready()`. @throws what failed, after closing what was open */
+export async function openService(plan: ServicePlan, needs: ServiceNeeds): Promise<Service> {
+  const lifecycle = new Lifecycle()
+  try {
+    return await openParts(plan, needs, lifecycle)
+  } catch (fault) {
+    await closeAll(lifecycle, needs.log)
+    throw fault
+  }
+}
+
+async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Lifecycle): Promise<Service> {
+  const { clock, random, log, metrics } = needs
+  const database = await openDatabase(plan.database)
+  const store = openStore(database)
+  lifecycle.add('store', () => store.close())
+  await prepareSchema(database, plan.schema, log)
+
+  const directory = await openPolicyDirectory({
+    directory: plan.policyDirectory,
+    archive: openPolicyArchive(store),
+    clock,
+    log,
+    intervalMs: plan.policyPollMs,
+  })
+  lifecycle.add('policy', () => directory.close())
+  addPolicyMetrics(metrics, () => directory.status())
+
+  const administration = openAdministration({
+    store,
+    policy: directory,
+    policyStatus: () => directory.status(),
+    random,
+    strictSubjects: plan.strictSubjects,
+  })
+  const wire: Omit<WireNeeds, 'host' | 'port'> = {
+    decisions: openDecisionPoint({ access: store.access, policy: directory, random }),
+    administration,
+    authentication: openAuthentication({ findCallerByKeyHash: (hash) => store.records.findCallerByKeyHash(hash), adminKey: plan.adminKey }),
+    admission: openAdmission(),
+    log,
+    metrics: openWireMetrics(metrics),
+    clock,
+    random,
+    ...(plan.tls === undefined ? {} : { tls: plan.tls }),
+    connectionAgeMs: plan.connectionAgeMs,
+  }
+  const state = { ready: false, stopped: undefined as Promise<void> | undefined }
+  const readiness = openReadiness({ serving: () => state.ready, store, policyStatus: () => directory.status() })
+  const probes = await listening({ what: 'The probe port', ...plan.probes, settings: 'CASTELLAN_METRICS' }, () =>
+    openProbeServer({ ...plan.probes, readiness, metrics }),
+  )
+  lifecycle.add('probes', () => probes.close())
+  const grpc = await listening({ what: 'gRPC', ...plan.grpc, settings: 'CASTELLAN_GRPC' }, () => openGrpcServer({ ...wire, ...plan.grpc }))
+  lifecycle.add('grpc', () => grpc.close())
+  const http = await listening({ what: 'HTTP', ...plan.http, settings: 'CASTELLAN_HTTP' }, () =>
+    openHttpServer({ ...wire, ...plan.http, readiness }),
+  )
+  lifecycle.add('http', () => http.close())
+
+  const stop = async () => {
+    state.ready = false
+    grpc.health.set(false)
+    // Load balancers go on sending until they have asked again.
+    if (plan.settleMs > 0) await delay(plan.settleMs)
+    await drainAll([http, grpc], log)
+    await closeAll(lifecycle, log)
+  }
+  return {
+    ports: { http: http.port, grpc: grpc.port, probes: probes.port },
+    administration,
+    policy: () => directory.current(),
+    ready: () => {
+      state.ready = true
+      grpc.health.set(true)
+    },
+    reloadPolicies: () => reload(directory),
+    stop: () => {
+      state.stopped ??= stop()
+      return state.stopped
+    },
+  }
+}
+
+async function prepareSchema(database: Database, schema: ServicePlan['schema'], log: Log): Promise<void> {
+  if (schema === 'migrate') {
+    await migrate(database, { log: { info: (text) => log.info(text) } })
+    return
+  }
+  const { pending, unknown } = await migrationStatus(database)
+  if (unknown.length > 0) {
+    const message = `The database is ahead of this build: it has ${unknown.join(', ')}.`
+    throw new AppError('database_ahead', message, message, { hint: 'Run the version of Castellan that migrated it, or a newer one.' })
+  }
+  if (pending.length > 0) {
+    const message = `The database is not at this build's schema, migrations pending: ${pending.join(', ')}.`
+    throw new AppError('database_behind', message, message, { hint: 'Run `castellan migrate` first; it is safe beside running services.' })
+  }
+}
+
+async function reload(directory: PolicyDirectory): Promise<void> {
+  await directory.reload()
+}
+
+async function drainAll(servers: readonly (HttpServer | GrpcServer)[], log: Log): Promise<void> {
+  for (const outcome of await Promise.allSettled(servers.map((server) => server.drain())))
+    if (outcome.status === 'rejected') log.warn({ err: outcome.reason }, 'a wire did not drain')
+}
+
+async function closeAll(lifecycle: Lifecycle, log: Log): Promise<void> {
+  await lifecycle.close((part, fault) => log.error({ part, err: fault }, 'a part did not close'))
+}

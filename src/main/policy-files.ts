@@ -1,0 +1,69 @@
+/** `castellan policy …`: checks and tests the files of a directory, in words and exit codes for people and pipelines. Floor 5. */
+import { runPolicyTests } from '../decision/policy-test.ts'
+import { compilePolicy } from '../policy/compile.ts'
+import { formatFault, isError, type PolicyFault } from '../policy/faults.ts'
+import { loadPolicy } from '../policy/load.ts'
+import type { PolicyReading } from '../policy/parse-policy.ts'
+import { policySchemaJson } from '../policy/schema.ts'
+import { CommandError, EXIT } from './command-line/exit.ts'
+import { paint, plain, type Terminal } from './command-line/terminal.ts'
+
+type Form = 'pretty' | 'json'
+
+export function printPolicySchema(terminal: Terminal): void {
+  terminal.out(policySchemaJson())
+}
+
+/** @throws CommandError (policy fault) when there is an error; warnings are told and pass */
+export async function validatePolicy(terminal: Terminal, directory: string, form: Form): Promise<void> {
+  const reading = await loadPolicy(directory)
+  const { bundle, faults } = reading
+  const revision = bundle === undefined ? undefined : compilePolicy(bundle).revision
+  if (form === 'json') {
+    terminal.out(
+      `${JSON.stringify({ valid: bundle !== undefined, ...(revision === undefined ? {} : { revision }), faults }, undefined, 2)}\n`,
+    )
+  } else {
+    for (const fault of faults) terminal.out(`${paintFault(terminal, fault)}\n`)
+    if (bundle !== undefined)
+      terminal.out(
+        `${paint(terminal, 'green', 'valid')}: permissions ${bundle.permissions.length}, roles ${bundle.roles.length}, constraints ${bundle.constraints.length}, tests ${countTests(reading)}; revision ${revision}\n`,
+      )
+  }
+  requireBundle(reading, directory)
+}
+
+/** @throws CommandError (policy fault) when the files have an error, (policy test failed) when a test fails */
+export async function testPolicy(terminal: Terminal, directory: string, form: Form): Promise<void> {
+  const reading = await loadPolicy(directory)
+  const bundle = reading.bundle
+  if (bundle === undefined) for (const fault of reading.faults.filter(isError)) terminal.err(`${paintFault(terminal, fault)}\n`)
+  requireBundle(reading, directory)
+  const results = bundle === undefined ? [] : runPolicyTests(compilePolicy(bundle), reading.tests)
+  const failed = results.filter((result) => !result.passed)
+  if (form === 'json')
+    terminal.out(`${JSON.stringify({ passed: results.length - failed.length, failed: failed.length, results }, undefined, 2)}\n`)
+  else {
+    for (const { name, file, line, passed, differences } of results) {
+      terminal.out(
+        `${passed ? paint(terminal, 'green', 'passed') : paint(terminal, 'red', 'failed')}  ${plain(name)}  ${paint(terminal, 'dim', `${file}:${line}`)}\n`,
+      )
+      for (const difference of differences) terminal.out(`        ${plain(difference)}\n`)
+    }
+    terminal.out(`policy tests: ${results.length - failed.length} passed, ${failed.length} failed\n`)
+  }
+  if (failed.length > 0) throw new CommandError(EXIT.policyTestFailed, `Policy tests failed: ${failed.length} of ${results.length}.`)
+}
+
+function requireBundle({ bundle, faults }: PolicyReading, directory: string): void {
+  if (bundle !== undefined) return
+  throw new CommandError(EXIT.policyFault, `Policy files refused in ${directory}, errors: ${faults.filter(isError).length}.`)
+}
+
+function countTests({ tests }: PolicyReading): number {
+  return tests.reduce((sum, document) => sum + document.tests.length, 0)
+}
+
+function paintFault(terminal: Terminal, fault: PolicyFault): string {
+  return paint(terminal, isError(fault) ? 'red' : 'yellow', plain(formatFault(fault)))
+}

@@ -1,0 +1,41 @@
+/** `castellan serve`: the decision service on PostgreSQL, one of any number of replicas. Floor 5. */
+import { systemClock } from '../ground/clock.ts'
+import { openLog } from '../ground/log.ts'
+import { openMetrics } from '../ground/metrics.ts'
+import { systemRandom } from '../ground/random.ts'
+import { printableSettings } from '../ground/settings.ts'
+import type { Terminal } from './command-line/terminal.ts'
+import { openService } from './open-service.ts'
+import { planFrom } from './service-plan.ts'
+import { isLoopback, readServeSettings, settingTable } from './settings.ts'
+import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
+
+/** Runs until a signal stops it. @throws SettingsError, StoreError, ListenError; AppError when the database is not at this build's schema */
+export async function serve(terminal: Terminal): Promise<void> {
+  const settings = readServeSettings(terminal.environment)
+  const log = openLog(settings.logLevel ?? 'info')
+  exitOnEscapedFault(process, log)
+  log.info({ settings: printableSettings(settingTable, settings) }, 'starts')
+  if (settings.tlsCertFile === undefined && !(isLoopback(settings.httpHost) && isLoopback(settings.grpcHost)))
+    log.warn('caller keys travel in the clear: set CASTELLAN_TLS_CERT_FILE and CASTELLAN_TLS_KEY_FILE, or put TLS before the service')
+  const settleMs = settings.stopSettleSeconds * 1_000
+  const service = await openService(
+    {
+      ...planFrom(settings),
+      database: {
+        kind: 'postgres',
+        url: settings.databaseUrl ?? '',
+        poolMax: settings.databasePoolMax,
+        warn: (text) => log.warn({ text }, 'database pool'),
+      },
+      schema: 'require',
+      policyDirectory: settings.policies ?? './policies',
+      adminKey: settings.adminKey,
+      settleMs,
+    },
+    { clock: systemClock, random: systemRandom, log, metrics: openMetrics() },
+  )
+  service.ready()
+  log.info({ ports: service.ports, policyRevision: service.policy().revision }, 'ready')
+  await runUntilSignal(process, { log, reload: () => service.reloadPolicies(), settleMs, stop: () => service.stop(), exit: process.exit })
+}
