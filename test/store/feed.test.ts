@@ -1,6 +1,7 @@
 /** Positions of the feed under concurrency, on real PostgreSQL: PGlite has one connection and so none. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { openStore } from '../../src/store/store.ts'
 import { openPostgresStore } from '../support/stores.ts'
 
 let opened: Awaited<ReturnType<typeof openPostgresStore>>
@@ -109,7 +110,6 @@ describe('a change that meets another one', () => {
 
   it('gives up after a few attempts, as StoreError, having waited between them as it was told', async () => {
     const { database } = opened
-    const { openStore } = await import('../../src/store/store.ts')
     const waits: number[] = []
     const patient = openStore(database, async (attempt) => {
       waits.push(attempt)
