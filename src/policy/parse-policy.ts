@@ -32,8 +32,14 @@ export interface PolicyReading {
 export function parsePolicy(files: readonly PolicyFile[], found: readonly PolicyFault[] = []): PolicyReading {
   const faults = new FaultList()
   const documents = checkBounds(files, faults) ? readDocuments(files, faults) : []
-  if (documents.length === 0 && faults.faults.length === 0 && found.length === 0)
-    faults.error({ file: '.', line: 1, col: 1 }, 'no-policy', 'there are no policy files', 'policy files end in .yaml, .yml or .json')
+  // A mount that is not there yet, or a file cut to nothing, must not take all rights away.
+  if (documents.every((document) => document.kind !== 'PermissionCatalogue') && ![...found, ...faults.faults].some(isError))
+    faults.error(
+      { file: '.', line: 1, col: 1 },
+      'no-policy',
+      'there is no permission catalogue',
+      'policy files end in .yaml, .yml or .json',
+    )
   checkMeaning(documents, faults)
   const all = sortFaults([...found, ...faults.faults])
   if (all.some(isError)) return { tests: [], faults: all }
