@@ -55,7 +55,11 @@ function checkAs(kind: Kind, root: SourceNode, faults: FaultList): KnownDocument
 function typed<T>(schema: z.ZodType<T>, plain: unknown, root: SourceNode, faults: FaultList): { readonly typed?: T } {
   const read = schema.safeParse(plain)
   if (read.success) return { typed: read.data }
-  for (const issue of read.error.issues) report(issue, [], schema, root, faults)
+  const mistyped = new Set(read.error.issues.filter((issue) => issue.code === 'invalid_type').map((issue) => issue.path.join('\n')))
+  for (const issue of read.error.issues) {
+    // A list where text belongs is not also "too short".
+    if (issue.code === 'invalid_type' || !mistyped.has(issue.path.join('\n'))) report(issue, [], schema, root, faults)
+  }
   return {}
 }
 

@@ -123,24 +123,23 @@ const text = fc.constantFrom('', 'a', 'b', 'B', 'é', 'z')
 const number = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, -0.5))
 const ordering = (value: fc.Arbitrary<string | number>) => ({ $lt: value, $lte: value, $gt: value, $gte: value })
 const listOf = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: 1, maxLength: 3 })
-const tests = (operators: Record<string, fc.Arbitrary<unknown>>) =>
+/** One or two of the given members: more would seldom hold together, and then only denials would be compared. */
+const some = (members: Record<string, fc.Arbitrary<unknown>>) =>
   fc
-    .record(operators, { requiredKeys: [], noNullPrototype: true })
-    .filter((test) => Object.keys(test).length > 0)
-    .map((test) => ('$ne' in test || '$nin' in test ? { ...test, $exists: true } : test)) as fc.Arbitrary<AttributeTest>
+    .subarray(Object.keys(members), { minLength: 1, maxLength: 2 })
+    .chain((keys) =>
+      fc.record(Object.fromEntries(keys.map((key) => [key, members[key] ?? fc.constant(undefined)])), { noNullPrototype: true }),
+    )
+const tests = (operators: Record<string, fc.Arbitrary<unknown>>) =>
+  some(operators).map((test) => ('$ne' in test || '$nin' in test ? { ...test, $exists: true } : test)) as fc.Arbitrary<AttributeTest>
 
 it('on attributes that are there and of the right type, a condition means what it means to CASL', () => {
-  const condition = fc
-    .record(
-      {
-        owner: tests({ $eq: text, $ne: text, $in: listOf(text), $nin: listOf(text), $exists: fc.constant(true), ...ordering(text) }),
-        amount: tests({ $eq: number, $ne: number, $in: listOf(number), $nin: listOf(number), ...ordering(number) }),
-        urgent: tests({ $eq: fc.boolean(), $ne: fc.boolean(), $in: listOf(fc.boolean()) }),
-        tags: tests({ $all: listOf(text), $size: fc.nat(3), $exists: fc.constant(true) }),
-      },
-      { requiredKeys: [], noNullPrototype: true },
-    )
-    .filter((made) => Object.keys(made).length > 0) as fc.Arbitrary<Condition>
+  const condition = some({
+    owner: tests({ $eq: text, $ne: text, $in: listOf(text), $nin: listOf(text), $exists: fc.constant(true), ...ordering(text) }),
+    amount: tests({ $eq: number, $ne: number, $in: listOf(number), $nin: listOf(number), ...ordering(number) }),
+    urgent: tests({ $eq: fc.boolean(), $ne: fc.boolean(), $in: listOf(fc.boolean()) }),
+    tags: tests({ $all: listOf(text), $size: fc.nat(3), $exists: fc.constant(true) }),
+  }) as fc.Arbitrary<Condition>
   const resource = fc.record(
     { owner: text, amount: number, urgent: fc.boolean(), tags: fc.array(text, { maxLength: 3 }) },
     { noNullPrototype: true },
@@ -155,5 +154,5 @@ it('on attributes that are there and of the right type, a condition means what i
     { numRuns: 5_000 },
   )
   // Not an agreement about denials only.
-  expect(allowed).toBeGreaterThan(200)
+  expect(allowed).toBeGreaterThan(500)
 })
