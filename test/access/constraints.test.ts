@@ -31,7 +31,7 @@ describe('constraints over windows', () => {
 
   it('names both permissions and the roles that bring them', () => {
     expect(findBreach(policy, 'acme', [window('maker', 0), window('checker', 0)], 0)?.message).toBe(
-      'pay.approve (by checker) and pay.create (by maker) would be held together; at most 1 of them',
+      'pay.create (by maker) and pay.approve (by checker) would be held together; at most 1 of them',
     )
   })
 

@@ -10,7 +10,7 @@ import { naive, type Resource, type World } from './naive.ts'
 const PERMISSIONS = ['work.read', 'work.write', 'work.deep.sub.approve', 'pay.create', 'pay.approve', 'pay.view-all']
 const ROLES = ['clerk', 'lead', 'auditor', 'constructor']
 /** Worlds per run; more by an environment variable of the person who runs it. */
-const RUNS = Number(process.env['AGREEMENT_RUNS'] ?? 40)
+const RUNS = Number(process.env['AGREEMENT_RUNS'] ?? 60)
 const HOUR_MS = 3_600_000
 
 const scalarTest: fc.Arbitrary<AttributeTest> = fc.oneof(
@@ -76,19 +76,19 @@ const attributes = fc.record(
   { requiredKeys: [] },
 )
 const world: fc.Arbitrary<World> = fc
-  .record({ bundle, ids: fc.subarray([...HOSTILE_IDS], { minLength: 4, maxLength: 7 }) })
+  .record({ bundle, ids: fc.subarray([...HOSTILE_IDS], { minLength: 2, maxLength: 5 }) })
   .chain(({ bundle, ids }) =>
     fc.record({
       bundle: fc.constant(bundle),
       tenants: fc
         .subarray(ids)
         .chain((chosen) =>
-          fc.tuple(...chosen.map((id) => fc.record({ id: fc.constant(id), suspended: fc.nat(4).map((n) => n === 0), attributes }))),
+          fc.tuple(...chosen.map((id) => fc.record({ id: fc.constant(id), suspended: fc.nat(7).map((n) => n === 0), attributes }))),
         ),
       users: fc
         .subarray(ids)
         .chain((chosen) =>
-          fc.tuple(...chosen.map((id) => fc.record({ id: fc.constant(id), deactivated: fc.nat(4).map((n) => n === 0), attributes }))),
+          fc.tuple(...chosen.map((id) => fc.record({ id: fc.constant(id), deactivated: fc.nat(7).map((n) => n === 0), attributes }))),
         ),
       assignments: fc.array(
         fc.record({
@@ -98,7 +98,7 @@ const world: fc.Arbitrary<World> = fc
           window: fc.constantFrom('past' as const, 'now' as const, 'now' as const, 'future' as const),
           temporary: fc.boolean(),
         }),
-        { maxLength: 14 },
+        { minLength: 4, maxLength: 20 },
       ),
     }),
   )
@@ -174,7 +174,7 @@ describe('all answers about access', () => {
         const answers = (await house.decisions.checkBatch(questions.slice(0, 400), NEVER)) as readonly Decision[]
         for (const [index, answer] of answers.entries()) {
           const question = questions[index] as (typeof questions)[number]
-          expect([question, answer.allowed, answer.reason]).toEqual([
+          expect([question, answer.allowed, answer.reason, answer.via]).toEqual([
             question,
             ...naive(made, question.user, question.tenant, question.permission, question.resource),
           ])
@@ -187,22 +187,27 @@ describe('all answers about access', () => {
           const open = told.tenantState === 'ACTIVE' && told.accountState === 'ACTIVE' && told.decision.reason !== 'PERMISSION_DISABLED'
           expect(told.decision.allowed).toBe(open && told.tried.some((tried) => tried.window === 'IN_FORCE' && tried.outcome === 'GRANTS'))
         }
-        await agreeingLists(made, ids[pick % ids.length] as string, ids[(pick >> 4) % ids.length] as string, ids)
+        const pairs = ids.flatMap((user) => ids.map((tenant): [string, string] => [user, tenant]))
+        for (const step of [0, 1, 2, 3, 4, 5]) await agreeingNames(made, ...(pairs[(pick + step * 7) % pairs.length] as [string, string]))
+        await agreeingHolders(made, ids[pick % ids.length] as string, ids)
       }),
       { numRuns: RUNS },
     )
   })
 
-  async function agreeingLists(made: World, user: string, tenant: string, ids: readonly string[]): Promise<void> {
+  async function agreeingNames(made: World, user: string, tenant: string): Promise<void> {
     const held = await house.decisions.listPermissions(user, tenant, NEVER)
-    expect(held.permissions.map((row) => [row.permission, row.conditional])).toEqual(
+    expect(held.permissions.map((row) => [row.permission, row.conditional, row.conditional ? [] : row.via])).toEqual(
       PERMISSIONS.toSorted().flatMap((permission) => {
         const holds = naiveHolding(made, user, tenant, permission)
-        return holds === undefined ? [] : [[permission, holds === 'conditional']]
+        return holds === undefined ? [] : [[permission, holds === 'conditional', naive(made, user, tenant, permission, undefined)[2]]]
       }),
     )
     const names = await house.decisions.checkPermissions({ user, tenant, permissions: PERMISSIONS }, NEVER)
     expect(names.allowed).toEqual(PERMISSIONS.map((permission) => naive(made, user, tenant, permission, undefined)[0]))
+  }
+
+  async function agreeingHolders(made: World, tenant: string, ids: readonly string[]): Promise<void> {
     for (const permission of PERMISSIONS) {
       const seen: [string, boolean][] = []
       for (let pageToken: string | undefined, more = true; more; ) {

@@ -9,10 +9,11 @@ import type { CompiledPolicy } from '../../src/model/compiled-policy.ts'
 import type { Decision, DecisionPoint } from '../../src/model/decision.ts'
 import type { PolicyBundle } from '../../src/model/policy.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import type { Database } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import type { Store } from '../../src/store/ports.ts'
 import { openStore } from '../../src/store/store.ts'
+import { openTestPglite } from './stores.ts'
 
 export interface House {
   readonly database: Database
@@ -34,7 +35,7 @@ export const NEVER = new AbortController().signal
 
 /** @param database absent: PGlite in memory */
 export async function openHouse(bundle: PolicyBundle, database?: Database, settings: { strictSubjects?: boolean } = {}): Promise<House> {
-  const opened = database ?? (await openDatabase({ kind: 'pglite' }))
+  const opened = database ?? (await openTestPglite())
   await migrate(opened, {})
   const store = openStore(opened)
   let policy: CompiledPolicy = compilePolicy(bundle)
