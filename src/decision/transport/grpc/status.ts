@@ -14,7 +14,8 @@ export function faultOf(known: KnownError, definitions: Definitions): GrpcFault 
   const code = status[row.grpc]
   // encodeURI, by which grpc-js writes this, throws on half a surrogate pair.
   const details = (error.hint === undefined ? error.publicMessage : `${error.publicMessage} ${error.hint}`).toWellFormed()
-  const any = (name: string, message: object) => ({ typeUrl: `type.googleapis.com/${name}`, value: definitions.serialize(name, message) })
+  // Any comes with the library, which spells this one field as it stands in the .proto file.
+  const any = (name: string, message: object) => ({ type_url: `type.googleapis.com/${name}`, value: definitions.serialize(name, message) })
   const list = [any('google.rpc.ErrorInfo', { reason: known.code.toUpperCase(), domain: 'castellan' })]
   const fieldViolations = boundedViolations(known)
   if (fieldViolations.length > 0) list.push(any('google.rpc.BadRequest', { fieldViolations }))

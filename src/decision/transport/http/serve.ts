@@ -84,14 +84,21 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
       return
     }
     const made = route.creates === true && answer['changed'] !== false
-    writeAnswer(request, response, made ? 201 : 200, JSON.stringify(identified(answer)), requestId, headers)
+    writeAnswer(
+      request,
+      response,
+      made ? 201 : 200,
+      JSON.stringify(route.creates === true ? identified(answer) : answer),
+      requestId,
+      headers,
+    )
   }
 }
 
 /** A new assignment's id stands at the top too, where a script finds it without knowing records. */
 function identified(answer: Message): Message {
   const assignment = answer['assignment'] as Message | undefined
-  return assignment !== undefined && answer['changed'] !== undefined && 'id' in assignment ? { id: assignment['id'], ...answer } : answer
+  return assignment !== undefined ? { id: assignment['id'], ...answer } : answer
 }
 
 /** Weak: the position is left out, since a change elsewhere raises it without changing what this user may do. */
