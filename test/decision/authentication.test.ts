@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { openAuthentication } from '../../src/decision/authentication.ts'
+import { StoreError, UnauthenticatedError } from '../../src/model/error-code.ts'
+
+const record = { id: 'c', name: 'c', scopes: ['decide'], tenants: null, createdAtMs: 0, expiresAtMs: null, revokedAtMs: null } as const
+const known = createHash('sha256').update('known-key').digest()
+const authentication = openAuthentication({
+  findCallerByKeyHash: async (hash) => (known.equals(hash) ? record : undefined),
+  adminKey: 'admin-key',
+})
+
+describe('authentication', () => {
+  it('knows a stored key and the admin key, by any spelling of the scheme', async () => {
+    for (const scheme of ['Bearer ', 'bearer ', 'BEARER   ']) {
+      expect(await authentication.authenticate(`${scheme}known-key`)).toBe(record)
+      expect(await authentication.authenticate(`${scheme}admin-key`)).toMatchObject({
+        id: 'admin-key',
+        tenants: null,
+        scopes: expect.arrayContaining(['administer']),
+      })
+    }
+  })
+
+  it('throws nothing but UnauthenticatedError for 100,000 random headers', async () => {
+    const near = fc
+      .tuple(fc.constantFrom('Bearer ', 'Bearer', 'bearer  ', 'Basic ', ' Bearer '), fc.string({ maxLength: 20 }))
+      .map(([scheme, rest]) => scheme + rest)
+    const headers = fc.sample(fc.oneof(fc.string(), near, fc.string({ unit: 'binary', maxLength: 40 })), 100_000)
+    for (const header of [undefined, '', 'x'.repeat(100_000), `Bearer ${'a'.repeat(100_000)}`, `Bearer ${'a='.repeat(2000)}`, ...headers]) {
+      const outcome = await authentication.authenticate(header).catch((fault) => fault)
+      if (!(outcome instanceof UnauthenticatedError)) throw new Error(`unexpected for ${JSON.stringify(header)}: ${String(outcome)}`)
+    }
+  })
+
+  it('has no admin key when none is set, not even the empty one', async () => {
+    for (const adminKey of [undefined, '']) {
+      const closed = openAuthentication({ findCallerByKeyHash: async () => undefined, adminKey })
+      for (const header of ['Bearer ', 'Bearer undefined', 'Bearer'])
+        await expect(closed.authenticate(header)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+  })
+
+  it('is unavailable, not unauthenticated, when callers cannot be looked up', async () => {
+    const blind = openAuthentication({
+      findCallerByKeyHash: async () => {
+        throw new StoreError('down')
+      },
+      adminKey: 'admin-key',
+    })
+    await expect(blind.authenticate('Bearer known-key')).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(await blind.authenticate('Bearer admin-key')).toMatchObject({ id: 'admin-key' })
+  })
+})
