@@ -8,7 +8,6 @@ import { packageRoot } from '../ground/package-root.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
 import { banner } from './banner.ts'
-import { readVersion } from './command-line/program.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -17,6 +16,7 @@ import { seedSamples } from './seed.ts'
 import { planFrom } from './service-plan.ts'
 import { readDevSettings, type Settings, settingTable } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
+import { readVersion } from './version.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, ListenError */
 export async function dev(terminal: Terminal): Promise<void> {

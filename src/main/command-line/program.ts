@@ -1,8 +1,6 @@
 /** The tree of commands with their help. Loads no part of the service: each command does when it runs. Floor 5. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
-import { packageRoot } from '../../ground/package-root.ts'
+import { readVersion } from '../version.ts'
 import { addAssignmentCommands } from './assignment-commands.ts'
 import { addAuditCommands, addCallerCommands } from './caller-commands.ts'
 import { addDecisionCommands } from './decision-commands.ts'
@@ -10,12 +8,6 @@ import { addPolicyCommands } from './policy-commands.ts'
 import { addProcessCommands } from './process-commands.ts'
 import { addSubjectCommands } from './subject-commands.ts'
 import type { Terminal } from './terminal.ts'
-
-/** The version of the installed package. */
-export function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
-}
 
 export function buildProgram(terminal: Terminal): Command {
   const program = new Command('castellan')
