@@ -15,10 +15,11 @@ export class NameList {
     const letters = letterMask(wanted)
     let bound = Math.min(3, Math.floor(wanted.length / 3))
     let nearest: string | undefined
+    const rows = openRows()
     for (const known of this.#names) {
       if (bound < 0) break
       if (Math.abs(known.name.length - wanted.length) > bound || bitCount(known.letters ^ letters) > 2 * bound) continue
-      const distance = editDistance(known.name, wanted, bound)
+      const distance = editDistance(known.name, wanted, bound, rows)
       if (distance > bound) continue
       nearest = known.name
       bound = distance - 1
@@ -50,26 +51,49 @@ function bitCount(bits: number): number {
   return count
 }
 
-/** Levenshtein distance (a swap of neighbours counts one), or `bound + 1` as soon as it must be greater. */
-function editDistance(a: string, b: string, bound: number): number {
-  if (a === b) return 0
-  let before: number[] = []
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const row = new Array<number>(b.length + 1).fill(bound + 1)
-    row[0] = i
-    let least = i
-    for (let j = Math.max(1, i - bound); j <= Math.min(b.length, i + bound); j++) {
-      const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1)
-      let cost = Math.min((previous[j] ?? bound) + 1, (row[j - 1] ?? bound) + 1, (previous[j - 1] ?? bound) + (same ? 0 : 1))
-      const swapped = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) && a.charCodeAt(i - 2) === b.charCodeAt(j - 1)
-      if (swapped) cost = Math.min(cost, (before[j - 2] ?? bound) + 1)
-      row[j] = cost
-      least = Math.min(least, cost)
+/** Three rows of the table of distances, used again for each name: most of the cost would be making them. */
+type Rows = [Int32Array, Int32Array, Int32Array]
+
+function openRows(): Rows {
+  const row = (): Int32Array => new Int32Array(NAME_CHARACTERS_MAX + 2)
+  return [row(), row(), row()]
+}
+
+/** Levenshtein distance (a swap of neighbours counts one), or `bound + 1` as soon as it must be greater. Only cells near the diagonal are filled. */
+function editDistance(a: string, b: string, bound: number, rows: Rows): number {
+  let start = 0
+  let endA = a.length
+  let endB = b.length
+  while (start < endA && start < endB && a.charCodeAt(start) === b.charCodeAt(start)) start++
+  while (endA > start && endB > start && a.charCodeAt(endA - 1) === b.charCodeAt(endB - 1)) {
+    endA--
+    endB--
+  }
+  const width = endB - start
+  const far = bound + 1
+  let [before, previous, row] = rows
+  for (let j = 0; j <= width; j++) previous[j] = j <= bound ? j : far
+  for (let i = 1; i <= endA - start; i++) {
+    const letter = a.charCodeAt(start + i - 1)
+    const first = Math.max(1, i - bound)
+    const last = Math.min(width, i + bound)
+    row[first - 1] = first === 1 ? Math.min(i, far) : far
+    let least = row[first - 1] ?? far
+    for (let j = first; j <= last; j++) {
+      const other = b.charCodeAt(start + j - 1)
+      const kept = (previous[j - 1] ?? far) + (letter === other ? 0 : 1)
+      let cost = Math.min(kept, (previous[j] ?? far) + 1, (row[j - 1] ?? far) + 1)
+      if (i > 1 && j > 1 && letter === b.charCodeAt(start + j - 2) && a.charCodeAt(start + i - 2) === other)
+        cost = Math.min(cost, (before[j - 2] ?? far) + 1)
+      row[j] = Math.min(cost, far)
+      if (cost < least) least = cost
     }
-    if (least > bound) return bound + 1
+    if (last < width) row[last + 1] = far
+    if (least > bound) return far
+    const spare = before
     before = previous
     previous = row
+    row = spare
   }
-  return previous[b.length] ?? bound + 1
+  return previous[width] ?? far
 }

@@ -55,7 +55,8 @@ describe('hostile text', () => {
     ['complex keys', `${'? '.repeat(10_000)}x`],
     ['indented mappings', Array.from({ length: 1_000 }, (_, level) => `${' '.repeat(level)}a:`).join('\n')],
   ])('nested 10,000 deep as %s is refused', (_, text) => {
-    expect(first(text)).toContain('error too-deep')
+    // Our own words: the library's own answer to depth comes too late, when the stack is nearly used up.
+    expect(first(text)).toContain('error too-deep nested deeper than 64 levels')
   })
 
   it('that hides depth behind aliases is refused', () => {
