@@ -63,6 +63,7 @@ export async function openPolicyDirectory(needs: PolicyDirectoryNeeds): Promise<
     const policy = compilePolicy(reading.bundle)
     await needs.archive.activate({ revision: policy.revision, content: canonicalJson(policy.bundle) }, needs.directory)
     inForce = { policy, source: 'directory', loadedAtMs: needs.clock.nowMs(), faults: [] }
+    logWarnings(needs.log, reading.faults)
   }
   return new WatchedDirectory(needs, inForce, fingerprint(read))
 }
@@ -155,6 +156,7 @@ class WatchedDirectory implements PolicyDirectory {
       if (contents === this.#settled) return this.#inForce.faults.length > 0 ? 'refused' : 'unchanged'
       const reading = parsePolicy(read.files, read.faults)
       if (reading.bundle === undefined) return this.#refuse(contents, errorLines(reading.faults))
+      logWarnings(this.#needs.log, reading.faults)
       const policy = tryCompile(reading.bundle)
       return policy instanceof PolicyError ? this.#refuse(contents, errorLines(policy.faults)) : await this.#take(contents, policy)
     } catch (cause) {
@@ -211,6 +213,11 @@ function tryCompile(bundle: PolicyBundle): CompiledPolicy | PolicyError {
     if (cause instanceof PolicyError) return cause
     throw cause
   }
+}
+
+function logWarnings(log: Log, faults: readonly PolicyFault[]): void {
+  const warnings = faults.filter((fault) => !isError(fault)).map(formatFault)
+  if (warnings.length > 0) log.warn({ warnings }, 'policy files have warnings')
 }
 
 function errorLines(faults: readonly PolicyFault[]): readonly string[] {

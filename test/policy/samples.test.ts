@@ -2,11 +2,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { z } from 'zod'
 import { packageRoot } from '../../src/ground/package-root.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { formatFault } from '../../src/policy/faults.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
+import { parseSource } from '../../src/policy/parse.ts'
 import { policySchemaJson } from '../../src/policy/schema.ts'
+import { toPlain } from '../../src/policy/source.ts'
 
 const policies = join(packageRoot(), 'policies')
 
@@ -45,4 +48,36 @@ describe('the sample policies', () => {
 
 it('schema.json is what the sources generate: run `npm run generate` when this fails', async () => {
   expect(await readFile(join(policies, 'schema.json'), 'utf8')).toBe(policySchemaJson())
+})
+
+describe('the schema for editors', () => {
+  const schema = z.fromJSONSchema(JSON.parse(policySchemaJson()))
+  const documents = async (folder: string, names: readonly string[]) =>
+    (
+      await Promise.all(names.map(async (name) => parseSource(name, await readFile(join(packageRoot(), folder, name), 'utf8')).documents))
+    ).flat()
+
+  it('takes every document of the samples', async () => {
+    for (const folder of ['office', 'hospital'])
+      for (const root of await documents(
+        'policies',
+        (await readdir(join(policies, folder))).map((name) => `${folder}/${name}`),
+      ))
+        expect([root.at, schema.safeParse(toPlain(root)).success]).toEqual([root.at, true])
+  })
+
+  it('refuses an unknown key, a wildcard and an unknown operator', () => {
+    const role = (grant: unknown) => ({
+      apiVersion: 'castellan/v1',
+      kind: 'RoleBundle',
+      metadata: { name: 'n', owner: 'o' },
+      roles: { r: { title: 'R', permissions: [grant] } },
+    })
+    expect(schema.safeParse(role('a.read')).success).toBe(true)
+    expect(schema.safeParse(role({ permission: 'a.read', when: { by: { $var: 'user.id' } } })).success).toBe(true)
+    expect(schema.safeParse(role('a.*')).success).toBe(false)
+    expect(schema.safeParse(role({ permission: 'a.read', wenn: {} })).success).toBe(false)
+    expect(schema.safeParse(role({ permission: 'a.read', when: { by: { $regex: 'x' } } })).success).toBe(false)
+    expect(schema.safeParse(role({ permission: 'a.read', when: { by: { $eq: { $var: 'resource.id' } } } })).success).toBe(false)
+  })
 })
