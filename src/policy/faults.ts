@@ -76,10 +76,14 @@ export interface PolicyFault {
   readonly hint?: string
 }
 
-/** `file:line:col severity code message — hint` */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+/** `file:line:col severity code message — hint`, one line whatever names it quotes: a file cannot write to a terminal or log through us. */
 export function formatFault(fault: PolicyFault): string {
   const hint = fault.hint === undefined ? '' : ` — ${fault.hint}`
-  return `${fault.file}:${fault.line}:${fault.col} ${fault.severity} ${fault.code} ${fault.message}${hint}`
+  const line = `${fault.file}:${fault.line}:${fault.col} ${fault.severity} ${fault.code} ${fault.message}${hint}`
+  return line.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** By file, line and column; one fault said twice about one place is said once; bounded by POLICY_FAULTS_MAX. */

@@ -96,6 +96,12 @@ describe('hostile text', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
+  it('cannot write to a terminal through a fault: each is one line without control characters', () => {
+    expect(faults('"\\e[2J\\nx": 1\n"\\e[2J\\nx": 2\n')).toEqual([
+      'f.yaml:2:1 error duplicate-key "\\u001b[2J\\u000ax" stands here a second time',
+    ])
+  })
+
   it('with a hundred documents gives a hundred, and with thousands a fault', () => {
     expect(plain('---\na: 1\n'.repeat(100))).toHaveLength(100)
     expect(first('---\na: 1\n'.repeat(2_000))).toContain('error limit-exceeded')
