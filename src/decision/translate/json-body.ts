@@ -1,4 +1,5 @@
 /** Bytes of a request body → JSON value, strictly: what two readers could understand differently is refused. Knows no fields. Floor 4. */
+import { isUtf8 } from 'node:buffer'
 import { RequestError } from '../../model/error-code.ts'
 import { BODY_DEPTH_MAX } from '../../model/limits.ts'
 
@@ -30,12 +31,10 @@ function bodyError(message: string): RequestError {
   return new RequestError([{ field: 'body', message }])
 }
 
+/** Several times as fast as a TextDecoder, which is made anew for each text; a byte order mark stays, and is then no JSON. */
 function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw bodyError('must be UTF-8')
-  }
+  if (!isUtf8(bytes)) throw bodyError('must be UTF-8')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
 }
 
 function parseText(text: string): unknown {

@@ -39,7 +39,9 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
       } else chunks.push(chunk)
     })
     request.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
-    request.on('error', () => reject(new ServiceError('cancelled', 'The caller hung up.')))
+    const gone = () => reject(new ServiceError('cancelled', 'The caller hung up.'))
+    request.on('error', gone)
+    request.on('close', gone)
   })
 }
 

@@ -45,7 +45,9 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
     const failed = (fault: unknown) => {
       const known = knownError(fault)
       logFault(needs.log, known, { wire: 'http', method: route.operation, requestId })
-      writeProblem(request, response, known, requestId, needs.connectionHeaders(request))
+      // A body that did not arrive in time is its sender's delay, not ours.
+      const late = known.code === 'deadline_exceeded' && !request.complete
+      writeProblem(request, response, known, requestId, needs.connectionHeaders(request), late ? 408 : known.row.http)
       ended(known.code)
     }
     try {

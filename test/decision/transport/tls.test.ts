@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credentials, type ServiceError, status } from '@grpc/grpc-js'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { ask, decisionClient, openWires, type Wires } from './wires.ts'
+
+let folder: string
+let wires: Wires
+let mutual: Wires
+
+/** A key and a certificate, made now and gone after the test. */
+function certify(name: string, authority?: string): void {
+  const file = (end: string) => join(folder, `${name}.${end}`)
+  const signer =
+    authority === undefined
+      ? ['-addext', 'basicConstraints=critical,CA:TRUE']
+      : ['-CA', join(folder, `${authority}.crt`), '-CAkey', join(folder, `${authority}.key`)]
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2', ...signer]
+  const fresh = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  execFileSync('openssl', [...fresh, ...subject, '-keyout', file('key'), '-out', file('crt')], { stdio: 'ignore' })
+}
+const read = (name: string) => readFileSync(join(folder, name))
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'castellan-tls-'))
+  certify('authority')
+  certify('server', 'authority')
+  certify('client', 'authority')
+  certify('stranger')
+  const tls = { cert: read('server.crt'), key: read('server.key') }
+  wires = await openWires((needs) => ({ ...needs, tls }))
+  mutual = await openWires((needs) => ({ ...needs, tls: { ...tls, clientCa: read('authority.crt') } }))
+})
+afterAll(async () => {
+  await wires.close()
+  await mutual.close()
+  rmSync(folder, { recursive: true })
+})
+
+const QUESTION = { user: 'ann', tenant: 'north', permission: 'coding.medical-stay.read' }
+
+/** Status of a check over HTTPS, or the code of the failure. */
+function httpsCheck(open: Wires, client?: string): Promise<unknown> {
+  const own = client === undefined ? {} : { cert: read(`${client}.crt`), key: read(`${client}.key`) }
+  const headers = { authorization: `Bearer ${open.keys.decide}`, 'content-type': 'application/json' }
+  return new Promise((resolve) => {
+    const options = {
+      host: '127.0.0.1',
+      port: open.http.port,
+      path: '/v1/check',
+      method: 'POST',
+      headers,
+      ca: read('authority.crt'),
+      agent: false as const,
+      ...own,
+    }
+    const sent = request(options, (response) => {
+      response.resume()
+      response.on('end', () => resolve(response.statusCode))
+    })
+    sent.on('error', (fault: NodeJS.ErrnoException) => resolve(fault.code ?? 'failed'))
+    sent.end(JSON.stringify(QUESTION))
+  })
+}
+
+async function grpcCheck(open: Wires, client?: string): Promise<unknown> {
+  const own = client === undefined ? [] : [read(`${client}.key`), read(`${client}.crt`)]
+  const opened = decisionClient(open.grpc.port, credentials.createSsl(read('authority.crt'), ...own))
+  try {
+    return (await ask(opened, 'Check', QUESTION, open.keys.decide, { deadline: Date.now() + 20_000 })).allowed
+  } catch (fault) {
+    return (fault as ServiceError).code
+  } finally {
+    opened.close()
+  }
+}
+
+describe('TLS', () => {
+  it('serves both wires under the certificate, and nothing in clear', async () => {
+    expect(await httpsCheck(wires)).toBe(200)
+    expect(await grpcCheck(wires)).toBe(true)
+    const clear = decisionClient(wires.grpc.port)
+    await expect(ask(clear, 'Check', QUESTION, wires.keys.decide)).rejects.toMatchObject({ code: status.UNAVAILABLE })
+    clear.close()
+  })
+
+  it('serves only clients with a certificate of the authority when one is set', async () => {
+    expect(await httpsCheck(mutual, 'client')).toBe(200)
+    expect(await grpcCheck(mutual, 'client')).toBe(true)
+    for (const client of [undefined, 'stranger']) {
+      expect(typeof (await httpsCheck(mutual, client))).toBe('string')
+      expect(await grpcCheck(mutual, client)).toBe(status.UNAVAILABLE)
+    }
+  })
+})
