@@ -1,0 +1,227 @@
+/** What the README and the help say is true: its commands run against a started service and answer as written. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { buildProgram } from '../../src/main/command-line/program.ts'
+import { runCommandLine } from '../../src/main/command-line/run.ts'
+import { sampleQuestions } from '../../src/main/samples.ts'
+import { castellanEntry, cleanEnvironment, type RunningService, runCastellan, startDev } from '../support/castellan-process.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```sh test\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
+
+let folder: string
+let service: RunningService
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'castellan-readme-'))
+  // As in a clone: the policies lie there, and npx finds what is installed there.
+  symlinkSync(join(root, 'policies'), join(folder, 'policies'))
+  mkdirSync(join(folder, 'bin'))
+  writeFileSync(
+    join(folder, 'bin/npx'),
+    `#!/bin/sh\nname=$1\nshift\ncase $name in\n  castellan) exec "${process.execPath}" "${castellanEntry}" "$@" ;;\n  buf) exec "${root}/node_modules/.bin/buf" "$@" ;;\nesac\nexit 127\n`,
+  )
+  chmodSync(join(folder, 'bin/npx'), 0o755)
+  if (spawnSync('curl', ['--version']).error !== undefined) writeCurl(join(folder, 'bin/curl'))
+  service = await startDev({ cwd: folder })
+}, 120_000)
+afterAll(async () => {
+  service.process.kill('SIGKILL')
+  await service.process.ended
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A block's commands, each with what its answer must contain. */
+function commandsOf(block: string): readonly { readonly command: string; readonly expected: string | undefined }[] {
+  return block
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const [command = '', expected] = line.split(/\s+# → /)
+      return { command, expected }
+    })
+}
+
+describe('README', () => {
+  it('begins with the one command that does all, and then the one that tests', () => {
+    const first = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text.trim())
+    expect(first.slice(0, 2)).toEqual(['npm ci && npm start', 'npm ci && npm test'])
+  })
+
+  it('shows the banner as it is printed, but for what is made by chance', () => {
+    const masked = (text: string) =>
+      text
+        .replaceAll(service.url, 'http://127.0.0.1:8080')
+        .replaceAll(service.grpc, '127.0.0.1:9090')
+        .replaceAll(service.probes, 'http://127.0.0.1:9464')
+        .replaceAll(service.key, '<key>')
+        .replaceAll(/revision [0-9a-f]{12}/g, 'revision …')
+        .replace('<a random one, made for you>', '<key>')
+        .replace(/ CASTELLAN_URL=\S+;/, ';')
+        .trim()
+    const shown = [...readme.matchAll(/^```text\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)[0] ?? ''
+    expect(masked(shown)).toBe(masked(service.process.out()))
+  })
+
+  it('has commands to run', () => {
+    expect(blocks.flatMap(commandsOf).filter(({ expected }) => expected !== undefined).length).toBeGreaterThan(15)
+  })
+
+  it.each(blocks.map((block) => [block.split('\n')[0] ?? '', block]))('is answered as it says: %s', (_, block) => {
+    const environment = cleanEnvironment({ CASTELLAN_URL: service.url, PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}` })
+    let exports = ''
+    for (const { command, expected } of commandsOf(block)) {
+      const text = command
+        .replaceAll('http://127.0.0.1:8080', service.url)
+        .replaceAll('127.0.0.1:9090', service.grpc)
+        .replaceAll('http://127.0.0.1:9464', service.probes)
+      if (text.startsWith('export ')) {
+        exports += `${text}\n`
+        continue
+      }
+      // What is written on standard error would end up in the thrown error.
+      const answer = execFileSync('sh', ['-e', '-c', `${exports}${text}`], {
+        cwd: folder,
+        env: environment,
+        encoding: 'utf8',
+        stdio: 'pipe',
+      })
+      if (expected !== undefined) expect({ command, answer }).toMatchObject({ answer: expect.stringContaining(expected) })
+    }
+  })
+
+  it('links only to what exists', () => {
+    for (const [, target = ''] of readme.matchAll(/\]\(([^)#]+)\)/g))
+      if (!target.startsWith('http')) expect(() => readFileSync(join(root, target))).not.toThrow(/ENOENT/)
+  })
+})
+
+describe('castellan --help', () => {
+  const silent = { out: () => undefined, err: () => undefined, environment: {}, colours: false, nowMs: () => 0 }
+
+  it('gives every command an example', () => {
+    const leaves = (command: ReturnType<typeof buildProgram>): readonly ReturnType<typeof buildProgram>[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap((one) => leaves(one as ReturnType<typeof buildProgram>))
+    for (const command of leaves(buildProgram(silent))) {
+      let help = ''
+      command
+        .configureOutput({
+          writeOut: (text) => {
+            help += text
+          },
+        })
+        .outputHelp()
+      expect({ command: command.name(), help }).toMatchObject({ help: expect.stringMatching(/Examples:\n {2}\$ (.* )?castellan /) })
+    }
+  })
+
+  it('ends wrong usage with 2, asked help with 0, and says what is near a typo', async () => {
+    const end = async (...args: string[]) => {
+      let err = ''
+      const code = await runCommandLine(args, {
+        ...silent,
+        err: (text) => {
+          err += text
+        },
+      })
+      return { code, err }
+    }
+    expect((await end('--help')).code).toBe(0)
+    expect((await end('user')).code).toBe(2)
+    expect(await end('chekc')).toMatchObject({ code: 2, err: expect.stringContaining('check') })
+    expect((await end('check', 'ann')).code).toBe(2)
+    expect(await end('grant', 'ann', 'acme', 'coder', '--until', 'tomorrow')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('PT2H'),
+    })
+    expect((await end('check', 'a', 'b', 'c', '--resource', '[1]')).code).toBe(2)
+    expect(await end('revoke', 'ann', 'acme')).toMatchObject({ code: 2, err: expect.stringContaining('--id') })
+    expect(await end('user', 'show', '..')).toMatchObject({ code: 2, err: expect.stringContaining('gRPC') })
+    expect(await end('policy', 'validate', '/nowhere')).toMatchObject({ code: 3 })
+  })
+})
+
+describe('castellan, asking a service', () => {
+  const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+    runCastellan(args, { cwd: folder, environment: { CASTELLAN_URL: service.url, CASTELLAN_KEY: service.key, ...more } })
+  const { user, tenant, permission } = sampleQuestions.denied.question
+
+  it('exits 0 for a decision, allow or deny, and prints it as JSON when asked', async () => {
+    const denied = await run(['check', user, tenant, permission, '-o', 'json'])
+    expect(denied.code).toBe(0)
+    expect(JSON.parse(denied.out)).toMatchObject({ allowed: false, reason: 'ROLE_LACKS_PERMISSION' })
+  })
+
+  it('shows title, violations and hint of an error, and exits 1', async () => {
+    const refused = await run(['grant', 'ann', 'acme', 'salespersn'])
+    expect(refused).toMatchObject({ code: 1, out: '' })
+    expect(refused.err).toContain('role: ')
+    const unknown = await run(['check', user, tenant, permission], { CASTELLAN_KEY: 'cst_nobody' })
+    expect(unknown).toMatchObject({ code: 1, out: '' })
+    expect(unknown.err).toContain('castellan caller create')
+    expect(unknown.err).not.toContain('cst_nobody')
+  })
+
+  it('says where it asked when nobody answers', async () => {
+    const alone = await run(['check', user, tenant, permission, '--url', 'http://127.0.0.1:1'])
+    expect(alone).toMatchObject({ code: 1, out: '' })
+    expect(alone.err).toContain('No answer from http://127.0.0.1:1')
+  })
+
+  it('keeps ids whole that look like paths, queries or options', async () => {
+    const id = 'a/b?c=d&e#f %2e é'
+    expect((await run(['grant', '--', id, id, 'salesperson'])).code).toBe(0)
+    expect((await run(['check', '-o', 'json', '--', id, id, 's.q.c'])).out).toContain('"allowed": true')
+    expect((await run(['assignments', '--', id, id])).out).toContain('salesperson')
+    expect((await run(['user', 'show', '--', id])).out).toContain(id)
+    expect((await run(['revoke', '--', id, id, 'salesperson'])).code).toBe(0)
+    expect((await run(['check', '--', '-rf', 'acme', 's.q.c'])).out).toContain('UNKNOWN_USER')
+  })
+
+  it('follows pages to the limit and says when there is more', async () => {
+    const few = await run(['audit', 'list', '--limit', '2'])
+    expect(few.out.trim().split('\n')).toHaveLength(4)
+    expect(few.out).toContain('raise --limit')
+    const all = JSON.parse((await run(['audit', 'list', '--limit', '10000', '-o', 'json'])).out) as {
+      entries: unknown[]
+      nextPageToken?: string
+    }
+    expect(all.entries.length).toBeGreaterThan(10)
+    expect(all.nextPageToken).toBeUndefined()
+  })
+
+  it('suspends and resumes a tenant, and revokes a caller, whose key is refused from then on', async () => {
+    expect((await run(['tenant', 'suspend', 'north-clinic', '--reason', 'unpaid'])).out).toContain('suspended')
+    expect((await run(['check', 'ann', 'north-clinic', 'c.vp'])).out).toContain('TENANT_SUSPENDED')
+    expect((await run(['tenant', 'resume', 'north-clinic', '--reason', 'paid'])).out).toContain('resumed')
+    const { caller, key } = JSON.parse((await run(['caller', 'create', 'desk', '--scopes', 'decide', '-o', 'json'])).out) as {
+      caller: { id: string }
+      key: string
+    }
+    expect((await run(['check', 'ann', 'north-clinic', 'c.vp'], { CASTELLAN_KEY: key })).out).toContain('allow')
+    expect((await run(['caller', 'list'])).out).not.toContain(key)
+    expect((await run(['caller', 'revoke', caller.id, '--reason', 'leaked'])).code).toBe(0)
+    expect((await run(['check', 'ann', 'north-clinic', 'c.vp'], { CASTELLAN_KEY: key })).code).toBe(1)
+  })
+})
+
+/** As much of curl as the README uses, for machines that have only Node. */
+function writeCurl(path: string): void {
+  writeFileSync(
+    path,
+    `#!${process.execPath}
+const words = process.argv.slice(2)
+const after = (option) => words.flatMap((word, index) => (words[index - 1] === option ? [word] : []))
+const headers = after('-H').map((header) => header.split(': '))
+fetch(words.find((word) => word.startsWith('http')), { method: 'POST', headers, body: after('-d')[0] })
+  .then((answer) => answer.text())
+  .then((text) => process.stdout.write(text))
+`,
+  )
+  chmodSync(path, 0o755)
+}
