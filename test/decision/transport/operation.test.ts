@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { openAdmission } from '../../../src/decision/admission.ts'
@@ -85,6 +86,19 @@ describe('deadlines and cancellation', () => {
     await until(() => signals[1]?.aborted === true)
     for (const signal of signals) expect(signal.reason).toMatchObject({ code: 'cancelled' })
     release()
+    await until(() => wires.admission.inFlight() === 0)
+  })
+
+  it('answers 408 to a body that does not arrive, closes, and keeps no place for it', async () => {
+    const { wires } = await house()
+    const answer = await new Promise<string>((resolve) => {
+      const chunks: Buffer[] = []
+      const head = `POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${wires.keys.decide}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`
+      const socket = connect(wires.http.port, '127.0.0.1', () => socket.write(head))
+      socket.on('data', (chunk) => chunks.push(chunk))
+      socket.on('close', () => resolve(Buffer.concat(chunks).toString()))
+    })
+    expect(answer).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"deadline_exceeded"/)
     await until(() => wires.admission.inFlight() === 0)
   })
 

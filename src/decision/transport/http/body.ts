@@ -11,7 +11,11 @@ const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*("utf-8"|
  * @param optional whether no body at all means an empty object
  * @throws ServiceError `media_type_unsupported`, `body_too_large`; RequestError for what is not a JSON object
  */
-export async function readJsonBody(request: IncomingMessage, optional: boolean): Promise<Readonly<Record<string, unknown>>> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  optional: boolean,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, unknown>>> {
   const type = request.headers['content-type']
   if (optional && !hasBody(request)) return {}
   if (type === undefined || !JSON_TYPE.test(type)) {
@@ -23,10 +27,10 @@ export async function readJsonBody(request: IncomingMessage, optional: boolean):
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServiceError('media_type_unsupported', 'A compressed body is not accepted.')
   }
-  return parseJsonBody(await readBytes(request))
+  return parseJsonBody(await readBytes(request, signal))
 }
 
-function readBytes(request: IncomingMessage): Promise<Buffer> {
+function readBytes(request: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return Promise.reject(tooLarge())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -39,9 +43,10 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
       } else chunks.push(chunk)
     })
     request.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
-    const gone = () => reject(new ServiceError('cancelled', 'The caller hung up.'))
-    request.on('error', gone)
-    request.on('close', gone)
+    request.on('error', () => reject(new ServiceError('cancelled', 'The caller hung up.')))
+    // Once a late request is answered node lets go of it without any event: only the signal still ends this waiting.
+    if (signal.aborted) reject(signal.reason)
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }
 

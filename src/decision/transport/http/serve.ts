@@ -25,14 +25,14 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
   const inPath = pathFields(route)
   const elsewhere = otherFields(route)
 
-  async function plainOf(request: IncomingMessage, params: Readonly<Record<string, unknown>>): Promise<Message> {
+  async function plainOf(request: IncomingMessage, params: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Message> {
     const search = searchOf(request.url ?? '')
     if (!takesBody(route)) {
       if (hasBody(request)) throw new RequestError([{ field: 'body', message: `is not read by ${route.method}; use the query` }])
       return { ...parseQuery(search, elsewhere), ...params }
     }
     if (search !== '') parseQuery(search, [])
-    const body = await readJsonBody(request, route.bodyOptional === true)
+    const body = await readJsonBody(request, route.bodyOptional === true, signal)
     const doubled = inPath.filter((name) => Object.hasOwn(body, name))
     if (doubled.length > 0) throw new RequestError(doubled.map((field) => ({ field, message: 'is named by the path already' })))
     return inPath.length === 0 ? body : { ...body, ...params }
@@ -60,7 +60,7 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
     response.on('close', () => end.cancel())
     const work = (async () => {
       const caller = await needs.authentication.authenticate(singleHeader(request, 'authorization'))
-      const plain = await plainOf(request, params)
+      const plain = await plainOf(request, params, end.signal)
       end.signal.throwIfAborted()
       return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
     })().finally(() => needs.admission.leave())
