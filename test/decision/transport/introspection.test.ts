@@ -55,7 +55,7 @@ describe('gRPC health', () => {
       )
     const watched: string[] = []
     const watch = client.Watch({ service: 'castellan.v1.DecisionService' })
-    let seen = () => undefined as void
+    let seen: () => void = () => undefined
     watch.on('error', () => undefined)
     watch.on('data', (answer: { status: string }) => {
       watched.push(answer.status)

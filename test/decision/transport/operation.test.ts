@@ -27,11 +27,11 @@ afterEach(async () => {
 /** A decision that waits until it is let go, or until its signal aborts. */
 function held() {
   const signals: AbortSignal[] = []
-  let release = () => undefined as void
+  let release: () => void = () => undefined
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
-  let arrived = () => undefined as void
+  let arrived: () => void = () => undefined
   const first = new Promise<void>((resolve) => {
     arrived = resolve
   })

@@ -112,7 +112,7 @@ describe('a stream of checks', () => {
     const nameless = open(wires.keys.decide)
     nameless.stream.write({ check: QUESTION })
     expect((await nameless.ended).code).toBe(status.INVALID_ARGUMENT)
-    let release = () => undefined as void
+    let release: () => void = () => undefined
     gate = new Promise((resolve) => {
       release = resolve
     })
@@ -144,7 +144,7 @@ describe('a stream of checks', () => {
   })
 
   it('takes no more than its bound of unanswered checks, and the rest once some are answered', async () => {
-    let release = () => undefined as void
+    let release: () => void = () => undefined
     gate = new Promise((resolve) => {
       release = resolve
     })
@@ -193,7 +193,7 @@ describe('a stream of checks', () => {
   })
 
   it('forgets what is under way when its client goes', async () => {
-    let release = () => undefined as void
+    let release: () => void = () => undefined
     gate = new Promise((resolve) => {
       release = resolve
     })
