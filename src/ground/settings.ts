@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import { AppError } from './errors.ts'
-import { nearestName } from './settings-nearest.ts'
+import { findNearest } from './nearest.ts'
 
 /** One environment variable. A secret is also read from the file that `<name>_FILE` names, and never printed. */
 export interface Setting<T> {
@@ -141,7 +141,7 @@ function unknownNames(table: SettingTable, environment: Readonly<Record<string, 
   return Object.keys(environment)
     .filter((name) => name.startsWith(prefix) && !known.includes(name))
     .map((name) => {
-      const nearest = nearestName(name, known)
+      const nearest = findNearest(name, known)
       return { name, message: `is not a setting${nearest === undefined ? '' : `; did you mean ${nearest}?`}` }
     })
 }

@@ -1,9 +1,10 @@
 /** Faults of meaning in permission catalogues: names, codes, tombstones, attributes, deprecations. Floor 2. */
+
+import { didYouMean } from '../ground/nearest.ts'
 import { CONDITION_ATTRIBUTES_MAX, PERMISSIONS_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
 import { isAttributeName, isCode, isDate } from './grammar.ts'
 import { checkName, checkNew, type Names } from './names.ts'
-import { didYouMean } from './nearest.ts'
 import { clip } from './parse.ts'
 import { ATTRIBUTE_TYPES } from './schema.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'

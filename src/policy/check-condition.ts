@@ -1,9 +1,10 @@
 /** Faults in `when` of a role: operators, operands against declared types, variables. Compiles nothing. Floor 2. */
+
+import { didYouMean } from '../ground/nearest.ts'
 import { CONDITION_ATTRIBUTES_MAX, CONDITION_VALUES_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
 import { elementType, IMPLICIT_ATTRIBUTES, isList, OPERATORS, type Operator } from './condition.ts'
 import { isVariablePath } from './grammar.ts'
-import { didYouMean } from './nearest.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, type SourceEntry, type SourceMap, type SourceNode, textOf } from './source.ts'
 

@@ -1,9 +1,10 @@
 /** Faults of meaning in role bundles: names, sets, grants, windows of temporary roles. Floor 2. */
+
+import { didYouMean } from '../ground/nearest.ts'
 import { MAX_GRANT_DAYS_MAX, ROLES_MAX } from '../model/limits.ts'
 import { checkCondition } from './check-condition.ts'
 import { parseDurationMs } from './grammar.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems, warnRepeated } from './names.ts'
-import { didYouMean } from './nearest.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'
 

@@ -1,7 +1,8 @@
 /** Faults of meaning in policy tests: people, references, windows, moments. Runs none. Floor 2. */
+
+import { didYouMean } from '../ground/nearest.ts'
 import { idFault } from '../model/ids.ts'
 import { checkPermissionReference, checkRoleReference, type Names, textItems } from './names.ts'
-import { didYouMean } from './nearest.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'
 

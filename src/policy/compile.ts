@@ -1,11 +1,11 @@
 /** A bundle to something that answers: indexes, role sets, suggestions. Pure; the bundle was validated before. Floor 2. */
 import { LRUCache } from 'lru-cache'
+import { NameList } from '../ground/nearest.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { SUGGESTIONS_KEPT_MAX } from '../model/limits.ts'
 import type { PermissionEntry, PolicyBundle } from '../model/policy.ts'
 import { canonicalBundle, canonicalJson, revisionOf } from './canonical.ts'
 import { compareText, PolicyError } from './faults.ts'
-import { NameList } from './nearest.ts'
 import { matchesPattern } from './pattern.ts'
 import { type CompiledRole, compileRole, RoleSets } from './role-set.ts'
 

@@ -1,7 +1,8 @@
 /** Checks of single names, and what the names of all files together are. Floor 2. */
+
+import { didYouMean } from '../ground/nearest.ts'
 import type { AttributeType } from '../model/policy.ts'
 import { isPermissionName, isReservedWord, isRoleName } from './grammar.ts'
-import { didYouMean } from './nearest.ts'
 import { clip } from './parse.ts'
 import type { FaultList, Place, SourceNode } from './source.ts'
 

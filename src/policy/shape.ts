@@ -1,6 +1,6 @@
 /** Holds one document against the schema of its kind; each deviation becomes a fault with a place. Knows no other document. Floor 2. */
 import { z } from 'zod'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../ground/nearest.ts'
 import { clip } from './parse.ts'
 import {
   type CatalogueDocument,

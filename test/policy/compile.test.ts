@@ -1,11 +1,11 @@
 /** A compiled bundle finds by name and code, shares one object per set of roles, and suggests what was meant. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { findNearest } from '../../src/ground/nearest.ts'
 import type { ConditionContext } from '../../src/model/condition.ts'
 import type { Condition, PermissionEntry, PolicyBundle, RoleEntry } from '../../src/model/policy.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { PolicyError } from '../../src/policy/faults.ts'
-import { findNearest } from '../../src/policy/nearest.ts'
 import { matchesPattern } from '../../src/policy/pattern.ts'
 
 const permission = (name: string, code: string): PermissionEntry => ({

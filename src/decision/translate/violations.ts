@@ -1,9 +1,9 @@
 /** Runs a schema and says each violation by the field's path as the caller wrote it. Knows no wire. Floor 4. */
 import { z } from 'zod'
 import type { FieldViolation } from '../../ground/errors.ts'
+import { findNearest } from '../../ground/nearest.ts'
 import { RequestError } from '../../model/error-code.ts'
 import { VIOLATIONS_MAX } from '../../model/limits.ts'
-import { nearestName } from './nearest-name.ts'
 
 /** @throws RequestError that names every field at fault, the first VIOLATIONS_MAX of them */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
@@ -42,7 +42,7 @@ function violationsOf(issue: z.core.$ZodIssue, schema: z.ZodType): FieldViolatio
 
 /** A field that nobody reads must not look as if it were read: a misspelt `resource` would change the answer. */
 export function unknownField(field: string, name: string, known: readonly string[]): FieldViolation {
-  const nearest = nearestName(name, known)
+  const nearest = findNearest(name, known)
   return {
     field,
     message: nearest === undefined ? 'is not a field of this request' : `is not a field of this request; did you mean "${nearest}"?`,

@@ -1,5 +1,7 @@
-/** "Did you mean": the nearest known name within a few typing errors. Bounded work, no state. Floor 2. */
-import { NAME_CHARACTERS_MAX } from '../model/limits.ts'
+/** "Did you mean": the nearest known name within a few typing errors. Bounded work, no state. Floor 0. */
+
+/** Longer words are compared with nothing: no name of ours is as long, and the work grows with the length. */
+const COMPARED_CHARACTERS_MAX = 128
 
 /** A list of known names, prepared so that most of them are passed over without a comparison. */
 export class NameList {
@@ -11,7 +13,7 @@ export class NameList {
 
   /** The nearest name at most a third of its letters and at most three edits away; the first one of equals. */
   findNearest(wanted: string): string | undefined {
-    if (wanted.length === 0 || wanted.length > NAME_CHARACTERS_MAX) return undefined
+    if (wanted.length === 0 || wanted.length > COMPARED_CHARACTERS_MAX) return undefined
     const letters = letterMask(wanted)
     let bound = Math.min(3, Math.floor(wanted.length / 3))
     let nearest: string | undefined
@@ -55,7 +57,7 @@ function bitCount(bits: number): number {
 type Rows = [Int32Array, Int32Array, Int32Array]
 
 function openRows(): Rows {
-  const row = (): Int32Array => new Int32Array(NAME_CHARACTERS_MAX + 2)
+  const row = (): Int32Array => new Int32Array(COMPARED_CHARACTERS_MAX + 2)
   return [row(), row(), row()]
 }
 
