@@ -28,8 +28,8 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
     .option('--from <time>', 'in force from: an instant, or a duration from now (default: now)')
     .option('--until <time>', "until just before: an instant, or a duration from --from (durations count from this machine's clock)")
     .action(async (user: string, tenant: string, role: string, options: GrantOptions) => {
-      const fromMs = options.from === undefined ? undefined : parseInstant('--from', options.from, terminal.nowMs())
-      const untilMs = options.until === undefined ? undefined : parseInstant('--until', options.until, fromMs ?? terminal.nowMs())
+      const fromMs = options.from === undefined ? undefined : await parseInstant('--from', options.from, terminal.nowMs())
+      const untilMs = options.until === undefined ? undefined : await parseInstant('--until', options.until, fromMs ?? terminal.nowMs())
       const client = await clientFor(options, terminal.environment)
       const answer = await client.call('POST', path('tenants', tenant, 'users', user, 'assignments'), {
         role,

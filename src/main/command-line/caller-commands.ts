@@ -32,7 +32,7 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
     .option('--tenants <tenant...>', 'only in these tenants (default: all)')
     .option('--until <time>', 'until just before: an instant, or a duration from now (default: without end)')
     .action(async (name: string, options: CreateOptions) => {
-      const untilMs = options.until === undefined ? undefined : parseInstant('--until', options.until, terminal.nowMs())
+      const untilMs = options.until === undefined ? undefined : await parseInstant('--until', options.until, terminal.nowMs())
       const client = await clientFor(options, terminal.environment)
       const answer = await client.call('POST', path('callers'), {
         name,
@@ -96,10 +96,11 @@ export function addAuditCommands(program: Command, terminal: Terminal): void {
     .option('--since <time>', 'from this instant')
     .option('--until <time>', 'until just before this instant')
     .action(async (options: AuditOptions) => {
-      const instant = (option: '--since' | '--until', text: string | undefined) =>
-        text === undefined ? undefined : new Date(parseInstant(option, text, terminal.nowMs())).toISOString()
+      const instant = async (option: '--since' | '--until', text: string | undefined) =>
+        text === undefined ? undefined : new Date(await parseInstant(option, text, terminal.nowMs())).toISOString()
       const { tenant, user, actor, action } = options
-      const filter = { tenant, user, actor, action, since: instant('--since', options.since), until: instant('--until', options.until) }
+      const [since, until] = [await instant('--since', options.since), await instant('--until', options.until)]
+      const filter = { tenant, user, actor, action, since, until }
       const client = await clientFor(options, terminal.environment)
       const answer = await listAll(client, path('audit'), 'entries', options.limit, filter)
       printAnswer(terminal, options, answer, (one) =>

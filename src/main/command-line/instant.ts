@@ -1,7 +1,8 @@
 /** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 5. */
 import { CommandError, EXIT } from './exit.ts'
 
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
+/** A person may leave the seconds out; the wires do not. */
+const WITHOUT_SECONDS = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})(Z|[+-]\d{2}:\d{2})$/
 const DURATION = /^P(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?$/
 
 /**
@@ -9,11 +10,11 @@ const DURATION = /^P(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6}
  * Months and years are refused: their length depends on where one counts from.
  * @throws CommandError (usage) naming `option`
  */
-export function parseInstant(option: string, text: string, fromMs: number): number {
-  if (INSTANT.test(text)) {
-    const instant = Date.parse(text)
-    if (!Number.isNaN(instant)) return instant
-  }
+export async function parseInstant(option: string, text: string, fromMs: number): Promise<number> {
+  // The wires' own parser: what they refuse, such as 30 February, must not come to them as another day.
+  const { instantSchema } = await import('../../decision/translate/scalars.ts')
+  const instant = instantSchema.safeParse(text.replace(WITHOUT_SECONDS, '$1:00$2'))
+  if (instant.success) return instant.data
   const duration = DURATION.exec(text)
   if (duration !== null && text !== 'P' && !text.endsWith('T')) {
     const [weeks, days, hours, minutes, seconds] = duration.slice(1).map((part) => Number(part ?? 0))
