@@ -48,13 +48,16 @@ const imageEnvironment = Object.fromEntries(
   of('ENV').flatMap((rest) => rest.split(/\s+/).map((pair) => pair.split('=') as [string, string])),
 )
 
-/** What compose would put for `${NAME:?…}`. */
+/** What compose would put for `${NAME:?…}` and `${NAME:-}`. */
 const secrets: Readonly<Record<string, string>> = { POSTGRES_PASSWORD: 'p'.repeat(48), CASTELLAN_ADMIN_KEY: 'k'.repeat(64) }
-const filled = (environment: Readonly<Record<string, string>> = {}) =>
+const filled = (environment: Readonly<Record<string, string>> = {}, env = secrets) =>
   Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
       name,
-      value.replace(/\$\{(\w+):\?[^}]*\}/g, (_, variable: string) => secrets[variable] ?? ''),
+      value.replace(/\$\{(\w+):([?-])[^}]*\}/g, (_, variable: string, operator: string) => {
+        if (operator === '?' && (env[variable] ?? '') === '') throw new Error(`compose demands ${variable}`)
+        return env[variable] ?? ''
+      }),
     ]),
   )
 
@@ -68,6 +71,14 @@ describe('docker-compose.yml', () => {
     )
     const decision = readServeSettings({ ...imageEnvironment, ...filled(compose.services['decision']?.environment) })
     expect(decision).toMatchObject({ httpHost: '0.0.0.0', httpPort: 8080, grpcPort: 9090, metricsPort: 9464, policies: '/policies' })
+  })
+
+  it('starts without the first administrator, which SECURITY.md has removed once there is another', () => {
+    const { CASTELLAN_ADMIN_KEY: _, ...removed } = secrets
+    const environment = compose.services['decision']?.environment
+    for (const env of [removed, { ...secrets, CASTELLAN_ADMIN_KEY: '' }])
+      expect(readServeSettings({ ...imageEnvironment, ...filled(environment, env) }).adminKey).toBeUndefined()
+    expect(readServeSettings({ ...imageEnvironment, ...filled(environment) }).adminKey).toBe(secrets['CASTELLAN_ADMIN_KEY'])
   })
 
   it('runs only commands of the command line', () => {
@@ -104,9 +115,9 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  it('holds no secret: each is required from .env, and .env.example names each', () => {
-    const required = [...composeText.matchAll(/\$\{(\w+)(:\?)?/g)]
-    for (const [, , operator] of required) expect(operator).toBe(':?')
+  it('holds no secret: each comes from .env, required but for the first administrator, and .env.example names each', () => {
+    const required = [...composeText.matchAll(/\$\{(\w+)(:\?|:-\})?/g)]
+    for (const [, variable, operator] of required) expect(operator).toBe(variable === 'CASTELLAN_ADMIN_KEY' ? ':-}' : ':?')
     const examples = read('.env.example')
     for (const name of new Set(required.map(([, variable]) => variable ?? ''))) expect(examples).toMatch(new RegExp(`^${name}=$`, 'm'))
     expect(read('.gitignore').split('\n')).toContain('.env')
