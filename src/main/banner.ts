@@ -44,7 +44,7 @@ export function banner(terminal: Terminal, facts: BannerFacts): string {
   }
   const url8080 = url === 'http://127.0.0.1:8080' ? '' : ` CASTELLAN_URL=${url}`
   if (facts.key !== undefined)
-    lines.push(`In a second terminal: export CASTELLAN_KEY_FILE=${facts.keyPath}${url8080}; castellan --help`, '')
+    lines.push(`In a second terminal: export CASTELLAN_KEY_FILE=${facts.keyPath}${url8080}; npx castellan --help`, '')
   return `${lines.join('\n')}\n`
 }
 

@@ -34,13 +34,13 @@ export function buildProgram(terminal: Terminal): Command {
 
 const FIRST_STEPS = `
 First steps:
-  $ castellan dev                                             a service with samples, nothing to install
-  $ export CASTELLAN_KEY_FILE=.castellan/development-key      in a second terminal
-  $ castellan what-can ann acme                               what may Ann do at acme?
-  $ castellan explain ann acme finance.payout.create          why not?
-  $ castellan grant ann acme finance-cover --until PT2H       for two hours, then no more
-  $ castellan policy validate ./policies                      are my policy files in order?
+  $ npx castellan dev                                         a service with samples, nothing to install
+  $ export CASTELLAN_KEY_FILE=.castellan/development-key      in a second terminal, in the same folder
+  $ npx castellan what-can ann acme                           what may Ann do at acme?
+  $ npx castellan explain ann acme finance.payout.create      why not?
+  $ npx castellan grant ann acme finance-cover --until PT2H   for two hours, then no more
+  $ npx castellan policy validate ./policies                  are my policy files in order?
 
 Exit codes: 0 done, 1 fault, 2 wrong usage or settings, 3 policy fault, 4 policy test failed.
-Settings come from CASTELLAN_… variables; castellan <command> --help shows each command's examples.
+Settings come from CASTELLAN_… variables; npx castellan <command> --help shows each command's examples.
 `
