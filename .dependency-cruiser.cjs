@@ -15,6 +15,9 @@ const homes = {
   commander: '^src/main/',
   pino: '^src/ground/log\\.ts$',
   'prom-client': '^src/ground/metrics\\.ts$',
+  'lru-cache': '^src/policy/',
+  // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
+  zod: '^src/(ground/settings\\.ts$|main/settings\\.ts$|policy/|decision/)',
 }
 
 const upward = floors.flatMap((floor, index) =>

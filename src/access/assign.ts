@@ -1,11 +1,12 @@
 /** Grants and revocations: rows with half-open windows on the database's clock, held against the policy's constraints. Floor 3. */
 import type { ChangeContext, Changed, GrantInput } from '../model/administration.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { ConstraintError, NotFoundError, RequestError } from '../model/error-code.ts'
 import { ASSIGNMENTS_PER_PAIR_MAX } from '../model/limits.ts'
 import type { RoleEntry } from '../model/policy.ts'
 import type { AssignmentRecord } from '../model/records.ts'
-import type { ChangeTransaction } from '../store/ports.ts'
-import { type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
+import type { ChangeTransaction, FeedChange } from '../store/ports.ts'
+import { type AuditedChange, type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
 import { findNewBreach } from './constraints.ts'
 import { requireScope, requireTenant } from './guard.ts'
 
@@ -18,10 +19,11 @@ export async function grant(needs: ChangeNeeds, context: ChangeContext, input: G
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, input.tenant)
   return needs.store.change(async (transaction) => {
+    // Both rows are locked before anything is counted or timed: two grants that would only together break a constraint cannot
+    // both pass, and of two equal ones the second sees the first as in force already.
+    const made = await lockSubjects(needs, transaction, input)
     const nowMs = await transaction.nowMs()
-    // Both rows are locked before anything is counted: two grants that would only together break a constraint cannot both pass.
-    await lockSubjects(needs, transaction, input)
-    const live = await transaction.listLiveAssignments(input.tenant, input.user)
+    const live = await transaction.listLiveAssignments(input.tenant, input.user, nowMs)
     const there = live.find((row) => isSameGrant(row, input, nowMs))
     const audited = { action: 'assignment.grant', tenant: input.tenant, user: input.user } as const
     if (there !== undefined) {
@@ -39,8 +41,9 @@ export async function grant(needs: ChangeNeeds, context: ChangeContext, input: G
       reason: context.reason ?? null,
       createdBy: context.caller.id,
     })
-    const change = { ...audited, target: record.id, before: null, after: record }
-    const position = await recordApplied(transaction, context, change, [{ kind: 'assignment', tenant: input.tenant, user: input.user }])
+    const changes = [...made.changes, { ...audited, target: record.id, before: null, after: record }]
+    const touched = { kind: 'assignment', tenant: input.tenant, user: input.user } as const
+    const position = await recordApplied(transaction, context, changes, [...made.feed, touched])
     return { record, changed: true, position }
   })
 }
@@ -83,9 +86,10 @@ export async function revokeRole(
   requireTenant(context.caller, tenant)
   return needs.store.change(async (transaction) => {
     await transaction.lockUser(user)
-    const before = (await transaction.listLiveAssignments(tenant, user)).filter((row) => row.role === role)
+    const before = (await transaction.listLiveAssignments(tenant, user, await transaction.nowMs())).filter((row) => row.role === role)
     const audited = { action: 'assignment.revoke', tenant, user, target: role, before } as const
     if (before.length === 0) {
+      await requireEverMeant(needs, transaction, tenant, user, role)
       return { record: [], changed: false, position: await recordNoop(transaction, context, { ...audited, after: [] }) }
     }
     const record = await transaction.revokeAssignments(
@@ -97,18 +101,52 @@ export async function revokeRole(
   })
 }
 
-async function lockSubjects(needs: ChangeNeeds, transaction: ChangeTransaction, input: GrantInput): Promise<void> {
+/** Takes the locks, in their order; a subject that the grant names first comes into being, and is audited as any other. */
+async function lockSubjects(
+  needs: ChangeNeeds,
+  transaction: ChangeTransaction,
+  { tenant, user }: GrantInput,
+): Promise<{ readonly changes: readonly AuditedChange[]; readonly feed: readonly FeedChange[] }> {
+  const changes: AuditedChange[] = []
+  const feed: FeedChange[] = []
   if (!needs.strictSubjects) {
-    await transaction.ensureTenant(input.tenant)
-    await transaction.ensureUser(input.user)
-    return
+    const tenantRow = await transaction.ensureTenant(tenant)
+    if (tenantRow.created) {
+      changes.push({ action: 'tenant.put', tenant, before: null, after: tenantRow.record })
+      feed.push({ kind: 'tenant', tenant })
+    }
+    const userRow = await transaction.ensureUser(user)
+    if (userRow.created) {
+      changes.push({ action: 'user.put', user, before: null, after: userRow.record })
+      feed.push({ kind: 'user', user })
+    }
+    return { changes, feed }
   }
-  if ((await transaction.lockTenant(input.tenant)) === undefined) {
+  if ((await transaction.lockTenant(tenant)) === undefined) {
     throw new NotFoundError('The tenant is unknown.', 'Register it with `castellan tenant create` first.')
   }
-  if ((await transaction.lockUser(input.user)) === undefined) {
+  if ((await transaction.lockUser(user)) === undefined) {
     throw new NotFoundError('The user is unknown.', 'Register them with `castellan user create` first.')
   }
+  return { changes, feed }
+}
+
+/** Nothing to revoke is fine when it is so already; a role that nobody ever had here is a typing error that leaves access standing. */
+async function requireEverMeant(
+  needs: ChangeNeeds,
+  transaction: ChangeTransaction,
+  tenant: string,
+  user: string,
+  role: string,
+): Promise<void> {
+  const policy = needs.policy.current()
+  if (policy.findRole(role) === undefined && !(await transaction.everHeld(tenant, user, role))) throw unknownRole(policy, role)
+}
+
+function unknownRole(policy: CompiledPolicy, role: string): RequestError {
+  const near = policy.suggestRole(role)
+  const message = 'is no role of the policy in force'
+  return new RequestError([{ field: 'role', message: near === undefined ? message : `${message}; did you mean "${near}"?` }])
 }
 
 function isSameGrant(row: AssignmentRecord, input: GrantInput, nowMs: number): boolean {
@@ -143,11 +181,7 @@ function requireAllowedByPolicy(
 ): void {
   const policy = needs.policy.current()
   const role = policy.findRole(input.role)
-  if (role === undefined) {
-    const near = policy.suggestRole(input.role)
-    const message = 'is no role of the policy in force'
-    throw new RequestError([{ field: 'role', message: near === undefined ? message : `${message}; did you mean "${near}"?` }])
-  }
+  if (role === undefined) throw unknownRole(policy, input.role)
   requireTemporary(role, wanted)
   if (live.length >= ASSIGNMENTS_PER_PAIR_MAX) {
     throw new ConstraintError('assignments-per-pair', `A user holds at most ${ASSIGNMENTS_PER_PAIR_MAX} assignments in one tenant.`)

@@ -13,7 +13,7 @@ export function hashCallerKey(key: string): Uint8Array {
   return createHash('sha256').update(key, 'utf8').digest()
 }
 
-/** @throws CallerDeniedError when the new caller would get a scope or a tenant that its maker lacks */
+/** @throws CallerDeniedError when the new caller would get a scope, a tenant or a time that its maker lacks */
 export async function createCaller(
   needs: ChangeNeeds,
   context: ChangeContext,
@@ -24,6 +24,7 @@ export async function createCaller(
   const tenants = input.tenants === undefined ? null : [...new Set(input.tenants)].sort()
   for (const scope of scopes) requireScope(context.caller, scope)
   requireTenantsWithin(context.caller, tenants)
+  requireEndWithin(context.caller, input.expiresAtMs)
   const key = `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
   return needs.store.change(async (transaction) => {
     const expiresAtMs = input.expiresAtMs ?? null
@@ -52,6 +53,16 @@ export async function revokeCaller(needs: ChangeNeeds, context: ChangeContext, c
     const position = await recordApplied(transaction, context, { ...audited, after: record }, [{ kind: 'caller', caller: callerId }])
     return { record, changed: true, position }
   })
+}
+
+/** Otherwise a key given for a day could make itself one for ever. */
+function requireEndWithin(caller: Caller, expiresAtMs: number | undefined): void {
+  const endMs = caller.expiresAtMs ?? null
+  if (endMs === null || (expiresAtMs !== undefined && expiresAtMs <= endMs)) return
+  throw new CallerDeniedError(
+    `The caller ends at ${new Date(endMs).toISOString()} and can make none that ends later.`,
+    'Give an earlier expiresAt.',
+  )
 }
 
 function requireTenantsWithin(caller: Caller, tenants: readonly string[] | null): void {

@@ -23,15 +23,15 @@ export interface AuditedChange {
   readonly after: unknown
 }
 
-/** Takes the feed position and writes the audit row: the last two steps of every change that changed something. */
+/** Takes the feed position and writes the audit rows, in order: the last steps of every change that changed something. */
 export async function recordApplied(
   transaction: ChangeTransaction,
   context: ChangeContext,
-  change: AuditedChange,
+  changes: AuditedChange | readonly AuditedChange[],
   feed: readonly FeedChange[],
 ): Promise<number> {
   const position = await transaction.appendFeed(feed)
-  await appendAudit(transaction, context, change, 'applied', position)
+  for (const change of [changes].flat()) await appendAudit(transaction, context, change, 'applied', position)
   return position
 }
 

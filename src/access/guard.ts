@@ -4,10 +4,15 @@ import { CallerDeniedError } from '../model/error-code.ts'
 
 /** @throws CallerDeniedError naming the scope that is missing */
 export function requireScope(caller: Caller, scope: Scope): void {
-  if (caller.scopes.includes(scope)) return
+  requireOneScope(caller, [scope])
+}
+
+/** @throws CallerDeniedError naming the scopes of which one is needed */
+export function requireOneScope(caller: Caller, scopes: readonly Scope[]): void {
+  if (scopes.some((scope) => caller.scopes.includes(scope))) return
   throw new CallerDeniedError(
-    `The caller lacks the scope "${scope}".`,
-    `An administrator gives scopes with \`castellan caller create --scope ${scope}\`.`,
+    `The caller lacks the scope ${scopes.map((scope) => `"${scope}"`).join(' or ')}.`,
+    `An administrator makes a caller that has it: \`castellan caller create <name> --scopes ${scopes[0]}\`.`,
   )
 }
 

@@ -53,7 +53,7 @@ export function throwIfAborted(signal: AbortSignal): void {
 function abortError(signal: AbortSignal): Error {
   const reason: unknown = signal.reason
   if (reason instanceof ServiceError) return reason
-  return reason instanceof Error && reason.name === 'TimeoutError'
+  return (reason as { readonly name?: unknown } | undefined)?.name === 'TimeoutError'
     ? new ServiceError('deadline_exceeded', 'The time for this request is over; nothing was decided.', { retryAfterSeconds: 1 })
     : new ServiceError('cancelled', 'The caller cancelled the request.')
 }

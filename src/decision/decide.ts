@@ -10,7 +10,7 @@ import { requireAttributeTypes } from './attributes.ts'
 /** @throws RequestError when the resource carries a declared attribute with a value of another type */
 export function decide(policy: CompiledPolicy, question: CheckQuestion, state: AccessState): Verdict {
   const entry = policy.findPermission(question.permission)
-  if (entry === undefined) return denyUnknown(policy, question.permission)
+  if (entry === undefined) return deny('UNKNOWN_PERMISSION')
   if (question.resource !== undefined) requireAttributeTypes(entry, question.resource)
   const closed = closedReason(state) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
   if (closed !== undefined) return deny(closed)
@@ -60,11 +60,6 @@ function allow(ways: readonly GrantWay[], context: ConditionContext, held: reado
 
 function deny(reason: DenyReason): Verdict {
   return { allowed: false, reason, via: [] }
-}
-
-function denyUnknown(policy: CompiledPolicy, permission: string): Verdict {
-  const near = policy.suggestPermission(permission)
-  return near === undefined ? deny('UNKNOWN_PERMISSION') : { ...deny('UNKNOWN_PERMISSION'), hint: `did you mean "${near}"?` }
 }
 
 /** Of several failing conditions the caller hears the one it can do most about. */

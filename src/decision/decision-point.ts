@@ -3,14 +3,14 @@ import { type AccessResolver, abortable, openAccessResolver, throwIfAborted } fr
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
-import type { CheckQuestion, Decision, DecisionPoint, Explanation, HolderList, PermissionHolder } from '../model/decision.ts'
+import type { CheckQuestion, Decision, DecisionPoint, Explanation, HolderList, PermissionHolder, Verdict } from '../model/decision.ts'
 import { NotFoundError } from '../model/error-code.ts'
-import { BATCH_LOADS_AT_ONCE_MAX } from '../model/limits.ts'
+import { BATCH_LOADS_AT_ONCE_MAX, BATCH_SUGGESTIONS_MAX } from '../model/limits.ts'
+import { decodePageToken, encodePageToken } from '../store/page.ts'
 import type { AccessReader } from '../store/ports.ts'
 import { decide } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
-import { decodeUserToken, encodeUserToken } from './page-token.ts'
 
 export interface DecisionNeeds {
   readonly access: AccessReader
@@ -20,8 +20,8 @@ export interface DecisionNeeds {
 
 export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
   const resolver = openAccessResolver(needs)
-  const stamp = (policy: CompiledPolicy, state: AccessState, question: CheckQuestion): Decision => ({
-    ...decide(policy, question, state),
+  const stamp = (policy: CompiledPolicy, state: AccessState, question: CheckQuestion, suggest: Suggest): Decision => ({
+    ...suggested(policy, question, decide(policy, question, state), suggest),
     decisionId: needs.random.uuid(),
     policyRevision: policy.revision,
     position: state.position,
@@ -31,7 +31,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     async check(question, signal) {
       throwIfAborted(signal)
       const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      return stamp(needs.policy.current(), state, question)
+      return stamp(needs.policy.current(), state, question, always)
     },
 
     async checkBatch(questions, signal) {
@@ -39,11 +39,12 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       const states = await resolvePairs(resolver, questions, signal)
       // One bundle for the whole batch: two items never disagree because a policy was activated between them.
       const policy = needs.policy.current()
+      const suggest = atMost(BATCH_SUGGESTIONS_MAX)
       return questions.map((question) => {
         const state = states.get(pairKey(question))
         if (state === undefined || state instanceof Error) return state ?? new Error('a pair of the batch was not resolved')
         try {
-          return stamp(policy, state, question)
+          return stamp(policy, state, question, suggest)
         } catch (fault) {
           return asError(fault)
         }
@@ -72,7 +73,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       const policy = needs.policy.current()
       const entry = policy.findPermission(question.permission)
       if (entry === undefined) throw unknownPermission(policy, question.permission)
-      const after = question.pageToken === undefined ? undefined : decodeUserToken(question.pageToken)
+      const after = decodePageToken(question.pageToken)
       const page = await abortable(
         needs.access.listHolders(question.tenant, policy.rolesGranting(entry.name), after, question.pageSize),
         signal,
@@ -90,7 +91,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       const last = page.holders.length < question.pageSize ? undefined : page.holders.at(-1)
       return {
         users,
-        ...(last === undefined ? {} : { nextPageToken: encodeUserToken(last.user) }),
+        ...(last === undefined ? {} : { nextPageToken: encodePageToken(last.user) }),
         policyRevision: policy.revision,
         position: page.position,
       }
@@ -100,7 +101,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       throwIfAborted(signal)
       const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       const policy = needs.policy.current()
-      return { decision: stamp(policy, state, question), ...explain(policy, question, state, privileged) }
+      return { decision: stamp(policy, state, question, always), ...explain(policy, question, state, privileged) }
     },
   }
 }
@@ -130,6 +131,22 @@ async function resolvePairs(
 /** Lengths stand in front, so that no two pairs (and freshness demands) can meet in one key. */
 function pairKey(question: CheckQuestion): string {
   return `${question.tenant.length}:${question.tenant}${question.user.length}:${question.user}${question.minPosition ?? ''}`
+}
+
+/** Whether one more search for a nearest name may be made. */
+type Suggest = () => boolean
+const always: Suggest = () => true
+
+function atMost(count: number): Suggest {
+  let left = count
+  return () => left-- > 0
+}
+
+/** The rule is done without it: a hint is a search through all names, and what answers many questions makes only a few. */
+function suggested(policy: CompiledPolicy, question: CheckQuestion, verdict: Verdict, suggest: Suggest): Verdict {
+  if (verdict.reason !== 'UNKNOWN_PERMISSION' || !suggest()) return verdict
+  const near = policy.suggestPermission(question.permission)
+  return near === undefined ? verdict : { ...verdict, hint: `did you mean "${near}"?` }
 }
 
 function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {

@@ -2,6 +2,8 @@
 
 /** Longer words are compared with nothing: no name of ours is as long, and the work grows with the length. */
 const COMPARED_CHARACTERS_MAX = 128
+/** Names compared letter by letter in one search; a list of more names of one shape is searched in part. Keeps a search near a millisecond. */
+const COMPARISONS_MAX = 2_000
 
 /** A list of known names, prepared so that most of them are passed over without a comparison. */
 export class NameList {
@@ -18,9 +20,11 @@ export class NameList {
     let bound = Math.min(3, Math.floor(wanted.length / 3))
     let nearest: string | undefined
     const rows = openRows()
+    let comparisons = 0
     for (const known of this.#names) {
       if (bound < 0) break
       if (Math.abs(known.name.length - wanted.length) > bound || bitCount(known.letters ^ letters) > 2 * bound) continue
+      if (++comparisons > COMPARISONS_MAX) break
       const distance = editDistance(known.name, wanted, bound, rows)
       if (distance > bound) continue
       nearest = known.name

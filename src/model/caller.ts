@@ -9,6 +9,8 @@ export interface Caller {
   readonly scopes: readonly Scope[]
   /** `null`: all tenants. */
   readonly tenants: readonly string[] | null
+  /** Absent or `null`: without end. */
+  readonly expiresAtMs?: number | null
 }
 
 /** A stored caller; its key is kept only as a SHA-256. */

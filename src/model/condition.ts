@@ -1,6 +1,5 @@
 /** What a condition is asked about, and what it answers. Floor 1. */
 
-export type AttributeValue = string | number | boolean | readonly (string | number)[]
 export type Attributes = Readonly<Record<string, unknown>>
 
 /** The subject, the tenant and, where the caller sent one, the resource. */

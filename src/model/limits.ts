@@ -10,6 +10,10 @@ export const ATTRIBUTE_DEPTH_MAX = 16
 export const BATCH_ITEMS_MAX = 1_000
 /** Most distinct [user, tenant] pairs resolved at once for one batch: leaves the pool room for other calls. */
 export const BATCH_LOADS_AT_ONCE_MAX = 8
+/** Milliseconds a change waits for its turn before it is refused as overloaded. */
+export const CHANGE_WAIT_MS_MAX = 3_000
+/** Unknown permissions of one batch that get a "did you mean": each is a search through all names, on the event loop. */
+export const BATCH_SUGGESTIONS_MAX = 10
 /** Unanswered checks of one stream before its reading pauses. */
 export const STREAM_IN_FLIGHT_MAX = 256
 /** Seconds a stream's caller is trusted before it is looked up again: bounds how long a revoked key can go on asking. */

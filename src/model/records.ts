@@ -19,7 +19,7 @@ export interface UserRecord {
   /** Raised by deactivation and by reactivation: nothing issued before is ever revived (identity, "States"). */
   readonly epoch: number
   readonly stateReason: string | null
-  /** When the state last changed; for a new row, when it was created. Set by the store on updateUser when `state` differs. */
+  /** When the state last changed; for a new row, when it was created. */
   readonly stateChangedAtMs: number
   readonly createdAtMs: number
 }

@@ -63,8 +63,11 @@ export async function listAssignments(
   )
 }
 
-export async function listLiveAssignments(db: Knex, tenant: string, user: string): Promise<readonly AssignmentRecord[]> {
-  return (await ofPair(db, tenant, user).whereNull('revoked_at').whereRaw(NOT_OVER)).map(toRecord)
+export async function listLiveAssignments(db: Knex, tenant: string, user: string, nowMs: number): Promise<readonly AssignmentRecord[]> {
+  const notOver = ofPair(db, tenant, user)
+    .whereNull('revoked_at')
+    .whereRaw('(expires_at is null or expires_at > ?)', [timestampOf(nowMs)])
+  return (await notOver).map(toRecord)
 }
 
 export async function listEndedAssignments(db: Knex, user: string, fromMs: number, untilMs: number): Promise<readonly AssignmentRecord[]> {
@@ -76,6 +79,11 @@ export async function listEndedAssignments(db: Knex, user: string, fromMs: numbe
     .where('expires_at', '<', timestampOf(untilMs))
     .orderBy('id')
   return rows.map(toRecord)
+}
+
+export async function everHeld(db: Knex, tenant: string, user: string, role: string): Promise<boolean> {
+  const row: unknown = await db('role_assignment').where({ tenant_id: tenant, user_id: user, role }).first('id')
+  return row !== undefined
 }
 
 export async function findAssignment(db: Knex, id: string): Promise<AssignmentRecord | undefined> {
@@ -118,8 +126,8 @@ export async function revokeAssignments(db: Knex, ids: readonly string[], revoke
 }
 
 function ofPair(db: Knex, tenant: string, user: string): Knex.QueryBuilder<Row, Row[]> {
-  return db('role_assignment')
-    .select(...COLUMNS)
+  return db<Row>('role_assignment')
+    .select<Row[]>(...COLUMNS)
     .where({ user_id: user, tenant_id: tenant })
     .orderBy('id')
 }

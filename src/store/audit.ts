@@ -67,8 +67,8 @@ export async function listAudit(
     page,
     (record) => String(record.id),
     async (limit) => {
-      const query: Knex.QueryBuilder<Row, Row[]> = db('audit_event')
-        .select(...COLUMNS)
+      const query: Knex.QueryBuilder<Row, Row[]> = db<Row>('audit_event')
+        .select<Row[]>(...COLUMNS)
         .orderBy('id', 'desc')
         .limit(limit)
       if (filter.tenant !== undefined) query.where('tenant_id', filter.tenant)

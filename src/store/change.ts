@@ -98,7 +98,7 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault): Change
   return {
     nowMs: () =>
       run(async () => {
-        const answer: { rows: readonly { now_ms: number }[] } = await db.raw(`select ${msSql('now()')} as now_ms`)
+        const answer: { rows: readonly { now_ms: number }[] } = await db.raw(`select ${msSql('clock_timestamp()')} as now_ms`)
         const [row] = answer.rows
         if (row === undefined) throw new Error('The database did not say its time')
         return row.now_ms
@@ -109,8 +109,9 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault): Change
     ensureUser: (user) => run(() => users.ensureUser(db, user)),
     updateTenant: (record) => run(() => tenants.updateTenant(db, record)),
     updateUser: (record, stateReason) => run(() => users.updateUser(db, record, stateReason)),
-    listLiveAssignments: (tenant, user) => run(() => assignments.listLiveAssignments(db, tenant, user)),
+    listLiveAssignments: (tenant, user, nowMs) => run(() => assignments.listLiveAssignments(db, tenant, user, nowMs)),
     listEndedAssignments: (user, fromMs, untilMs) => run(() => assignments.listEndedAssignments(db, user, fromMs, untilMs)),
+    everHeld: (tenant, user, role) => run(() => assignments.everHeld(db, tenant, user, role)),
     findAssignment: (id) => run(() => assignments.findAssignment(db, id)),
     insertAssignment: (row) => run(() => assignments.insertAssignment(db, row)),
     revokeAssignments: (ids, revokedBy) => run(() => assignments.revokeAssignments(db, ids, revokedBy)),

@@ -33,6 +33,8 @@ export type DatabaseOptions = PostgresOptions | PgliteOptions
 export interface Database {
   readonly kind: DatabaseOptions['kind']
   readonly knex: Knex
+  /** How many changes may hold a connection at once: a quarter of the pool, so that checks always find one. */
+  readonly changesAtOnceMax: number
   /**
    * One named prepared statement straight on the driver (performance, "resolution by a named prepared statement").
    * A name stands for one text for ever; `undefined` has the statement planned for these very values.
@@ -82,6 +84,7 @@ function openPostgres(options: PostgresOptions): Database {
   return {
     kind: 'postgres',
     knex,
+    changesAtOnceMax: Math.max(1, Math.floor(options.poolMax / 4)),
     queryPrepared: <R>(name: string | undefined, text: string, values: readonly unknown[]) =>
       asStoreWork(async () => {
         const connection = await pool.acquireConnection()
@@ -132,6 +135,7 @@ async function openPglite(options: PgliteOptions): Promise<Database> {
   return {
     kind: 'pglite',
     knex,
+    changesAtOnceMax: 1,
     queryPrepared: <R>(_name: string | undefined, text: string, values: readonly unknown[]) =>
       asStoreWork(async () => {
         // The pool's one place keeps this statement out of a transaction that is under way.

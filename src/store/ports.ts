@@ -30,7 +30,8 @@ export interface Holder {
 /** Reads for administration; each a statement of its own. Pages go in byte order of the id, audit newest first. */
 export interface RecordReader {
   findTenant(tenant: string): Promise<TenantRecord | undefined>
-  listTenants(page: PageInput): Promise<Page<TenantRecord>>
+  /** `tenants`: only these (a limited caller); `null`: all. */
+  listTenants(tenants: readonly string[] | null, page: PageInput): Promise<Page<TenantRecord>>
   findUser(user: string): Promise<UserRecord | undefined>
   listUsers(page: PageInput): Promise<Page<UserRecord>>
   /** Without `history`: not revoked and not over. */
@@ -54,7 +55,7 @@ export type FeedChange =
 
 /** What happens inside one transaction. Lock order: tenant, user, feed head; the feed head last (freshness, "The feed"). */
 export interface ChangeTransaction {
-  /** The database's time at the start of the transaction, milliseconds. */
+  /** The database's time at this moment, milliseconds: after a wait for a lock it is later than the transaction's start. */
   nowMs(): Promise<number>
   /** Locks the row against other changes until the end of the transaction; two changes of one row wait for each other. */
   lockTenant(tenant: string): Promise<TenantRecord | undefined>
@@ -64,10 +65,12 @@ export interface ChangeTransaction {
   ensureUser(user: string): Promise<{ readonly record: UserRecord; readonly created: boolean }>
   updateTenant(record: TenantRecord): Promise<void>
   updateUser(record: UserRecord, stateReason: string | null): Promise<void>
-  /** Not revoked and not over, of this pair, sorted by id. */
-  listLiveAssignments(tenant: string, user: string): Promise<readonly AssignmentRecord[]>
+  /** Not revoked and not over at `nowMs`, of this pair, sorted by id. */
+  listLiveAssignments(tenant: string, user: string, nowMs: number): Promise<readonly AssignmentRecord[]>
   /** Assignments of this user, in any tenant, not revoked, whose end lies in [fromMs, untilMs). */
   listEndedAssignments(user: string, fromMs: number, untilMs: number): Promise<readonly AssignmentRecord[]>
+  /** Whether this pair has a row of the role, living, over or revoked. */
+  everHeld(tenant: string, user: string, role: string): Promise<boolean>
   findAssignment(id: string): Promise<AssignmentRecord | undefined>
   insertAssignment(
     row: Assignment & { readonly tenant: string; readonly user: string; readonly reason: string | null; readonly createdBy: string },

@@ -1,9 +1,11 @@
 /** The store as the rest of the house sees it: its ports over one open database. Floor 2. */
 import { systemRandom } from '../ground/random.ts'
+import { CHANGE_WAIT_MS_MAX } from '../model/limits.ts'
 import { listAssignments } from './assignments.ts'
 import { listAudit } from './audit.ts'
 import { findCallerByKeyHash, listCallers } from './callers.ts'
 import { type Backoff, jitteredBackoff, runChange } from './change.ts'
+import { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
 import type { RecordReader, Store } from './ports.ts'
@@ -17,10 +19,11 @@ import { findUser, listUsers } from './users.ts'
  * @param backoff how long a change waits before it is tried again
  */
 export function openStore(database: Database, backoff: Backoff = jitteredBackoff(systemRandom)): Store {
+  const turns = new ChangeTurns(database.changesAtOnceMax, CHANGE_WAIT_MS_MAX)
   return {
     access: openAccessReader(database),
     records: openRecordReader(database),
-    change: (work) => runChange(database, backoff, work),
+    change: (work) => turns.run(() => runChange(database, backoff, work)),
     ping: async () => {
       await database.queryPrepared(undefined, 'select 1', [])
     },
@@ -32,7 +35,7 @@ function openRecordReader(database: Database): RecordReader {
   const db = database.knex
   return {
     findTenant: (tenant) => asStoreWork(() => findTenant(db, tenant)),
-    listTenants: (page) => asStoreWork(() => listTenants(db, page)),
+    listTenants: (tenants, page) => asStoreWork(() => listTenants(db, tenants, page)),
     findUser: (user) => asStoreWork(() => findUser(db, user)),
     listUsers: (page) => asStoreWork(() => listUsers(db, page)),
     listAssignments: (tenant, user, history, page) => asStoreWork(() => listAssignments(db, tenant, user, history, page)),

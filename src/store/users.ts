@@ -4,7 +4,7 @@ import type { PageInput } from '../model/administration.ts'
 import type { Attributes } from '../model/condition.ts'
 import type { Page, UserRecord } from '../model/records.ts'
 import { decodePageToken, readPage } from './page.ts'
-import { msOf, NOW_SQL } from './value-types.ts'
+import { msOf, timestampOf } from './value-types.ts'
 
 const COLUMNS = ['id', 'email', 'display_name', 'attributes', 'state', 'state_reason', 'state_changed_at', 'epoch', 'created_at'] as const
 
@@ -55,8 +55,7 @@ export async function updateUser(db: Knex, record: UserRecord, stateReason: stri
       attributes: JSON.stringify(record.attributes),
       state: record.state,
       state_reason: stateReason,
-      // In an update the right-hand side sees the row as it was.
-      state_changed_at: db.raw(`case when state = ? then state_changed_at else ${NOW_SQL} end`, [record.state]),
+      state_changed_at: timestampOf(record.stateChangedAtMs),
       epoch: record.epoch,
     })
   if (changed !== 1) throw new Error('A user to be updated is not there')

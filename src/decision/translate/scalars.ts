@@ -98,6 +98,9 @@ export const instantSchema = z
   })
   .meta({ description: 'RFC 3339 with an offset.', examples: ['2026-11-21T09:00:00Z'] })
 
+/** The last millisecond of year 9999, UTC. */
+const INSTANT_MS_MAX = Date.UTC(10_000, 0, 1) - 1
+
 function instantOf(value: string): number | undefined {
   const match = RFC3339.exec(value)
   if (match === null) return undefined
@@ -106,7 +109,8 @@ function instantOf(value: string): number | undefined {
   const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
   if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days) return undefined
   const ms = Date.parse(value)
-  return Number.isNaN(ms) ? undefined : ms
+  // An offset can carry the instant out of the years that are written and stored.
+  return ms >= 0 && ms <= INSTANT_MS_MAX ? ms : undefined
 }
 
 const POSITION_MESSAGE = 'must be a whole number from 0 to 9007199254740991'
