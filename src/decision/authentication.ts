@@ -1,5 +1,6 @@
 /** Says who calls, from an `Authorization` value. What a caller may do is access/guard.ts. Floor 4. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { hashCallerKey } from '../access/callers.ts'
 import { type Caller, type CallerRecord, SCOPES } from '../model/caller.ts'
 import { UnauthenticatedError } from '../model/error-code.ts'
 import { AUTHORIZATION_CHARACTERS_MAX } from '../model/limits.ts'
@@ -22,15 +23,20 @@ export interface Authentication {
 
 /** RFC 6750 `b64token`; the scheme is case-insensitive (RFC 9110). */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
+/** As access/callers.ts makes them: 32 bytes in base64url behind the prefix. The admin key may have any form. */
+const CALLER_KEY = /^cst_[A-Za-z0-9_-]{43}$/
 const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tenants: null }
 
 export function openAuthentication(needs: AuthenticationNeeds): Authentication {
-  const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : sha256(needs.adminKey)
+  const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : hashCallerKey(needs.adminKey)
   return {
     async authenticate(authorization) {
-      const presented = sha256(bearerKey(authorization))
+      const key = bearerKey(authorization)
+      const presented = hashCallerKey(key)
       // Digests are compared, so that neither length nor a shared beginning of the keys shows in the time taken.
       if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) return ADMIN
+      // What was never made costs the database nothing.
+      if (!CALLER_KEY.test(key)) throw new UnauthenticatedError('key is not of the form of a caller key')
       const record = await needs.findCallerByKeyHash(presented)
       if (record === undefined) throw new UnauthenticatedError('key not known')
       return record
@@ -44,8 +50,4 @@ function bearerKey(authorization: string | undefined): string {
   const key = BEARER.exec(authorization)?.[1]
   if (key === undefined) throw new UnauthenticatedError('authorization is not "Bearer <key>"')
   return key
-}
-
-function sha256(text: string): Uint8Array {
-  return createHash('sha256').update(text, 'utf8').digest()
 }

@@ -5,22 +5,39 @@ import { openAuthentication } from '../../src/decision/authentication.ts'
 import { StoreError, UnauthenticatedError } from '../../src/model/error-code.ts'
 
 const record = { id: 'c', name: 'c', scopes: ['decide'], tenants: null, createdAtMs: 0, expiresAtMs: null, revokedAtMs: null } as const
-const known = createHash('sha256').update('known-key').digest()
+const KNOWN_KEY = `cst_${'k'.repeat(43)}`
+const known = createHash('sha256').update(KNOWN_KEY).digest()
+let lookups = 0
 const authentication = openAuthentication({
-  findCallerByKeyHash: async (hash) => (known.equals(hash) ? record : undefined),
+  findCallerByKeyHash: async (hash) => {
+    lookups += 1
+    return known.equals(hash) ? record : undefined
+  },
   adminKey: 'admin-key',
 })
 
 describe('authentication', () => {
   it('knows a stored key and the admin key, by any spelling of the scheme', async () => {
     for (const scheme of ['Bearer ', 'bearer ', 'BEARER   ']) {
-      expect(await authentication.authenticate(`${scheme}known-key`)).toBe(record)
+      expect(await authentication.authenticate(`${scheme}${KNOWN_KEY}`)).toBe(record)
       expect(await authentication.authenticate(`${scheme}admin-key`)).toMatchObject({
         id: 'admin-key',
         tenants: null,
         scopes: expect.arrayContaining(['administer']),
       })
     }
+  })
+
+  it('asks the database only for keys of the form that callers are given', async () => {
+    lookups = 0
+    const forms = ['known-key', 'cst_', `cst_${'k'.repeat(42)}`, `cst_${'k'.repeat(44)}`, `cst_${'k'.repeat(42)}.`, `CST_${'k'.repeat(43)}`]
+    for (const key of [...forms, `cst_${'k'.repeat(42)}=`])
+      await expect(authentication.authenticate(`Bearer ${key}`)).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(lookups).toBe(0)
+    await expect(authentication.authenticate(`Bearer cst_${'u'.repeat(43)}`)).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(lookups).toBe(1)
+    await authentication.authenticate('Bearer admin-key')
+    expect(lookups).toBe(1)
   })
 
   it('throws nothing but UnauthenticatedError for 100,000 random headers', async () => {
@@ -49,7 +66,7 @@ describe('authentication', () => {
       },
       adminKey: 'admin-key',
     })
-    await expect(blind.authenticate('Bearer known-key')).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(blind.authenticate(`Bearer ${KNOWN_KEY}`)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(await blind.authenticate('Bearer admin-key')).toMatchObject({ id: 'admin-key' })
   })
 })
