@@ -128,4 +128,3 @@ export function administrationOperations(administration: Administration) {
     },
   } satisfies Readonly<Record<string, Operation>>
 }
-export type AdministrationMethod = keyof ReturnType<typeof administrationOperations>

@@ -40,13 +40,3 @@ export class CallEnd {
     clearTimeout(this.#timer)
   }
 }
-
-/** `work`, or the signal's reason if that comes first: a part that does not heed its signal cannot keep a caller waiting. */
-export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
-}

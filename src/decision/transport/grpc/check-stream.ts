@@ -1,5 +1,6 @@
 /** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 4. */
 import type { ServerDuplexStream } from '@grpc/grpc-js'
+import { abortable } from '../../../access/resolve.ts'
 import type { Caller } from '../../../model/caller.ts'
 import { RequestError, ServiceError } from '../../../model/error-code.ts'
 import { idFault } from '../../../model/ids.ts'
@@ -9,7 +10,7 @@ import { errorMessage } from '../../translate/decision-answers.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
 import { within } from '../../translate/violations.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
-import { CallEnd, orAborted } from '../call.ts'
+import { CallEnd } from '../call.ts'
 import type { Operation } from '../decision-operations.ts'
 import { logFault, type WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
@@ -104,7 +105,7 @@ class CheckStream {
     const end = new CallEnd()
     this.#underWay.set(id, end)
     const work = this.#decide(id, request.message ?? {}, end.signal).finally(() => this.#needs.admission.leave())
-    orAborted(work, end.signal)
+    abortable(work, end.signal)
       .then(
         (decision) => this.#finished(id, { decision }, 'ok', startedMs),
         (fault) => this.#failedItem(id, fault, startedMs),

@@ -1,10 +1,11 @@
 /** One gRPC call with one answer: admit, authenticate, operate, answer. No interceptors: each would cost a tenth of a check. Floor 4. */
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
+import { abortable } from '../../../access/resolve.ts'
 import type { Caller } from '../../../model/caller.ts'
 import { RequestError, UnauthenticatedError } from '../../../model/error-code.ts'
 import { knownError } from '../../error-table.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
-import { CallEnd, orAborted } from '../call.ts'
+import { CallEnd } from '../call.ts'
 import type { Operation } from '../decision-operations.ts'
 import { logFault, requestIdOf, type WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
@@ -43,7 +44,7 @@ export function unary(
       end.signal.throwIfAborted()
       return operation(toPlain(messageOf(call.request)), { caller, requestId, signal: end.signal }, grpcForm)
     })().finally(() => needs.admission.leave())
-    orAborted(work, end.signal)
+    abortable(work, end.signal)
       .then((answer) => {
         callback(null, answer)
         ended('ok')
@@ -52,7 +53,10 @@ export function unary(
   }
 }
 
-/** @throws UnauthenticatedError also when more than one key is sent: which of them counts must not depend on the reader */
+/**
+ * Of repeated `authorization` fields node's HTTP/2 keeps the first and drops the rest before grpc-js sees them, so on gRPC the first counts:
+ * a proxy must replace the field, never append a second one.
+ */
 export async function callerOf(metadata: Metadata, needs: WireNeeds): Promise<Caller> {
   const values = metadata.get('authorization')
   if (values.length > 1) throw new UnauthenticatedError('authorization was sent more than once')

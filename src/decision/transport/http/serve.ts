@@ -1,11 +1,12 @@
 /** One HTTP request of a route: admit, authenticate, read, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { abortable } from '../../../access/resolve.ts'
 import { RequestError } from '../../../model/error-code.ts'
 import { knownError } from '../../error-table.ts'
 import type { Message } from '../../translate/decision-answers.ts'
 import { httpForm } from '../../translate/wire-form.ts'
-import { CallEnd, orAborted } from '../call.ts'
+import { CallEnd } from '../call.ts'
 import { logFault, type Operations, requestIdOf, type WireNeeds } from '../wire-needs.ts'
 import { readJsonBody } from './body.ts'
 import { hasBody, writeAnswer, writeProblem } from './problem.ts'
@@ -64,7 +65,7 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
       end.signal.throwIfAborted()
       return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
     })().finally(() => needs.admission.leave())
-    orAborted(work, end.signal)
+    abortable(work, end.signal)
       .then((answer) => {
         end.done()
         succeeded(answer, request, response, requestId)
