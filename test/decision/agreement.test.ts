@@ -5,7 +5,8 @@ import type { Decision } from '../../src/model/decision.ts'
 import type { AttributeTest, Condition, PolicyBundle } from '../../src/model/policy.ts'
 import { bundleOf, type House, NEVER, openHouse } from '../support/house.ts'
 import { HOSTILE_IDS } from '../support/ids.ts'
-import { naive, type Resource, type World } from './naive.ts'
+import { naive, type World } from './naive.ts'
+import type { Resource } from './naive-condition.ts'
 
 const PERMISSIONS = ['work.read', 'work.write', 'work.deep.sub.approve', 'pay.create']
 const ROLES = ['clerk', 'lead', 'auditor', 'constructor']
@@ -186,6 +187,12 @@ describe('all answers about access', () => {
           const told = await house.decisions.explain(question, true, NEVER)
           expect(plain(told.decision)).toEqual(plain(answers[index] as Decision))
           const open = told.tenantState === 'ACTIVE' && told.accountState === 'ACTIVE' && told.decision.reason !== 'PERMISSION_DISABLED'
+          const alone = (role: string): World => ({
+            ...made,
+            assignments: [{ user: question.user, tenant: question.tenant, role, window: 'now', temporary: false }],
+          })
+          const helpful = (role: string) => naive(alone(role), question.user, question.tenant, question.permission, question.resource)[0]
+          if (open) expect(told.wouldAllowWith).toEqual(ROLES.filter(helpful).sort())
           expect(told.decision.allowed).toBe(open && told.tried.some((tried) => tried.window === 'IN_FORCE' && tried.outcome === 'GRANTS'))
         }
         const pairs = made.assignments.map(({ user, tenant }): [string, string] => [user, tenant]).concat([['nobody', 'nowhere']])
