@@ -9,6 +9,7 @@ import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
 import { banner } from './banner.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
+import { inDataDirectorySync } from './data-directory.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { openService, type Service, type ServiceNeeds } from './open-service.ts'
@@ -18,7 +19,7 @@ import { readDevSettings, type Settings, settingTable } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
 import { readVersion } from './version.ts'
 
-/** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, ListenError */
+/** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, DataDirectoryError, PolicyFolderError, ListenError */
 export async function dev(terminal: Terminal): Promise<void> {
   const settings = readDevSettings(terminal.environment)
   // Standard output is for the banner, which scripts may read.
@@ -38,7 +39,7 @@ export async function dev(terminal: Terminal): Promise<void> {
 
 async function runService(terminal: Terminal, settings: Settings, needs: ServiceNeeds): Promise<void> {
   const policies = choosePolicies(settings.policies)
-  const developmentKey = openDevelopmentKey(settings.dataDir, needs.random)
+  const developmentKey = inDataDirectorySync(settings.dataDir, () => openDevelopmentKey(settings.dataDir, needs.random))
   const service = await openService(
     {
       ...planFrom(settings),
@@ -95,5 +96,11 @@ function choosePolicies(set: string | undefined): string {
 }
 
 function holdsPolicyFiles(directory: string): boolean {
-  return existsSync(directory) && readdirSync(directory, { recursive: true }).some((name) => /\.(ya?ml|json)$/.test(String(name)))
+  if (!existsSync(directory)) return false
+  try {
+    return readdirSync(directory, { recursive: true }).some((name) => /\.(ya?ml|json)$/.test(String(name)))
+  } catch {
+    // What is there and cannot be read is meant: opening it tells why, and no sample takes its place.
+    return true
+  }
 }

@@ -4,11 +4,12 @@
  * Knows nothing of what lies in the directory. Floor 5.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { readdirSync, realpathSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../ground/errors.ts'
+import { inDataDirectory, makeDataDirectory } from './data-directory.ts'
 
 /** What a holder tells about itself, so that the refused one can say where to look. */
 export interface LockHolder {
@@ -49,10 +50,14 @@ const LOCK_NAME = /^lock\.(\d{1,9})$/
 /**
  * Takes the lock, also over the remains of a killed process.
  * @param randomUnit 0 to 1, spreads the rounds of two that start at once
- * @throws DirectoryLockedError naming the holder
+ * @throws DirectoryLockedError naming the holder, DataDirectoryError
  */
 export async function lockDirectory(directory: string, holder: LockHolder, randomUnit: () => number): Promise<DirectoryLock> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDataDirectory(directory)
+  return await inDataDirectory(directory, () => takeLock(directory, holder, randomUnit))
+}
+
+async function takeLock(directory: string, holder: LockHolder, randomUnit: () => number): Promise<DirectoryLock> {
   const place = process.platform === 'win32' ? pipePlace(directory) : socketPlace(directory)
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const outcome = await takeOnce(place, holder)

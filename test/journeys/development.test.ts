@@ -211,6 +211,19 @@ describe('castellan dev, where it must not run', () => {
     expect(readdirSync(place)).toEqual([])
     rmSync(place, { recursive: true, force: true })
   })
+
+  it('says which setting to change where no data directory can be made, instead of trying for ever', async () => {
+    writeFileSync(join(folder, 'file'), '')
+    for (const directory of [join(folder, 'file/below'), ...(process.platform === 'linux' ? ['/proc/castellan/deep'] : [])]) {
+      const tried = startCastellan(['dev'], { cwd: folder, environment: { CASTELLAN_DATA_DIR: directory } })
+      // One that never comes back would otherwise outlive the tests.
+      const limit = setTimeout(() => tried.kill('SIGKILL'), 20_000)
+      const ended = await tried.ended
+      clearTimeout(limit)
+      expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringContaining(directory) })
+      expect(ended.err).toContain('Set CASTELLAN_DATA_DIR')
+    }
+  }, 60_000)
 })
 
 async function listAll(service: RunningService, address: string, field: string): Promise<readonly Readonly<Record<string, unknown>>[]> {

@@ -1,6 +1,6 @@
 /** The data directory's lock: one holder at a time, none left over from the dead. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -63,6 +63,29 @@ describe('lockDirectory', () => {
     const lock = await take(15)
     await lock.release()
     expect(readdirSync(directory)).toEqual(['lock.txt'])
+  })
+})
+
+describe('a data directory that cannot be used', () => {
+  const use = (path: string) => lockDirectory(path, { pid: 16, sinceIso: '2026-11-21T09:00:00.000Z' }, Math.random)
+  const unusable = { code: 'data_directory_unusable', hint: expect.stringContaining('CASTELLAN_DATA_DIR') }
+
+  it('is told with the setting: a file, a path through a file, a name too long, a link to nowhere', async () => {
+    writeFileSync(join(directory, 'file'), '')
+    symlinkSync(join(directory, 'nowhere'), join(directory, 'link'))
+    for (const [name, why] of [
+      ['file', 'EEXIST'],
+      ['file/below', 'ENOTDIR'],
+      ['x'.repeat(300), 'ENAMETOOLONG'],
+      ['link', 'ENOENT'],
+    ] as const)
+      await expect(use(join(directory, name))).rejects.toMatchObject({ ...unusable, message: expect.stringContaining(why) })
+  })
+
+  it('is made for its owner alone, with the folders above it', async () => {
+    const lock = await use(join(directory, 'a/b'))
+    for (const name of ['a', 'a/b']) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o700)
+    await lock.release()
   })
 })
 
