@@ -23,6 +23,7 @@ import { migrate, migrationStatus } from '../store/migrations.ts'
 import { openStore } from '../store/store.ts'
 import { listening } from './listen.ts'
 import { openPolicyArchive } from './policy-archive.ts'
+import { openingPolicies } from './policy-folder.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
 import { openReadiness } from './readiness.ts'
 import type { ServicePlan } from './service-plan.ts'
@@ -63,13 +64,10 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
   lifecycle.add('store', () => store.close())
   await prepareSchema(database, plan.schema, log)
 
-  const directory = await openPolicyDirectory({
-    directory: plan.policyDirectory,
-    archive: openPolicyArchive(store),
-    clock,
-    log,
-    intervalMs: plan.policyPollMs,
-  })
+  const archive = openPolicyArchive(store)
+  const directory = await openingPolicies(plan.policyDirectory, () =>
+    openPolicyDirectory({ directory: plan.policyDirectory, archive, clock, log, intervalMs: plan.policyPollMs }),
+  )
   lifecycle.add('policy', () => directory.close())
   addPolicyMetrics(metrics, () => directory.status())
 

@@ -1,5 +1,5 @@
 /** `castellan migrate` and `castellan serve` on a real PostgreSQL, operated as a deployment does. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,6 +61,18 @@ describe('castellan migrate, before anything serves', () => {
     expect(failed.code).toBe(1)
     expect(failed.err).toContain('ECONNREFUSED')
     expect(failed.err).not.toContain('sesame')
+  })
+})
+
+describe('castellan serve, where there is no policy yet', () => {
+  it('names the whole path of a missing or empty policy folder, and the setting', async () => {
+    mkdirSync(join(folder, 'empty'))
+    for (const name of ['missing', 'empty']) {
+      const refused = await run(['serve'], { CASTELLAN_POLICIES: `./${name}` })
+      expect(refused.code).toBe(1)
+      expect(refused.err).toContain(join(realpathSync(folder), name))
+      expect(refused.err).toContain('Set CASTELLAN_POLICIES')
+    }
   })
 })
 
