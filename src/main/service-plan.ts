@@ -1,5 +1,7 @@
 /** What is to be opened, from settings. Opens nothing. Floor 5. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { TlsFiles } from '../decision/transport/wire-needs.ts'
 import { AppError } from '../ground/errors.ts'
 import type { DatabaseOptions } from '../store/database.ts'
@@ -28,7 +30,7 @@ export interface ServicePlan {
   readonly settleMs: number
 }
 
-/** The part of a plan that settings alone decide. @throws AppError when a file of TLS cannot be read */
+/** The part of a plan that settings alone decide. @throws AppError when a file of TLS cannot be read or used */
 export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'schema' | 'policyDirectory' | 'adminKey' | 'settleMs'> {
   return {
     policyPollMs: settings.policyPollSeconds * 1_000,
@@ -43,11 +45,55 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
 
 function readTls({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: Settings): TlsFiles | undefined {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined
-  return {
-    cert: readPem(settingTable.tlsCertFile.name, tlsCertFile),
-    key: readPem(settingTable.tlsKeyFile.name, tlsKeyFile),
-    ...(tlsClientCaFile === undefined ? {} : { clientCa: readPem(settingTable.tlsClientCaFile.name, tlsClientCaFile) }),
+  const cert = readPem(settingTable.tlsCertFile.name, tlsCertFile)
+  const key = readPem(settingTable.tlsKeyFile.name, tlsKeyFile)
+  const [first] = parseCertificates(settingTable.tlsCertFile.name, tlsCertFile, cert)
+  if (first?.checkPrivateKey(parseKey(tlsKeyFile, key)) !== true)
+    throw tlsFault(settingTable.tlsKeyFile.name, `is not the key of the first certificate in ${settingTable.tlsCertFile.name}`, tlsKeyFile)
+  requireUsable(cert, key, `${tlsCertFile}, ${tlsKeyFile}`)
+  if (tlsClientCaFile === undefined) return { cert, key }
+  const clientCa = readPem(settingTable.tlsClientCaFile.name, tlsClientCaFile)
+  parseCertificates(settingTable.tlsClientCaFile.name, tlsClientCaFile, clientCa)
+  return { cert, key, clientCa }
+}
+
+const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
+
+/** Every certificate of the file, at least one: what TLS reads past silently would be missed only by a client. */
+function parseCertificates(setting: string, path: string, pem: Buffer): readonly X509Certificate[] {
+  const blocks = pem.toString('latin1').match(CERTIFICATE) ?? []
+  if (blocks.length === 0) throw tlsFault(setting, 'has no certificate in PEM (-----BEGIN CERTIFICATE-----)', path)
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block)
+    } catch (cause) {
+      throw tlsFault(setting, `certificate ${index + 1} of the file is damaged`, path, cause)
+    }
+  })
+}
+
+function parseKey(path: string, pem: Buffer): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (cause) {
+    const encrypted = pem.includes('ENCRYPTED')
+    const why = encrypted ? 'is encrypted; give it without a passphrase' : 'has no private key in PEM (-----BEGIN PRIVATE KEY-----)'
+    throw tlsFault(settingTable.tlsKeyFile.name, why, path, cause)
   }
+}
+
+/** OpenSSL refuses what is well formed, too, such as keys that are too short. */
+function requireUsable(cert: Buffer, key: Buffer, paths: string): void {
+  try {
+    createSecureContext({ cert, key })
+  } catch (cause) {
+    throw tlsFault(`${settingTable.tlsCertFile.name}, ${settingTable.tlsKeyFile.name}`, 'TLS refuses them', paths, cause)
+  }
+}
+
+function tlsFault(setting: string, why: string, path: string, cause?: unknown): AppError {
+  const message = `${setting}: ${why}: ${path}`
+  return new AppError('tls_file_invalid', message, message, cause === undefined ? {} : { cause })
 }
 
 function readPem(setting: string, path: string): Buffer {
