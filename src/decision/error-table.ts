@@ -33,7 +33,6 @@ export const ERROR_TABLE = {
   media_type_unsupported: { grpc: 'INVALID_ARGUMENT', http: 415, title: 'The body is of another type than JSON' },
   body_too_large: { grpc: 'RESOURCE_EXHAUSTED', http: 413, title: 'The request is too large' },
   constraint_violated: { grpc: 'FAILED_PRECONDITION', http: 409, title: 'A constraint of the policy forbids it' },
-  state_conflict: { grpc: 'FAILED_PRECONDITION', http: 409, title: 'The present state forbids it' },
   overloaded: { grpc: 'RESOURCE_EXHAUSTED', http: 429, title: 'Too many requests are under way' },
   position_not_reached: { grpc: 'UNAVAILABLE', http: 503, title: 'The state asked for is not known here yet' },
   store_unavailable: { grpc: 'UNAVAILABLE', http: 503, title: 'The decision store is unavailable' },

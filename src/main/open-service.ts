@@ -10,7 +10,6 @@ import { openProbeServer } from '../decision/transport/probes.ts'
 import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
 import type { Clock } from '../ground/clock.ts'
-import { AppError } from '../ground/errors.ts'
 import { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Metrics } from '../ground/metrics.ts'
@@ -19,7 +18,7 @@ import type { Administration } from '../model/administration.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { openPolicyDirectory, type PolicyDirectory } from '../policy/load.ts'
 import { type Database, openDatabase } from '../store/database.ts'
-import { migrate, migrationStatus } from '../store/migrations.ts'
+import { migrate, requireMigrated } from '../store/migrations.ts'
 import { openStore } from '../store/store.ts'
 import { listening } from './listen.ts'
 import { openPolicyArchive } from './policy-archive.ts'
@@ -132,15 +131,7 @@ async function prepareSchema(database: Database, schema: ServicePlan['schema'], 
     await migrate(database, { log: { info: (text) => log.info(text) } })
     return
   }
-  const { pending, unknown } = await migrationStatus(database)
-  if (unknown.length > 0) {
-    const message = `The database is ahead of this build: it has ${unknown.join(', ')}.`
-    throw new AppError('database_ahead', message, message, { hint: 'Run the version of Castellan that migrated it, or a newer one.' })
-  }
-  if (pending.length > 0) {
-    const message = `The database is not at this build's schema, migrations pending: ${pending.join(', ')}.`
-    throw new AppError('database_behind', message, message, { hint: 'Run `castellan migrate` first; it is safe beside running services.' })
-  }
+  await requireMigrated(database)
 }
 
 async function reload(directory: PolicyDirectory): Promise<void> {

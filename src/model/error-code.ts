@@ -11,7 +11,6 @@ export type ErrorCode =
   | 'media_type_unsupported'
   | 'body_too_large'
   | 'constraint_violated'
-  | 'state_conflict'
   | 'overloaded'
   | 'position_not_reached'
   | 'store_unavailable'
@@ -55,13 +54,6 @@ export class ConstraintError extends AppError<'constraint_violated'> {
   constructor(constraint: string, publicMessage: string, hint?: string) {
     super('constraint_violated', publicMessage, publicMessage, hint === undefined ? {} : { hint })
     this.constraint = constraint
-  }
-}
-
-/** The thing is in a state in which this change has no meaning. */
-export class StateError extends AppError<'state_conflict'> {
-  constructor(publicMessage: string, hint?: string) {
-    super('state_conflict', publicMessage, publicMessage, hint === undefined ? {} : { hint })
   }
 }
 

@@ -6,7 +6,8 @@ import * as accessFeed from '../../migrations/0003-access-feed.ts'
 import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
 import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
-import { StateError, StoreError } from '../model/error-code.ts'
+import { AppError } from '../ground/errors.ts'
+import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
 import { assertSupported, type Database } from './database.ts'
 import { asStoreWork, sqlState } from './fault.ts'
@@ -52,7 +53,7 @@ export interface MigrateOptions {
 
 /**
  * Applies what is pending; safe to run at any time and any number of times at once: one does the work, the others wait for it.
- * @throws StateError when the database has a migration that this build does not know
+ * @throws SchemaError when the database has a migration that this build does not know
  * @throws StoreError when the database cannot be migrated; nothing was changed then
  */
 export async function migrate(database: Database, options: MigrateOptions = {}): Promise<{ readonly applied: readonly string[] }> {
@@ -118,9 +119,21 @@ async function assertRunnable(db: Knex): Promise<void> {
   if (server !== undefined) assertSupported(server.version, server.encoding)
 }
 
-function aheadError(unknown: readonly string[]): StateError {
-  return new StateError(
-    `The database is ahead of this build: it has ${unknown.join(', ')}, which this build does not know.`,
-    'Run the version of Castellan that migrated this database, or a newer one.',
-  )
+/** The schema is not this build's; nothing was changed. Met by operators only, never by a caller. */
+export class SchemaError extends AppError<'database_ahead' | 'database_behind'> {}
+
+function aheadError(unknown: readonly string[]): SchemaError {
+  const message = `The database is ahead of this build: it has ${unknown.join(', ')}, which this build does not know.`
+  return new SchemaError('database_ahead', message, message, {
+    hint: 'Run the version of Castellan that migrated this database, or a newer one.',
+  })
+}
+
+/** What a service asks before it serves. @throws SchemaError, StoreError */
+export async function requireMigrated(database: Database): Promise<void> {
+  const { pending, unknown } = await migrationStatus(database)
+  if (unknown.length > 0) throw aheadError(unknown)
+  if (pending.length === 0) return
+  const message = `The database is not at this build's schema, migrations pending: ${pending.join(', ')}.`
+  throw new SchemaError('database_behind', message, message, { hint: 'Run `castellan migrate` first; it is safe beside running services.' })
 }

@@ -48,7 +48,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     await database.knex('schema_migration').insert({ name: '9999-from-the-future', batch: 9, migration_time: new Date() })
     await database.knex('schema_migration').where({ name: '0006-audit' }).del()
     await expect(migrate(database)).rejects.toMatchObject({
-      code: 'state_conflict',
+      code: 'database_ahead',
       publicMessage: expect.stringContaining('9999-from-the-future'),
     })
     const status = await migrationStatus(database)
