@@ -37,7 +37,8 @@ export async function validatePolicy(terminal: Terminal, directory: string, form
 export async function testPolicy(terminal: Terminal, directory: string, form: Form): Promise<void> {
   const reading = await loadPolicy(directory)
   const bundle = reading.bundle
-  if (bundle === undefined) for (const fault of reading.faults.filter(isError)) terminal.err(`${paintFault(terminal, fault)}\n`)
+  if (bundle === undefined && form === 'json') terminal.out(`${JSON.stringify({ valid: false, faults: reading.faults }, undefined, 2)}\n`)
+  else if (bundle === undefined) for (const fault of reading.faults.filter(isError)) terminal.err(`${paintFault(terminal, fault)}\n`)
   requireBundle(reading, directory)
   const results = bundle === undefined ? [] : runPolicyTests(compilePolicy(bundle), reading.tests)
   const failed = results.filter((result) => !result.passed)

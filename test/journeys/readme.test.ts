@@ -120,17 +120,21 @@ describe('castellan --help', () => {
     }
   })
 
+  const end = async (...args: string[]) => {
+    const written = { out: '', err: '' }
+    const code = await runCommandLine(args, {
+      ...silent,
+      out: (text) => {
+        written.out += text
+      },
+      err: (text) => {
+        written.err += text
+      },
+    })
+    return { code, ...written }
+  }
+
   it('ends wrong usage with 2, asked help with 0, and says what is near a typo', async () => {
-    const end = async (...args: string[]) => {
-      let err = ''
-      const code = await runCommandLine(args, {
-        ...silent,
-        err: (text) => {
-          err += text
-        },
-      })
-      return { code, err }
-    }
     expect((await end('--help')).code).toBe(0)
     expect((await end('user')).code).toBe(2)
     expect(await end('chekc')).toMatchObject({ code: 2, err: expect.stringContaining('check') })
@@ -143,6 +147,29 @@ describe('castellan --help', () => {
     expect(await end('revoke', 'ann', 'acme')).toMatchObject({ code: 2, err: expect.stringContaining('--id') })
     expect(await end('user', 'show', '..')).toMatchObject({ code: 2, err: expect.stringContaining('gRPC') })
     expect(await end('policy', 'validate', '/nowhere')).toMatchObject({ code: 3 })
+    expect(await end('help')).toMatchObject({ code: 0, out: expect.stringContaining('First steps') })
+    expect(await end('help', 'policy')).toMatchObject({ code: 0, out: expect.stringContaining('castellan policy') })
+    expect(await end('help', 'polcy')).toMatchObject({ code: 2 })
+  })
+
+  it('refuses a list with commas, which would be taken as one name', async () => {
+    const make = ['caller', 'create', 'desk', '--scopes']
+    expect(await end(...make, 'decide,audit')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Separate by blanks: --scopes decide administer'),
+    })
+    expect(await end(...make, 'decide', '--tenants', 'acme,foo')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Separate by blanks: --tenants'),
+    })
+  })
+
+  it('writes the faults of broken files as JSON when asked, from validate and from test', async () => {
+    for (const command of ['validate', 'test']) {
+      const { code, out } = await end('policy', command, '/nowhere', '-o', 'json')
+      expect(code).toBe(3)
+      expect(JSON.parse(out)).toMatchObject({ valid: false, faults: [{ code: 'unreadable' }] })
+    }
   })
 })
 
@@ -163,8 +190,14 @@ describe('castellan, asking a service', () => {
     expect(refused.err).toContain('role: ')
     const unknown = await run(['check', user, tenant, permission], { CASTELLAN_KEY: 'cst_nobody' })
     expect(unknown).toMatchObject({ code: 1, out: '' })
-    expect(unknown.err).toContain('castellan caller create')
+    expect(unknown.err).toContain('Set CASTELLAN_KEY_FILE or --key')
+    expect(unknown.err).not.toContain('Authorization')
     expect(unknown.err).not.toContain('cst_nobody')
+  })
+
+  it('does not let a revocation of what was never held look like success', async () => {
+    const never = await run(['revoke', 'ann', 'acme', 'finance-clerk'])
+    expect(never.out).toContain('ann holds no "finance-clerk" at acme: nothing to change')
   })
 
   it('says where it asked when nobody answers', async () => {

@@ -5,7 +5,7 @@ import { parseInstant } from './instant.ts'
 import { prettyChange, prettyTable, text } from './pretty.ts'
 import { path, query } from './service-client.ts'
 import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
-import type { Terminal } from './terminal.ts'
+import { plain, type Terminal } from './terminal.ts'
 
 interface GrantOptions extends ServiceOptions {
   readonly from?: string
@@ -55,7 +55,11 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
       const client = await clientFor(options, terminal.environment)
       const address = path('tenants', tenant, 'users', user, 'assignments', ...(options.id === undefined ? [] : [options.id]))
       const answer = await client.call('DELETE', `${address}${query({ role, reason: options.reason })}`)
-      printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
+      printAnswer(terminal, options, answer, (one) =>
+        role !== undefined && one['changed'] === false
+          ? `${plain(user)} holds no "${plain(role)}" at ${plain(tenant)}: nothing to change\n`
+          : prettyChange(one, 'revoked'),
+      )
     })
   examples(withService(withReason(revoke)), [
     'castellan revoke bob acme finance-clerk --reason "moved to sales"',

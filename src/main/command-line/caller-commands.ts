@@ -1,10 +1,11 @@
 /** caller …, audit …: who may call the service, and what was changed. Floor 5. */
 import { type Command, Option } from 'commander'
+import { CommandError, EXIT } from './exit.ts'
 import { parseInstant } from './instant.ts'
 import { names, prettyChange, prettyTable, record, text } from './pretty.ts'
 import { path, query } from './service-client.ts'
 import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
-import type { Terminal } from './terminal.ts'
+import { plain, type Terminal } from './terminal.ts'
 
 interface CreateOptions extends ServiceOptions {
   readonly scopes: readonly string[]
@@ -28,10 +29,14 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
   const create = group
     .command('create <name>')
     .description('make a caller; its key is printed once and stored only as a hash')
-    .addOption(new Option('--scopes <scope...>', 'what it may do: decide, administer, publish, audit').makeOptionMandatory())
-    .option('--tenants <tenant...>', 'only in these tenants (default: all)')
+    .addOption(
+      new Option('--scopes <scope...>', 'what it may do, separated by blanks: decide, administer, publish, audit').makeOptionMandatory(),
+    )
+    .option('--tenants <tenant...>', 'only in these tenants, separated by blanks (default: all)')
     .option('--until <time>', 'until just before: an instant, or a duration from now (default: without end)')
     .action(async (name: string, options: CreateOptions) => {
+      refuseCommas('--scopes', options.scopes, 'decide administer')
+      refuseCommas('--tenants', options.tenants ?? [], 'acme north-clinic', ' (a tenant with a comma in its id: POST /v1/callers)')
       const untilMs = options.until === undefined ? undefined : await parseInstant('--until', options.until, terminal.nowMs())
       const client = await clientFor(options, terminal.environment)
       const answer = await client.call('POST', path('callers'), {
@@ -81,6 +86,13 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
       printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
     })
   examples(withService(withReason(revoke)), ['castellan caller revoke 0b8e… --reason "key was in a log"'])
+}
+
+/** `acme,foo` is one id: the caller would be made, and be of use nowhere. @throws CommandError (usage) */
+function refuseCommas(option: string, values: readonly string[], example: string, otherwise = ''): void {
+  const joined = values.find((value) => value.includes(','))
+  if (joined !== undefined)
+    throw new CommandError(EXIT.usage, `${option}: has a comma: ${plain(joined)}`, `Separate by blanks: ${option} ${example}${otherwise}`)
 }
 
 export function addAuditCommands(program: Command, terminal: Terminal): void {

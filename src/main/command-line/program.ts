@@ -20,7 +20,7 @@ export function buildProgram(terminal: Terminal): Command {
       getOutHasColors: () => terminal.colours,
     })
     .showHelpAfterError('(add --help for the arguments and examples)')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', FIRST_STEPS)
   addProcessCommands(program, terminal)
   addPolicyCommands(program, terminal)

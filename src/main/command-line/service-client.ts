@@ -31,11 +31,7 @@ export function openServiceClient(url: string, key: string | undefined): Service
       })
       const content = parseObject(await answer.text())
       if (answer.ok && content !== undefined) return content
-      throw new CommandError(
-        EXIT.fault,
-        problemText(answer.status, content, base),
-        typeof content?.['hint'] === 'string' ? plain(content['hint']) : undefined,
-      )
+      throw new CommandError(EXIT.fault, problemText(answer.status, content, base), problemHint(content))
     },
   }
 }
@@ -63,10 +59,15 @@ async function send(base: string, path: string, request: RequestInit): Promise<R
     throw new CommandError(
       EXIT.fault,
       `No answer from ${base}: ${causeText(fault)}`,
-      'Is the service running there? Set --url or CASTELLAN_URL.',
+      CERTIFICATE_FAULT.test(causeText(fault))
+        ? 'Its certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file (PEM) of the authority that issued it, and --url to a name that it has.'
+        : 'Is the service running there? Set --url or CASTELLAN_URL.',
     )
   }
 }
+
+/** Codes of Node's TLS about the certificate that was presented. */
+const CERTIFICATE_FAULT = /CERT|UNABLE_TO_VERIFY|ISSUER/
 
 function causeText(fault: unknown): string {
   if (!(fault instanceof Error)) return 'unknown fault'
@@ -83,6 +84,13 @@ function parseObject(text: string): Json | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What the service advises; its words on a missing key speak of headers, which nobody types here. */
+function problemHint(problem: Json | undefined): string | undefined {
+  if (problem?.['code'] === 'unauthenticated')
+    return 'Set CASTELLAN_KEY_FILE or --key (castellan dev writes .castellan/development-key); `castellan caller create` makes keys.'
+  return typeof problem?.['hint'] === 'string' ? plain(problem['hint']) : undefined
 }
 
 /** Title, detail and violations of an RFC 9457 body. */
