@@ -26,6 +26,15 @@ export async function asStoreWork<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Refused or not found under the address, user or database that was set; trying again would not help before somebody acts. */
+const ADDRESS_FAULTS = new Set(['28P01', '28000', '3D000', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+export function isAddressFault(fault: unknown): boolean {
+  for (let at = fault; at instanceof Object; at = (at as { cause?: unknown }).cause)
+    if (ADDRESS_FAULTS.has(String((at as { code?: unknown }).code))) return true
+  return false
+}
+
 const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK_DETECTED = '40P01'
 

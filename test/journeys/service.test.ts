@@ -62,6 +62,31 @@ describe('castellan migrate, before anything serves', () => {
     expect(failed.err).toContain('ECONNREFUSED')
     expect(failed.err).not.toContain('sesame')
   })
+
+  it('asks for the address to be checked when a user, a database or a host is wrong, at migrate and at serve', async () => {
+    const wrong = (change: (url: URL) => void) => {
+      const url = new URL(database.url)
+      change(url)
+      return url.href
+    }
+    for (const url of [
+      wrong((url) => {
+        url.username = 'nobody-of-this-name'
+      }),
+      wrong((url) => {
+        url.pathname = '/nothing-of-this-name'
+      }),
+      wrong((url) => {
+        url.port = '1'
+      }),
+    ])
+      for (const command of ['migrate', 'serve']) {
+        const failed = await run([command], { CASTELLAN_DATABASE_URL: url })
+        expect(failed.code).toBe(1)
+        expect(failed.err).toContain('Check CASTELLAN_DATABASE_URL')
+        expect(failed.err).not.toContain('try again')
+      }
+  })
 })
 
 describe('castellan serve, where there is no policy yet', () => {

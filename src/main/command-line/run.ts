@@ -2,9 +2,13 @@
 import { CommanderError } from 'commander'
 import { AppError } from '../../ground/errors.ts'
 import { SettingsError } from '../../ground/settings.ts'
+import { StoreError } from '../../model/error-code.ts'
+import { isAddressFault } from '../../store/fault.ts'
 import { CommandError, EXIT, type ExitCode } from './exit.ts'
 import { buildProgram } from './program.ts'
 import { paint, type Terminal } from './terminal.ts'
+
+const DATABASE_HINT = 'Check CASTELLAN_DATABASE_URL: host, port, user, password and database; and that PostgreSQL runs there.'
 
 /** @param args without node and script */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -17,6 +21,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     if (fault instanceof CommandError) return report(terminal, fault.message, fault.hint, fault.exitCode)
     if (fault instanceof SettingsError)
       return report(terminal, fault.message, 'castellan --help names the commands; docs/settings.md the settings.', EXIT.usage)
+    if (fault instanceof StoreError && isAddressFault(fault)) return report(terminal, causes(fault), DATABASE_HINT, EXIT.fault)
     if (fault instanceof AppError) return report(terminal, causes(fault), fault.hint, EXIT.fault)
     return report(terminal, fault instanceof Error ? causes(fault) : String(fault), undefined, EXIT.fault)
   }
