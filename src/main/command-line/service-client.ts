@@ -70,11 +70,10 @@ async function send(base: string, path: string, request: RequestInit): Promise<R
 const CERTIFICATE_FAULT = /CERT|UNABLE_TO_VERIFY|ISSUER/
 
 function causeText(fault: unknown): string {
-  if (!(fault instanceof Error)) return 'unknown fault'
-  if (fault.name === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1_000} s`
-  const cause = fault.cause
-  if (typeof cause === 'object' && cause !== null && 'code' in cause && typeof cause.code === 'string') return cause.code
-  return cause instanceof Error ? cause.message : fault.message
+  const { name, message, cause } = (fault ?? {}) as { readonly name?: unknown; readonly message?: unknown; readonly cause?: unknown }
+  if (name === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1_000} s`
+  const under = (cause ?? {}) as { readonly code?: unknown; readonly message?: unknown }
+  return [under.code, under.message, message].find((one): one is string => typeof one === 'string') ?? 'unknown fault'
 }
 
 function parseObject(text: string): Json | undefined {
