@@ -53,6 +53,14 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
   )
   try {
     const samples = await seedSamples(service.administration, service.policy(), terminal.nowMs())
+    // Before anybody is told that it is ready: who reads it may send a signal at once.
+    const stopped = runUntilSignal(process, {
+      log: needs.log,
+      reload: () => service.reloadPolicies(),
+      settleMs: 0,
+      stop: () => service.stop(),
+      exit: process.exit,
+    })
     service.ready()
     terminal.out(
       banner(terminal, {
@@ -68,13 +76,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
         keyPath: developmentKeyPath(settings.dataDir),
       }),
     )
-    await runUntilSignal(process, {
-      log: needs.log,
-      reload: () => service.reloadPolicies(),
-      settleMs: 0,
-      stop: () => service.stop(),
-      exit: process.exit,
-    })
+    await stopped
   } finally {
     await service.stop()
   }

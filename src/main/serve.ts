@@ -35,7 +35,15 @@ export async function serve(terminal: Terminal): Promise<void> {
     },
     { clock: systemClock, random: systemRandom, log, metrics: openMetrics() },
   )
+  // Before anybody is told that it is ready: who reads it may send a signal at once.
+  const stopped = runUntilSignal(process, {
+    log,
+    reload: () => service.reloadPolicies(),
+    settleMs,
+    stop: () => service.stop(),
+    exit: process.exit,
+  })
   service.ready()
   log.info({ ports: service.ports, policyRevision: service.policy().revision }, 'ready')
-  await runUntilSignal(process, { log, reload: () => service.reloadPolicies(), settleMs, stop: () => service.stop(), exit: process.exit })
+  await stopped
 }
