@@ -20,6 +20,7 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY proto ./proto
 COPY policies ./policies
+COPY docs ./docs
 # Inside a container the addresses are the container's own; which of them others reach is the deployment's decision.
 ENV CASTELLAN_HTTP_HOST=0.0.0.0 \
     CASTELLAN_GRPC_HOST=0.0.0.0 \

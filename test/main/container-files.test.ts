@@ -172,7 +172,7 @@ describe('Dockerfile', () => {
 
   it('ships what a command reads at run time, and no development dependency', () => {
     const targets = of('COPY').map((rest) => rest.split(' ').at(-1))
-    expect(targets).toEqual(expect.arrayContaining(['./dist', './proto', './policies', './package.json', './node_modules']))
+    expect(targets).toEqual(expect.arrayContaining(['./dist', './proto', './policies', './docs', './package.json', './node_modules']))
     expect(dockerfile.some(({ instruction, rest }) => instruction === 'RUN' && rest.includes('npm prune --omit=dev'))).toBe(true)
     expect(targets).not.toContain('./src')
   })
