@@ -169,6 +169,29 @@ describe('a change', () => {
     expect(policy.status()).toMatchObject({ faults: [], source: 'directory' })
   })
 
+  it('leaves the old bundle in force, whole, for as long as the archive has not answered', async () => {
+    await write('a.yaml', catalogue('One'))
+    const policy = await open()
+    const before = { status: policy.status(), bundle: policy.current() }
+    let answer = () => {}
+    const asked = new Promise<void>((resolve) => {
+      archive.activate = () => {
+        resolve()
+        return new Promise((answered) => {
+          answer = answered
+        })
+      }
+    })
+    await write('a.yaml', catalogue('Two'))
+    const reloading = policy.reload()
+    await asked
+    expect(policy.current()).toBe(before.bundle)
+    expect(policy.status()).toEqual(before.status)
+    answer()
+    expect(await reloading).toBe('swapped')
+    expect(titleOf(policy)).toBe('Two')
+  })
+
   it('that mends the files after a start from the store makes the directory the source again', async () => {
     await write('a.yaml', catalogue('One'))
     await open()
