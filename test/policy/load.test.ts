@@ -185,9 +185,10 @@ describe('a change', () => {
     await write('a.yaml', catalogue('Two'))
     const reloading = policy.reload()
     await asked
-    expect(policy.current()).toBe(before.bundle)
-    expect(policy.status()).toEqual(before.status)
+    const meanwhile = { status: policy.status(), bundle: policy.current() }
     answer()
+    expect(meanwhile.bundle).toBe(before.bundle)
+    expect(meanwhile.status).toEqual(before.status)
     expect(await reloading).toBe('swapped')
     expect(titleOf(policy)).toBe('Two')
   })
