@@ -20,6 +20,8 @@ export const STREAM_IN_FLIGHT_MAX = 256
 export const STREAM_REAUTHENTICATION_SECONDS = 1
 /** Requests under way in one process before new ones are refused as overloaded: beyond it queues only add latency. */
 export const REQUESTS_IN_FLIGHT_MAX = 2_000
+/** Unanswered checks of all streams of one connection before their reading pauses: no single one can take the whole of REQUESTS_IN_FLIGHT_MAX. */
+export const STREAM_IN_FLIGHT_PER_CONNECTION_MAX = REQUESTS_IN_FLIGHT_MAX / 4
 /** Largest page of any list. */
 export const PAGE_SIZE_MAX = 1_000
 /** Page size when the caller names none. */

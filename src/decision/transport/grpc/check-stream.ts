@@ -15,6 +15,7 @@ import type { Operation } from '../decision-operations.ts'
 import { logFault, type WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
+import { openStreamRooms, type StreamRoom, type StreamRooms } from './stream-room.ts'
 import { callerOf, messageOf, type Plain } from './unary.ts'
 
 type Stream = ServerDuplexStream<Decoded, object>
@@ -28,9 +29,10 @@ export interface CheckStreams {
 
 export function openCheckStreams(check: Operation, needs: WireNeeds, definitions: Definitions): CheckStreams {
   const open = new Set<CheckStream>()
+  const rooms = openStreamRooms()
   return {
     handle(stream) {
-      const handled = new CheckStream(stream, check, needs, definitions, () => open.delete(handled))
+      const handled = new CheckStream(stream, check, needs, definitions, rooms, () => open.delete(handled))
       open.add(handled)
       handled.start()
     },
@@ -45,8 +47,10 @@ class CheckStream {
   readonly #check: Operation
   readonly #needs: WireNeeds
   readonly #definitions: Definitions
+  readonly #rooms: StreamRooms
   readonly #onOver: () => void
   readonly #underWay = new Map<string, CallEnd>()
+  #room: StreamRoom | undefined
   #caller: Promise<Caller> | undefined
   #callerTrustedUntilMs = 0
   #writable = true
@@ -54,11 +58,12 @@ class CheckStream {
   #draining = false
   #over = false
 
-  constructor(stream: Stream, check: Operation, needs: WireNeeds, definitions: Definitions, onOver: () => void) {
+  constructor(stream: Stream, check: Operation, needs: WireNeeds, definitions: Definitions, rooms: StreamRooms, onOver: () => void) {
     this.#stream = stream
     this.#check = check
     this.#needs = needs
     this.#definitions = definitions
+    this.#rooms = rooms
     this.#onOver = onOver
   }
 
@@ -73,9 +78,19 @@ class CheckStream {
       this.#halfClosed = true
       this.#continue()
     })
+    try {
+      // Whom it is asks the database, so it takes a place as any request does; an open stream with nothing under way holds none.
+      this.#needs.admission.enter()
+    } catch (fault) {
+      this.#fail(fault)
+      return
+    }
     // Nobody unknown gets to send a single item.
-    this.#authenticated().then(
+    const known = this.#authenticated().finally(() => this.#needs.admission.leave())
+    known.then(
       () => {
+        if (this.#over) return
+        this.#room = this.#rooms.join(this.#stream.getPeer(), () => this.#continue())
         this.#stream.on('data', (request: Decoded) => this.#take(request))
         this.#continue()
       },
@@ -98,13 +113,20 @@ class CheckStream {
       // Without an id of its own an answer has no address; a full house, though, is the item's own error.
       const sent = request.message?.['id']
       if (fault instanceof RequestError || typeof sent !== 'string') this.#fail(fault)
-      else this.#answer(sent, { error: errorMessage(fault) })
+      else {
+        this.#answer(sent, { error: errorMessage(fault) })
+        this.#continue()
+      }
       return
     }
     const startedMs = this.#needs.clock.monotonicMs()
     const end = new CallEnd()
     this.#underWay.set(id, end)
-    const work = this.#decide(id, request.message ?? {}, end.signal).finally(() => this.#needs.admission.leave())
+    this.#room?.take()
+    const work = this.#decide(id, request.message ?? {}, end.signal).finally(() => {
+      this.#needs.admission.leave()
+      this.#room?.giveBack()
+    })
     abortable(work, end.signal)
       .then(
         (decision) => this.#finished(id, { decision }, 'ok', startedMs),
@@ -174,7 +196,8 @@ class CheckStream {
     const idle = this.#underWay.size === 0
     if (idle && this.#halfClosed) this.#close(() => this.#stream.end())
     else if (idle && this.#draining) this.#fail(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
-    else if (this.#draining || !this.#writable || this.#underWay.size >= STREAM_IN_FLIGHT_MAX) this.#stream.pause()
+    else if (this.#draining || !this.#writable || this.#underWay.size >= STREAM_IN_FLIGHT_MAX || this.#room?.full() !== false)
+      this.#stream.pause()
     else this.#stream.resume()
   }
 
@@ -192,6 +215,7 @@ class CheckStream {
     if (this.#over) return
     this.#over = true
     for (const end of this.#underWay.values()) end.cancel()
+    this.#room?.leave()
     this.#onOver()
     last()
     // Whatever still arrives is read and dropped, so that the connection's window is not held.
