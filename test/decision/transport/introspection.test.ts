@@ -39,6 +39,18 @@ describe('gRPC reflection', () => {
     const refused = await buf('--data', '{}', `${address}/castellan.v1.DecisionService/Check`).catch((fault) => fault)
     expect(JSON.parse(refused.stderr)).toMatchObject({ code: 'unauthenticated', details: [{ type: 'google.rpc.ErrorInfo' }] })
   })
+
+  it('describes the health service, so that a strict client can list and call it without a key', async () => {
+    const address = `http://127.0.0.1:${wires.grpc.port}`
+    const methods = (await buf('--list-methods', address)).stdout
+    for (const method of ['Check', 'Watch', 'List']) expect(methods).toContain(`grpc.health.v1.Health/${method}`)
+    wires.grpc.health.set(true)
+    const one = await buf('--data', '{"service": "castellan.v1.DecisionService"}', `${address}/grpc.health.v1.Health/Check`)
+    expect(JSON.parse(one.stdout)).toEqual({ status: 'SERVING' })
+    const all = await buf('--data', '{}', `${address}/grpc.health.v1.Health/List`)
+    expect(JSON.parse(all.stdout)).toMatchObject({ statuses: { 'castellan.v1.AdministrationService': { status: 'SERVING' } } })
+    wires.grpc.health.set(false)
+  })
 })
 
 describe('gRPC health', () => {
