@@ -124,6 +124,36 @@ describe('the API description', () => {
     expect(paths['/v1/tenants/{tenant}'].put.requestBody.content['application/json'].schema.properties).not.toHaveProperty('tenant')
   })
 
+  it('has an example for every body, path and instant, and all of them parse as their route does', async () => {
+    const { paths, components } = (await send(wires.http.port, { path: '/openapi.json' })).json
+    for (const route of ROUTES) {
+      const described = paths[route.path][route.method.toLowerCase()]
+      const given: Record<string, unknown> = {}
+      for (const { name, in: place, required, schema } of described.parameters) {
+        if (place === 'path' || (place === 'query' && required)) expect([route.operation, name, schema.examples]).toHaveProperty('2.0')
+        if (place !== 'header' && schema.examples !== undefined) given[name] = schema.examples[0]
+      }
+      const body = described.requestBody?.content['application/json']
+      if (body !== undefined) expect([route.operation, body]).toHaveProperty('1.example')
+      expect([route.operation, route.request.safeParse({ ...given, ...body?.example }).error]).toEqual([route.operation, undefined])
+      for (const [name, schema] of Object.entries<Client>(body?.schema.properties ?? {})) {
+        const single = route.request.shape[name] as { safeParse(value: unknown): { success: boolean } }
+        for (const example of schema.examples ?? []) expect([name, single.safeParse(example).success]).toEqual([name, true])
+      }
+    }
+    const assignments = paths['/v1/tenants/{tenant}/users/{user}/assignments']
+    const grant = assignments.post.requestBody.content['application/json'].schema.properties
+    for (const name of ['validFrom', 'expiresAt'])
+      expect(grant[name]).toMatchObject({ format: 'date-time', examples: [expect.stringMatching(/Z$/)] })
+    const audit = Object.fromEntries(paths['/v1/audit'].get.parameters.map((one: Client) => [one.name, one.schema]))
+    for (const name of ['since', 'until']) expect(audit[name]).toMatchObject({ format: 'date-time' })
+    expect(audit['tenant']).toMatchObject({ examples: ['acme'] })
+    expect(paths['/v1/callers'].post.requestBody.content['application/json'].schema.properties.tenants.items.examples).toEqual(['acme'])
+    const [id] = paths['/v1/tenants/{tenant}/users/{user}/assignments/{id}'].delete.parameters.filter((one: Client) => one.name === 'id')
+    expect(id.schema.examples[0]).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    expect(components.schemas.Assignment.properties).toMatchObject({ id: { examples: id.schema.examples }, tenant: { examples: ['acme'] } })
+  })
+
   it('has a page of its own that loads nothing from elsewhere', async () => {
     const page = await send(wires.http.port, { path: '/docs' })
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } })

@@ -1,7 +1,11 @@
 /** The shapes of HTTP answers, for the API description; tests hold real answers against them. Floor 4. */
 import { z } from 'zod'
+import { EXAMPLE_INSTANT, EXAMPLE_TENANT, EXAMPLE_UUID } from './examples.ts'
 
-const instant = z.string().meta({ format: 'date-time' })
+const instant = z.string().meta({ format: 'date-time', examples: [EXAMPLE_INSTANT] })
+const uuid = z.string().meta({ examples: [EXAMPLE_UUID] })
+const tenantId = z.string().meta({ examples: [EXAMPLE_TENANT] })
+const userId = z.string().meta({ examples: ['ann'] })
 const position = z.int().meta({ description: 'Position in the order of all access changes.' })
 const object = z.record(z.string(), z.unknown())
 const page = { nextPageToken: z.string().exactOptional() }
@@ -54,7 +58,7 @@ export const permissionList = z.strictObject({
   position,
 })
 export const holderList = z.strictObject({
-  users: z.array(z.strictObject({ user: z.string(), conditional: z.boolean(), via: z.array(z.string()) })),
+  users: z.array(z.strictObject({ user: userId, conditional: z.boolean(), via: z.array(z.string()) })),
   ...page,
   policyRevision,
   position,
@@ -67,7 +71,7 @@ export const explanation = z.strictObject({
   accountState: z.string(),
   tried: z.array(
     z.strictObject({
-      assignmentId: z.string(),
+      assignmentId: uuid,
       role: z.string(),
       window: z.string(),
       validFrom: instant,
@@ -81,14 +85,14 @@ export const explanation = z.strictObject({
 })
 
 export const tenant = z.strictObject({
-  id: z.string(),
+  id: tenantId,
   displayName: z.string().exactOptional(),
   state: z.enum(['active', 'suspended']),
   attributes: object,
   createdAt: instant,
 })
 export const user = z.strictObject({
-  id: z.string(),
+  id: userId,
   email: z.string().exactOptional(),
   displayName: z.string().exactOptional(),
   attributes: object,
@@ -98,9 +102,9 @@ export const user = z.strictObject({
   createdAt: instant,
 })
 export const assignment = z.strictObject({
-  id: z.string(),
-  tenant: z.string(),
-  user: z.string(),
+  id: uuid,
+  tenant: tenantId,
+  user: userId,
   role: z.string(),
   validFrom: instant,
   expiresAt: instant.exactOptional(),
@@ -111,10 +115,10 @@ export const assignment = z.strictObject({
   revokedBy: z.string().exactOptional(),
 })
 export const caller = z.strictObject({
-  id: z.string(),
+  id: uuid,
   name: z.string(),
   scopes: z.array(z.string()),
-  tenants: z.array(z.string()).exactOptional(),
+  tenants: z.array(tenantId).exactOptional(),
   createdAt: instant,
   expiresAt: instant.exactOptional(),
   revokedAt: instant.exactOptional(),
@@ -126,8 +130,8 @@ const audit = z.strictObject({
   result: z.enum(['applied', 'noop']),
   actor: z.string(),
   actorName: z.string(),
-  tenant: z.string().exactOptional(),
-  user: z.string().exactOptional(),
+  tenant: tenantId.exactOptional(),
+  user: userId.exactOptional(),
   target: z.string().exactOptional(),
   reason: z.string().exactOptional(),
   before: z.unknown().exactOptional(),
@@ -144,7 +148,7 @@ export const oneUser = z.strictObject({ user })
 export const changedUser = z.strictObject({ user, ...change })
 export const reactivatedUser = z.strictObject({ user, ...change, expiredMeanwhile: z.array(assignment) })
 export const userList = z.strictObject({ users: z.array(user), ...page })
-export const createdAssignment = z.strictObject({ id: z.string(), assignment, ...change })
+export const createdAssignment = z.strictObject({ id: uuid, assignment, ...change })
 export const changedAssignment = z.strictObject({ assignment, ...change })
 export const changedAssignments = z.strictObject({ assignments: z.array(assignment), ...change })
 export const assignmentList = z.strictObject({ assignments: z.array(assignment), ...page })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ERROR_TABLE } from '../../error-table.ts'
 import * as answers from './answer-schemas.ts'
+import { BODIES, FIELDS } from './examples.ts'
 import { otherFields, pathFields, type Route, takesBody } from './route.ts'
 import { ROUTES } from './routes.ts'
 
@@ -52,7 +53,7 @@ function operationOf(route: Route): Json {
   const properties = (wire['properties'] ?? {}) as Record<string, Json>
   const required = (wire['required'] ?? []) as string[]
   const parameter = (name: string, place: 'path' | 'query') => {
-    const { description, ...schema } = properties[name] ?? {}
+    const { description, ...schema } = shown(name, properties[name] ?? {})
     return {
       name,
       in: place,
@@ -92,9 +93,11 @@ const REQUEST_ID = {
 }
 
 function bodyOf(route: Route, wire: Json, names: readonly string[]): Json {
-  const properties = Object.fromEntries(names.map((name) => [name, (wire['properties'] as Json)[name]]))
+  const properties = Object.fromEntries(
+    names.map((name) => [name, shown(name, ((wire['properties'] ?? {}) as Record<string, Json>)[name] ?? {})]),
+  )
   const required = ((wire['required'] ?? []) as string[]).filter((name) => names.includes(name))
-  const example = EXAMPLES[route.path]
+  const example = BODIES[route.operation]
   return {
     required: route.bodyOptional !== true,
     content: {
@@ -106,12 +109,18 @@ function bodyOf(route: Route, wire: Json, names: readonly string[]): Json {
   }
 }
 
-const QUESTION = { user: 'ann', tenant: 'north-clinic', permission: 'coding.medical-stay.validate', resource: { facilityId: 'north' } }
-const EXAMPLES: Readonly<Record<string, Json>> = {
-  '/v1/check': QUESTION,
-  '/v1/explain': QUESTION,
-  '/v1/check/batch': { user: 'ann', tenant: 'north-clinic', items: [{ permission: 'coding.view-page' }, { permission: 'c.ms.tac' }] },
-  '/v1/check/permissions': { user: 'ann', tenant: 'north-clinic', permissions: ['coding.view-page', 'c.ms.tac'] },
+/** A field of a request, and what is inside it, as the description shows it. */
+function shown(name: string, schema: Json): Json {
+  const { properties, items } = schema as { properties?: Record<string, Json>; items?: Json }
+  return {
+    ...schema,
+    ...FIELDS[name],
+    // An item of `tenants` is a tenant.
+    ...(items === undefined ? {} : { items: shown(name.replace(/s$/, ''), items) }),
+    ...(properties === undefined
+      ? {}
+      : { properties: Object.fromEntries(Object.entries(properties).map(([inner, value]) => [inner, shown(inner, value)])) }),
+  }
 }
 
 function responseOf(route: Route): Json {
