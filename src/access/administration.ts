@@ -13,7 +13,7 @@ export interface AdministrationNeeds extends ChangeNeeds {
 }
 
 /** Faults and sources name files of the platform team: not for services that only ask. */
-const POLICY_READERS = ['administer', 'publish', 'audit'] as const
+export const POLICY_READERS = ['administer', 'publish', 'audit'] as const
 
 export function openAdministration(needs: AdministrationNeeds): Administration {
   const { records } = needs.store

@@ -71,8 +71,8 @@ function operationOf(route: Route): Json {
   return {
     operationId: route.operation,
     summary: route.summary,
-    description: route.scope === null ? 'Needs a caller key.' : `Needs a caller key with the scope \`${route.scope}\`.`,
-    tags: [route.scope === 'decide' ? 'decisions' : 'administration'],
+    description: `Needs a caller key with the scope ${route.scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
+    tags: [route.scopes.includes('decide') ? 'decisions' : 'administration'],
     parameters: [...inPath, ...(takesBody(route) ? [] : others.map((name) => parameter(name, 'query'))), REQUEST_ID],
     ...(takesBody(route) ? { requestBody: bodyOf(route, wire, others) } : {}),
     responses: {

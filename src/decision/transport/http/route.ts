@@ -9,8 +9,8 @@ export interface Route {
   readonly path: string
   readonly operation: OperationName
   readonly summary: string
-  /** What the caller's key must carry; `null`: any known caller may ask. */
-  readonly scope: Scope | null
+  /** One of these the caller's key must carry. */
+  readonly scopes: readonly Scope[]
   /** Path, and query or body, together: the same object that the gRPC message becomes. */
   readonly request: z.ZodObject
   readonly response: z.ZodObject
