@@ -106,7 +106,7 @@ function problemText(status: number, problem: Json | undefined, base: string): s
   )
   const code = text('code')
   return [
-    `${title}${code === undefined ? '' : ` (${code})`}${detail === undefined || detail === title ? '' : `: ${detail}`}`,
+    `${title}${code === undefined ? '' : ` (${code})`}${detail === undefined || detail === `${title}.` ? '' : `: ${detail}`}`,
     ...lines,
   ].join('\n')
 }
