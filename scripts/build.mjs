@@ -1,7 +1,7 @@
 /** Builds dist/: the compiled sources, the descriptor set for gRPC reflection, the files of the API page. `--if-needed` skips when nothing changed. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,16 +30,19 @@ function run(entry, args) {
 const wanted = fingerprint()
 if (process.argv.includes('--if-needed') && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) process.exit(0)
 
-// A module that was removed must not live on in dist/ and be packed.
-rmSync(join(root, 'dist'), { recursive: true, force: true })
-run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.build.json'])
-run(join(root, 'node_modules/@bufbuild/buf/bin/buf'), ['build', '-o', 'dist/castellan.binpb'])
+// Beside dist/ and then in its place: a module that was removed does not live on in it, and a build that fails takes nothing away.
+const next = join(root, 'dist.next')
+rmSync(next, { recursive: true, force: true })
+run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', next])
+run(join(root, 'node_modules/@bufbuild/buf/bin/buf'), ['build', '-o', join(next, 'castellan.binpb')])
 
 // The licence and the notice travel with what they are about.
 const pageFiles = ['swagger-ui-bundle.js', 'swagger-ui.css', 'swagger-ui-bundle.js.LICENSE.txt', 'LICENSE', 'NOTICE']
-mkdirSync(join(root, 'dist/api-page'), { recursive: true })
-for (const name of pageFiles) copyFileSync(require.resolve(`swagger-ui-dist/${name}`), join(root, 'dist/api-page', name))
+mkdirSync(join(next, 'api-page'), { recursive: true })
+for (const name of pageFiles) copyFileSync(require.resolve(`swagger-ui-dist/${name}`), join(next, 'api-page', name))
 
-const command = join(root, 'dist/src/main/cli.js')
+const command = join(next, 'src/main/cli.js')
 if (existsSync(command)) chmodSync(command, 0o755)
-writeFileSync(stamp, wanted)
+writeFileSync(join(next, '.build-stamp'), wanted)
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+renameSync(next, join(root, 'dist'))

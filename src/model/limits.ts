@@ -10,6 +10,8 @@ export const ATTRIBUTE_DEPTH_MAX = 16
 export const BATCH_ITEMS_MAX = 1_000
 /** Most distinct [user, tenant] pairs resolved at once for one batch: leaves the pool room for other calls. */
 export const BATCH_LOADS_AT_ONCE_MAX = 8
+/** Milliseconds a statement waits for a row that another transaction holds: less than a turn's wait, so that one stuck row does not stop all changes. */
+export const STORE_LOCK_TIMEOUT_MS = 2_000
 /** Milliseconds a change waits for its turn before it is refused as overloaded. */
 export const CHANGE_WAIT_MS_MAX = 3_000
 /** Unknown permissions of one batch that get a "did you mean": each is a search through all names, on the event loop. */

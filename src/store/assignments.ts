@@ -4,7 +4,7 @@ import type { Assignment } from '../model/access-state.ts'
 import type { PageInput } from '../model/administration.ts'
 import type { AssignmentRecord, Page } from '../model/records.ts'
 import { decodePageToken, readPage } from './page.ts'
-import { msOf, msOrNullOf, NOW_SQL, timestampOf } from './value-types.ts'
+import { CLOCK_SQL, msOf, msOrNullOf, timestampOf } from './value-types.ts'
 
 const COLUMNS = [
   'id',
@@ -117,7 +117,7 @@ export async function revokeAssignments(db: Knex, ids: readonly string[], revoke
   await db('role_assignment')
     .whereIn('id', [...ids])
     .whereNull('revoked_at')
-    .update({ revoked_at: db.raw(NOW_SQL), revoked_by: revokedBy })
+    .update({ revoked_at: db.raw(CLOCK_SQL), revoked_by: revokedBy })
   const rows: readonly Row[] = await db('role_assignment')
     .select(...COLUMNS)
     .whereIn('id', [...ids])

@@ -5,7 +5,7 @@ import type { CallerRecord, Scope } from '../model/caller.ts'
 import type { Page } from '../model/records.ts'
 import type { Database } from './database.ts'
 import { decodePageToken, readPage } from './page.ts'
-import { msOf, msOrNullOf, NOW_SQL, timestampOf } from './value-types.ts'
+import { CLOCK_SQL, msOf, msOrNullOf, timestampOf } from './value-types.ts'
 
 const COLUMNS = ['id', 'name', 'scopes', 'tenants', 'created_at', 'expires_at', 'revoked_at'] as const
 
@@ -77,7 +77,7 @@ export async function insertCaller(
 export async function revokeCaller(db: Knex, id: string): Promise<CallerRecord | undefined> {
   const rows: readonly Row[] = await db('caller')
     .where({ id })
-    .update({ revoked_at: db.raw(`coalesce(revoked_at, ${NOW_SQL})`) })
+    .update({ revoked_at: db.raw(`coalesce(revoked_at, ${CLOCK_SQL})`) })
     .returning([...COLUMNS])
   const [row] = rows
   return row === undefined ? undefined : toRecord(row)

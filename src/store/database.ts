@@ -6,6 +6,7 @@ import {
   STORE_ACQUIRE_TIMEOUT_MS,
   STORE_CONNECT_TIMEOUT_MS,
   STORE_IDLE_TRANSACTION_TIMEOUT_MS,
+  STORE_LOCK_TIMEOUT_MS,
   STORE_STATEMENT_TIMEOUT_MS,
 } from '../model/limits.ts'
 import { asStoreWork } from './fault.ts'
@@ -70,6 +71,7 @@ function openPostgres(options: PostgresOptions): Database {
       application_name: 'castellan',
       connectionTimeoutMillis: STORE_CONNECT_TIMEOUT_MS,
       statement_timeout: STORE_STATEMENT_TIMEOUT_MS,
+      lock_timeout: STORE_LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STORE_IDLE_TRANSACTION_TIMEOUT_MS,
       keepAlive: true,
       types: pgTypes,

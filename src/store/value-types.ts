@@ -40,4 +40,6 @@ export function msSql(expression: string): string {
 }
 
 /** SQL for the transaction's time as it is stored. */
-export const NOW_SQL = `date_trunc('milliseconds', now())`
+
+/** This moment, not the transaction's start: a change that waited for a lock comes after the one it waited for. */
+export const CLOCK_SQL = `date_trunc('milliseconds', clock_timestamp())`

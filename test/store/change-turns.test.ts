@@ -32,7 +32,7 @@ describe('turns of changes', () => {
     expect(begun).toEqual([0, 1, 2, 3])
   })
 
-  it('refuse as overloaded what waited too long, without beginning it, and lose no place by it', async () => {
+  it('refuse what waited too long without beginning it, and lose no place by it: the store is at fault when nothing moves', async () => {
     const turns = new ChangeTurns(1, 1)
     const first = held()
     const running = turns.run(() => first.work)
@@ -40,11 +40,23 @@ describe('turns of changes', () => {
     const late = turns.run(async () => {
       begun = true
     })
-    await expect(late).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 1 })
+    await expect(late).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
     first.end()
     await running
     expect(begun).toBe(false)
     expect(await turns.run(async () => 'next')).toBe('next')
+  })
+
+  it('refuse as overloaded what waited too long in a queue that moves', async () => {
+    const turns = new ChangeTurns(1, 50)
+    const [first, second] = [held(), held()]
+    const running = turns.run(() => first.work)
+    const next = turns.run(() => second.work)
+    const late = turns.run(async () => undefined)
+    first.end()
+    await expect(late).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 1 })
+    second.end()
+    await Promise.all([running, next])
   })
 
   it('give the place back when the work fails', async () => {
