@@ -39,7 +39,5 @@ export function msSql(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::bigint`
 }
 
-/** SQL for the transaction's time as it is stored. */
-
 /** This moment, not the transaction's start: a change that waited for a lock comes after the one it waited for. */
 export const CLOCK_SQL = `date_trunc('milliseconds', clock_timestamp())`
