@@ -1,5 +1,5 @@
 /** The boundaries of the house (README, "The house"): imports only go down, and each npm package has one home. */
-const floors = [['ground'], ['model'], ['policy', 'store'], ['access'], ['decision'], ['main']]
+const floors = [['ground'], ['model'], ['policy', 'store', 'cache'], ['access'], ['decision'], ['main']]
 const homes = {
   '@casl/ability': '^src/policy/ability\\.ts$',
   yaml: '^src/policy/parse\\.ts$',
@@ -15,7 +15,8 @@ const homes = {
   commander: '^src/main/',
   pino: '^src/ground/log\\.ts$',
   'prom-client': '^src/ground/metrics\\.ts$',
-  'lru-cache': '^src/policy/',
+  redis: '^src/cache/',
+  'lru-cache': '^src/(policy|cache)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
   zod: '^src/(ground/settings\\.ts$|main/settings\\.ts$|policy/|decision/)',
 }

@@ -11,14 +11,26 @@ export interface Assignment {
 }
 
 export interface AccessState {
-  /** Feed position read in the same statement as the rows below. */
+  /** Feed position read in the same statement as the rows below: they are as of this one (`asOf` in the freshness design). */
   readonly position: number
-  /** The database's time of the read. */
+  /** Feed position at which the policy in force at that moment was activated; 0 before the first one. */
+  readonly policyPosition: number
+  /** The database's time of the read: not before the commit of anything that was read. */
   readonly readAtMs: number
   readonly tenant: { readonly suspended: boolean; readonly attributes: Attributes } | undefined
   readonly user: { readonly deactivated: boolean; readonly attributes: Attributes; readonly epoch: number } | undefined
   /** Not revoked: all in force or to come, and the latest expired ones. Sorted by id. */
   readonly assignments: readonly Assignment[]
+}
+
+/** The next instant, on the database's clock, at which a window begins or ends: until then the state holds as it was read. */
+export function nextEdgeMs(state: AccessState): number {
+  let edgeMs = Number.POSITIVE_INFINITY
+  for (const { validFromMs, expiresAtMs } of state.assignments) {
+    if (validFromMs > state.readAtMs) edgeMs = Math.min(edgeMs, validFromMs)
+    else if (expiresAtMs !== null && expiresAtMs > state.readAtMs) edgeMs = Math.min(edgeMs, expiresAtMs)
+  }
+  return edgeMs
 }
 
 export function inForce(assignment: Pick<Assignment, 'validFromMs' | 'expiresAtMs'>, nowMs: number): boolean {

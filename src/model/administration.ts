@@ -8,6 +8,8 @@ export interface ChangeContext {
   readonly caller: Caller
   readonly reason?: string
   readonly requestId?: string
+  /** False: answered at its commit, without waiting until every replica has learned of it; absent: it waits (freshness, F1). */
+  readonly wait?: boolean
 }
 
 /** `changed: false`: it was so already; the call was audited as `noop`. */
@@ -15,6 +17,12 @@ export interface Changed<T> {
   readonly record: T
   readonly changed: boolean
   readonly position: number
+}
+
+/** A change as it is answered. */
+export interface Acknowledged<T> extends Changed<T> {
+  /** True: no check that starts from now on is answered from before this change, on any replica (freshness, F1). */
+  readonly effective: boolean
 }
 
 export interface TenantInput {
@@ -58,7 +66,7 @@ export interface AuditFilter {
 }
 
 /** What reactivation found: the roles are as they were. */
-export interface Reactivated extends Changed<UserRecord> {
+export interface Reactivated extends Acknowledged<UserRecord> {
   /** Grants that ended while the account was deactivated. */
   readonly expiredMeanwhile: readonly AssignmentRecord[]
 }
@@ -75,28 +83,28 @@ export interface PolicyStatus {
 
 /** Each call is guarded by scope and tenant inside (access/guard.ts): the wires cannot forget it. */
 export interface Administration {
-  putTenant(context: ChangeContext, input: TenantInput): Promise<Changed<TenantRecord>>
+  putTenant(context: ChangeContext, input: TenantInput): Promise<Acknowledged<TenantRecord>>
   getTenant(caller: Caller, tenant: string): Promise<TenantRecord>
   listTenants(caller: Caller, page: PageInput): Promise<Page<TenantRecord>>
-  suspendTenant(context: ChangeContext, tenant: string): Promise<Changed<TenantRecord>>
-  resumeTenant(context: ChangeContext, tenant: string): Promise<Changed<TenantRecord>>
-  putUser(context: ChangeContext, input: UserInput): Promise<Changed<UserRecord>>
+  suspendTenant(context: ChangeContext, tenant: string): Promise<Acknowledged<TenantRecord>>
+  resumeTenant(context: ChangeContext, tenant: string): Promise<Acknowledged<TenantRecord>>
+  putUser(context: ChangeContext, input: UserInput): Promise<Acknowledged<UserRecord>>
   getUser(caller: Caller, user: string): Promise<UserRecord>
   listUsers(caller: Caller, page: PageInput): Promise<Page<UserRecord>>
   /** @throws RequestError without a reason */
-  deactivateUser(context: ChangeContext, user: string): Promise<Changed<UserRecord>>
+  deactivateUser(context: ChangeContext, user: string): Promise<Acknowledged<UserRecord>>
   /** @throws RequestError without a reason */
   reactivateUser(context: ChangeContext, user: string): Promise<Reactivated>
   /** @throws ConstraintError when a constraint of the policy forbids it */
-  grant(context: ChangeContext, input: GrantInput): Promise<Changed<AssignmentRecord>>
+  grant(context: ChangeContext, input: GrantInput): Promise<Acknowledged<AssignmentRecord>>
   /** @throws NotFoundError when [tenant, user] never had an assignment of this id */
-  revoke(context: ChangeContext, tenant: string, user: string, assignmentId: string): Promise<Changed<AssignmentRecord>>
+  revoke(context: ChangeContext, tenant: string, user: string, assignmentId: string): Promise<Acknowledged<AssignmentRecord>>
   /** All rows of a role that are not revoked and not over; none left: `noop`. */
-  revokeRole(context: ChangeContext, tenant: string, user: string, role: string): Promise<Changed<readonly AssignmentRecord[]>>
+  revokeRole(context: ChangeContext, tenant: string, user: string, role: string): Promise<Acknowledged<readonly AssignmentRecord[]>>
   listAssignments(caller: Caller, tenant: string, user: string, history: boolean, page: PageInput): Promise<Page<AssignmentRecord>>
   /** The key is returned once and stored only as a hash. A caller can hand out no more than it has. */
-  createCaller(context: ChangeContext, input: CallerInput): Promise<Changed<CallerRecord> & { readonly key: string }>
-  revokeCaller(context: ChangeContext, callerId: string): Promise<Changed<CallerRecord>>
+  createCaller(context: ChangeContext, input: CallerInput): Promise<Acknowledged<CallerRecord> & { readonly key: string }>
+  revokeCaller(context: ChangeContext, callerId: string): Promise<Acknowledged<CallerRecord>>
   listCallers(caller: Caller, page: PageInput): Promise<Page<CallerRecord>>
   listAudit(caller: Caller, filter: AuditFilter, page: PageInput): Promise<Page<AuditRecord>>
   policyStatus(caller: Caller): PolicyStatus

@@ -117,3 +117,39 @@ export const CHANGE_ATTEMPTS_MAX = 5
 export const MIGRATION_WAIT_MS_MAX = 600_000
 /** Milliseconds a migration may wait for a table in use: everything else on that table queues behind it. */
 export const MIGRATION_TABLE_WAIT_MS_MAX = 30_000
+/** L of the freshness promises, in milliseconds: an answer reflects every change committed longer ago than this. The same in all replicas. */
+export const FRESHNESS_BOUND_MS = 1_000
+/** How much longer than L a change waits for replicas that say nothing, in milliseconds: two machines' clocks may run 1 % apart. */
+export const FRESHNESS_MARGIN_MS = 10
+/** Between two readings of the feed, in milliseconds, when no doorbell rings: several chances within L. */
+export const FEED_INTERVAL_MS = 200
+/** Milliseconds of one reading of the feed: a slower one could not keep anything fresh. */
+export const FEED_READ_TIMEOUT_MS = FRESHNESS_BOUND_MS
+/** Feed positions read at once. */
+export const FEED_POSITIONS_READ_MAX = 1_000
+/** T: milliseconds that an entry lives in Redis at most. */
+export const SHARED_ENTRY_TTL_MS = 600_000
+/** Milliseconds the feed is kept: a replica cut off for a working day comes back without starting over; at least 2 T. */
+export const FEED_KEPT_MS = 86_400_000
+/** Milliseconds between two looks at what the feed can drop and which replicas are dead, and feed rows dropped in one statement. */
+export const FEED_TIDY_INTERVAL_MS = 10_000
+export const FEED_ROWS_PRUNED_AT_ONCE_MAX = 10_000
+/** Milliseconds without a beat after which a replica's row is removed; until then every change waits L for it. Well above L. */
+export const REPLICA_SILENCE_MS_MAX = 15_000
+/** Users and tenants whose last change a replica remembers; beyond it the older half is forgotten and the floor rises. */
+export const LAST_CHANGES_KEPT_MAX = 200_000
+/** Entries of the in-process level: each costs some 300 bytes besides its attributes. */
+export const MEMORY_ENTRIES_MAX = 500_000
+/** Callers kept in process: more keys than any installation hands out. */
+export const MEMORY_CALLERS_MAX = 10_000
+/** Milliseconds a look-up in Redis may take: beyond it PostgreSQL is the faster one. */
+export const REDIS_DEADLINE_MS = 20
+/** Failures in a row that open the breaker, and milliseconds until Redis is tried again. */
+export const REDIS_FAILURES_MAX = 5
+export const REDIS_BREAK_MS = 1_000
+/** Fills under way to Redis before further ones are dropped: it is slow then, and a fill is only a favour. */
+export const REDIS_FILLS_IN_FLIGHT_MAX = 1_000
+/** Times a check looks for a state that is fresh enough before it gives up. */
+export const RESOLVE_ATTEMPTS_MAX = 3
+/** Milliseconds that an activation waits for replicas to prepare the revision; one that cannot is not waited for longer. */
+export const POLICY_PREPARE_WAIT_MS_MAX = 5_000

@@ -17,6 +17,7 @@ export interface AccessReader {
 }
 export interface Holders {
   readonly position: number
+  readonly policyPosition: number
   readonly tenant: { readonly suspended: boolean; readonly attributes: Attributes } | undefined
   readonly holders: readonly Holder[]
 }
@@ -36,14 +37,20 @@ export interface RecordReader {
   listUsers(page: PageInput): Promise<Page<UserRecord>>
   /** Without `history`: not revoked and not over. */
   listAssignments(tenant: string, user: string, history: boolean, page: PageInput): Promise<Page<AssignmentRecord>>
-  /** By SHA-256 of the key; only callers that are neither revoked nor expired on the database's clock. */
-  findCallerByKeyHash(keyHash: Uint8Array): Promise<CallerRecord | undefined>
+  /** By SHA-256 of the key; only a caller that is neither revoked nor expired on the database's clock. Position and time as in AccessState. */
+  findCallerByKeyHash(keyHash: Uint8Array): Promise<CallerReading>
   listCallers(page: PageInput): Promise<Page<CallerRecord>>
   /** `tenants`: only records of these tenants (a limited caller); `null`: all. */
   listAudit(filter: AuditFilter, tenants: readonly string[] | null, page: PageInput): Promise<Page<AuditRecord>>
   listRevisions(page: PageInput): Promise<Page<RevisionRecord>>
-  /** Canonical JSON of the revision that was activated last. */
-  findActiveRevision(): Promise<{ readonly revision: string; readonly content: string } | undefined>
+  /** Canonical JSON. */
+  findRevision(revision: string): Promise<string | undefined>
+}
+
+export interface CallerReading {
+  readonly position: number
+  readonly readAtMs: number
+  readonly caller: CallerRecord | undefined
 }
 
 export type FeedChange =
@@ -51,7 +58,87 @@ export type FeedChange =
   | { readonly kind: 'user'; readonly user: string }
   | { readonly kind: 'tenant'; readonly tenant: string }
   | { readonly kind: 'caller'; readonly caller: string }
-  | { readonly kind: 'policy' }
+  /** A revision can be had from the store: replicas prepare it. Changes nobody's access. */
+  | { readonly kind: 'revision'; readonly revision: string }
+  /** A revision took force, at this very position. */
+  | { readonly kind: 'policy'; readonly revision: string }
+
+export type FeedEntry = FeedChange & {
+  readonly position: number
+  /** The database's time at which it was written, before its commit. */
+  readonly atMs: number
+}
+
+/** What a replica has applied; written to its row by the very statement that reads the feed. */
+export interface ReplicaReport {
+  /** Absent: nothing yet. The reading then has the head and no changes. */
+  readonly knownPosition?: number
+  readonly policyRevision?: string
+  readonly preparedRevision?: string
+}
+
+export interface FeedReading {
+  /** False: this replica has no row (never had, or was taken for dead): nobody waits for it, so it must not answer from memory. */
+  readonly registered: boolean
+  /** Another one than before: the database was restored, and nothing learnt from it holds. */
+  readonly incarnation: string
+  readonly head: number
+  /** Changes up to here may have been removed from the feed. */
+  readonly prunedThrough: number
+  /** The database's time, taken while the statement ran. */
+  readonly atMs: number
+  /** Tells the row at the known position from one that another timeline put there; absent when there is none. */
+  readonly mark?: string
+  /** All of the positions after the known one up to `through`, in order. */
+  readonly changes: readonly FeedEntry[]
+  /** At most FEED_POSITIONS_READ_MAX after the known position; the head when all was read. */
+  readonly through: number
+  /** The policy in force at `head`. */
+  readonly policy?: { readonly revision: string; readonly position: number }
+  /** 32 bytes that all replicas share and Redis does not know; a new incarnation has new ones. */
+  readonly cacheSecret: Uint8Array
+}
+
+/** The feed as one replica follows it. On PostgreSQL it has a connection of its own, so that it never queues behind checks. */
+export interface FeedReader {
+  /** Writes this replica's row; committed when it resolves. Again: the row is as new. */
+  register(): Promise<void>
+  /** ONE statement, of one snapshot. @throws StoreError, also when it took longer than FEED_READ_TIMEOUT_MS */
+  read(report: ReplicaReport): Promise<FeedReading>
+  /** The last position older than this on the database's clock, or `prunedThrough` when that is higher. */
+  findPositionBefore(ageMs: number): Promise<number>
+  /** Marks the database as restored, unless that was done already: a new incarnation and a new secret. */
+  renewIncarnation(old: string): Promise<void>
+  /** Removes this replica's row: nobody waits for it any more. */
+  unregister(): Promise<void>
+}
+
+/** The row of a replica. */
+export interface ReplicaRecord {
+  readonly id: string
+  /** Grows with every reading of the feed; one that stands still for long belongs to a dead replica. */
+  readonly beat: number
+  readonly knownPosition: number | null
+  readonly policyRevision: string | null
+  readonly preparedRevision: string | null
+  readonly startedAtMs: number
+  readonly seenAtMs: number
+}
+
+export interface ReplicaRegistry {
+  /** By id. */
+  list(): Promise<readonly ReplicaRecord[]>
+  /** Removes the row unless its beat has moved on. */
+  remove(id: string, beat: number): Promise<void>
+}
+
+/** Wakes followers of the feed early. Losing a ring costs only the wait for the next reading. */
+export interface Doorbell {
+  /** Never throws, never waits. */
+  ring(): void
+  /** Replaces the listener. */
+  onRing(listener: () => void): void
+}
 
 /** What happens inside one transaction. Lock order: tenant, user, feed head; the feed head last (freshness, "The feed"). */
 export interface ChangeTransaction {
@@ -85,7 +172,10 @@ export interface ChangeTransaction {
   /** Records that `revision` is in force from now. */
   activateRevision(revision: string, actor: string): Promise<void>
   findActiveRevisionName(): Promise<string | undefined>
-  /** Takes the next feed position and writes the feed rows. Once per transaction, after all other locks. */
+  /**
+   * Takes the next feed position and writes the feed rows. Once per transaction, after all other locks.
+   * A `policy` among them makes its revision the one in force.
+   */
   appendFeed(changes: readonly FeedChange[]): Promise<number>
   /** The head without taking a new position: what a `noop` answers with. */
   readPosition(): Promise<number>
@@ -95,6 +185,9 @@ export interface ChangeTransaction {
 export interface Store {
   readonly access: AccessReader
   readonly records: RecordReader
+  readonly replicas: ReplicaRegistry
+  /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */
+  pruneFeed(keptMs: number): Promise<boolean>
   /** Runs `work` in one transaction; all of it or nothing. Deadlocks and serialization failures are retried a few times. */
   change<T>(work: (transaction: ChangeTransaction) => Promise<T>): Promise<T>
   /** @throws StoreError when the database does not answer within its deadline */

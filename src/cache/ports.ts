@@ -1,0 +1,35 @@
+/** The two levels in which access states are kept. Neither is ever trusted to be fresh: access/ judges what they give. Floor 2. */
+import type { AccessState } from '../model/access-state.ts'
+
+/** The in-process level: bounded by entries and by bytes; the least recently used goes first. */
+export interface MemoryLevel<V> {
+  get(key: string): V | undefined
+  /** @param bytes about what key and value take in memory */
+  set(key: string, value: V, bytes: number): void
+  clear(): void
+  readonly entries: number
+  readonly bytes: number
+}
+
+/** What the shared level has to know of the database, told after each reading of the feed. */
+export interface DatabaseIdentity {
+  readonly incarnation: string
+  /** 32 bytes that Redis does not know: values are authenticated with them, so that Redis can lose or delay them but not make them up. */
+  readonly secret: Uint8Array
+  readonly head: number
+}
+
+/** The level that replicas share. A fault of it is a miss, never an error of the caller. */
+export interface SharedLevel {
+  /** At most REDIS_DEADLINE_MS; a miss for everything that is not whole, authentic and of this very pair. Never throws. */
+  get(tenant: string, user: string): Promise<AccessState | undefined>
+  /** Never waits, never throws. @param ttlMs at most this long, and never longer than SHARED_ENTRY_TTL_MS */
+  put(tenant: string, user: string, state: AccessState, ttlMs: number): void
+  /**
+   * After each reading of the feed. Until the first one, and after each new connection, `get` misses until the highest head that any
+   * replica told Redis was compared with this one.
+   */
+  observe(identity: DatabaseIdentity): void
+  /** Redis was told of a higher head than the one observed: the database may have been restored. Replaces the listener. */
+  onHeadAhead(listener: (head: number) => void): void
+}
