@@ -1,5 +1,5 @@
 /** Accounts: registered, deactivated, reactivated. The state stands beside the roles: reactivation finds them as they were. Floor 3. */
-import type { ChangeContext, Changed, Reactivated, UserInput } from '../model/administration.ts'
+import type { ChangeContext, Changed, UserInput } from '../model/administration.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import type { AssignmentRecord, UserRecord } from '../model/records.ts'
 import type { ChangeTransaction } from '../store/ports.ts'
@@ -39,7 +39,11 @@ export async function deactivateUser(needs: ChangeNeeds, context: ChangeContext,
 }
 
 /** The roles are as they were; what ended meanwhile is told, not restored. */
-export async function reactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Reactivated> {
+export async function reactivateUser(
+  needs: ChangeNeeds,
+  context: ChangeContext,
+  user: string,
+): Promise<Changed<UserRecord> & { readonly expiredMeanwhile: readonly AssignmentRecord[] }> {
   requireAccountChange(context)
   return needs.store.change(async (transaction) => {
     const { before, record, changed, position } = await setState(transaction, context, user, 'active')

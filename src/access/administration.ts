@@ -1,7 +1,8 @@
 /** The administration as its wires see it: every change and every administrative read, each guarded here. Floor 3. */
-import type { Administration, PolicyStatus } from '../model/administration.ts'
+import type { Administration, ChangeContext, Changed, PolicyStatus } from '../model/administration.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import { deactivateUser, putUser, reactivateUser } from './account.ts'
+import type { Acknowledgement } from './acknowledge.ts'
 import { grant, revoke, revokeRole } from './assign.ts'
 import { createCaller, revokeCaller } from './callers.ts'
 import type { ChangeNeeds } from './change.ts'
@@ -9,6 +10,7 @@ import { requireAllTenants, requireOneScope, requireScope, requireTenant } from 
 import { putTenant, setTenantState } from './tenants.ts'
 
 export interface AdministrationNeeds extends ChangeNeeds {
+  readonly acknowledgement: Acknowledgement
   readonly policyStatus: () => PolicyStatus
 }
 
@@ -17,18 +19,29 @@ export const POLICY_READERS = ['administer', 'publish', 'audit'] as const
 
 export function openAdministration(needs: AdministrationNeeds): Administration {
   const { records } = needs.store
+  /** What had been changed already may have been acknowledged to nobody, so a `noop` waits as well. */
+  async function acknowledged<C extends Changed<unknown>>(
+    context: ChangeContext,
+    change: Promise<C>,
+  ): Promise<C & { readonly effective: boolean }> {
+    const changed = await change
+    needs.acknowledgement.announce()
+    if (context.wait === false) return { ...changed, effective: false }
+    await needs.acknowledgement.effective(changed.position)
+    return { ...changed, effective: true }
+  }
   return {
-    putTenant: (context, input) => putTenant(needs, context, input),
-    suspendTenant: (context, tenant) => setTenantState(needs, context, tenant, 'suspended'),
-    resumeTenant: (context, tenant) => setTenantState(needs, context, tenant, 'active'),
-    putUser: (context, input) => putUser(needs, context, input),
-    deactivateUser: (context, user) => deactivateUser(needs, context, user),
-    reactivateUser: (context, user) => reactivateUser(needs, context, user),
-    grant: (context, input) => grant(needs, context, input),
-    revoke: (context, tenant, user, id) => revoke(needs, context, tenant, user, id),
-    revokeRole: (context, tenant, user, role) => revokeRole(needs, context, tenant, user, role),
-    createCaller: (context, input) => createCaller(needs, context, input),
-    revokeCaller: (context, callerId) => revokeCaller(needs, context, callerId),
+    putTenant: (context, input) => acknowledged(context, putTenant(needs, context, input)),
+    suspendTenant: (context, tenant) => acknowledged(context, setTenantState(needs, context, tenant, 'suspended')),
+    resumeTenant: (context, tenant) => acknowledged(context, setTenantState(needs, context, tenant, 'active')),
+    putUser: (context, input) => acknowledged(context, putUser(needs, context, input)),
+    deactivateUser: (context, user) => acknowledged(context, deactivateUser(needs, context, user)),
+    reactivateUser: (context, user) => acknowledged(context, reactivateUser(needs, context, user)),
+    grant: (context, input) => acknowledged(context, grant(needs, context, input)),
+    revoke: (context, tenant, user, id) => acknowledged(context, revoke(needs, context, tenant, user, id)),
+    revokeRole: (context, tenant, user, role) => acknowledged(context, revokeRole(needs, context, tenant, user, role)),
+    createCaller: (context, input) => acknowledged(context, createCaller(needs, context, input)),
+    revokeCaller: (context, callerId) => acknowledged(context, revokeCaller(needs, context, callerId)),
 
     async getTenant(caller, tenant) {
       requireScope(caller, 'administer')

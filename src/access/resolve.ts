@@ -1,59 +1,87 @@
-/** What [user, tenant] may be decided from: read in one statement. The caches of the freshness design stand here. Never decides. Floor 3. */
-import type { AccessState } from '../model/access-state.ts'
-import { ServiceError } from '../model/error-code.ts'
+/** What [user, tenant] may be decided from: memory, then Redis, then one statement; each judged by knowledge. Never decides. Floor 3. */
+import type { MemoryLevel, SharedLevel } from '../cache/ports.ts'
+import type { Clock } from '../ground/clock.ts'
+import { type AccessState, nextEdgeMs } from '../model/access-state.ts'
+import { StoreError } from '../model/error-code.ts'
+import type { PolicyInForce } from '../policy/in-force.ts'
 import type { AccessReader } from '../store/ports.ts'
+import { abortable } from './abortable.ts'
+import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
+import type { Knowledge } from './knowledge.ts'
 
 export interface AccessResolver {
   /**
+   * The policy in force when this resolves is not older than the state's.
    * @param minPosition the state must be at least this fresh (freshness, F3)
-   * @throws ServiceError `position_not_reached`, and what the store throws; `cancelled` or `deadline_exceeded` when the signal says so
+   * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
+   * @throws StoreError when nothing fresh enough can be had
    */
-  resolve(tenant: string, user: string, minPosition: number | undefined, signal: AbortSignal): Promise<AccessState>
+  resolve(tenant: string, user: string, minPosition: number | undefined, signal: AbortSignal): Promise<Found<AccessState>>
+  /** For what was read past the caches: waits until the policy in force is not older. @throws StoreError when it cannot be had */
+  requirePolicy(policyPosition: number, signal: AbortSignal): Promise<void>
 }
 
-export function openAccessResolver(needs: { readonly access: AccessReader }): AccessResolver {
-  return {
-    // Loads are not shared between callers: one that began before a change was acknowledged would answer a check that began after it.
-    async resolve(tenant, user, minPosition, signal) {
-      const state = await abortable(needs.access.resolve(tenant, user), signal)
-      requirePosition(state.position, minPosition)
-      return state
+export interface ResolverNeeds {
+  readonly access: Pick<AccessReader, 'resolve'>
+  readonly memory: MemoryLevel<Kept<AccessState>>
+  readonly shared: SharedLevel | undefined
+  readonly knowledge: Knowledge
+  readonly policy: Pick<PolicyInForce, 'position'>
+  readonly catchUp: () => Promise<void>
+  readonly clock: Clock
+  readonly holds: Validity
+  readonly observe: ReadObserver
+}
+
+interface Pair {
+  readonly tenant: string
+  readonly user: string
+}
+
+export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { clear(): void } {
+  const { access, shared, knowledge, policy } = needs
+  const reader = new FreshReader<Pair, AccessState>({
+    ...needs,
+    shared: shared && {
+      get: ({ tenant, user }) => shared.get(tenant, user),
+      put: ({ tenant, user }, state, ttlMs) => shared.put(tenant, user, state, ttlMs),
     },
+    textOf: pairText,
+    load: ({ tenant, user }) => access.resolve(tenant, user),
+    lastChange: ({ tenant, user }) => knowledge.lastChange(tenant, user),
+    edgeMs: nextEdgeMs,
+    bytesOf: bytesOfState,
+  })
+  const requirePolicy = async (position: number, signal: AbortSignal) => {
+    if (policy.position >= position) return
+    await abortable(needs.catchUp(), signal)
+    if (policy.position < position) throw new StoreError(`The policy activated at position ${position} is not in force here yet`)
+  }
+  return {
+    async resolve(tenant, user, minPosition, signal) {
+      const found = await reader.read({ tenant, user }, minPosition, signal)
+      if (policy.position < found.value.policyPosition) await requirePolicy(found.value.policyPosition, signal)
+      return found
+    },
+    requirePolicy,
+    clear: () => reader.clear(),
   }
 }
 
-export function requirePosition(position: number, minPosition: number | undefined): void {
-  if (minPosition === undefined || position >= minPosition) return
-  throw new ServiceError('position_not_reached', `The feed is at position ${position}, before the ${minPosition} that was asked for.`, {
-    hint: 'Use a position that an answer of this service gave; try again if it was given moments ago.',
-    retryAfterSeconds: 1,
-  })
+/** The length stands in front, so that no two pairs can meet in one text, whatever characters ids have. */
+export function pairText({ tenant, user }: Pair): string {
+  return `${tenant.length}:${tenant}${user}`
 }
 
-/** Waits for `work`, but no longer than the caller does. Work that goes on unwatched cannot raise an unhandled rejection. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortError(signal))
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
-  }
-}
+/** Bytes of an entry without its texts: object headers, numbers, the map's own place. */
+const ENTRY_BYTES = 300
+const ASSIGNMENT_BYTES = 120
 
-/** @throws the signal's error when the caller has gone or its time is over: no work is begun for nobody */
-export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw abortError(signal)
-}
-
-function abortError(signal: AbortSignal): Error {
-  const reason: unknown = signal.reason
-  if (reason instanceof ServiceError) return reason
-  return (reason as { readonly name?: unknown } | undefined)?.name === 'TimeoutError'
-    ? new ServiceError('deadline_exceeded', 'The time for this request is over; nothing was decided.', { retryAfterSeconds: 1 })
-    : new ServiceError('cancelled', 'The caller cancelled the request.')
+function bytesOfState(state: AccessState): number {
+  let bytes = ENTRY_BYTES
+  for (const { id, role } of state.assignments) bytes += ASSIGNMENT_BYTES + 2 * (id.length + role.length)
+  // About four bytes of memory for one of text: keys, values and their headers.
+  for (const attributes of [state.user?.attributes, state.tenant?.attributes])
+    if (attributes !== undefined) bytes += 4 * JSON.stringify(attributes).length
+  return bytes
 }

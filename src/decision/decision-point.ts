@@ -1,50 +1,63 @@
 /** The PDP: loads what a question needs, applies the rule, stamps the answer. Knows no wire and no caller. Floor 4. */
-import { type AccessResolver, abortable, openAccessResolver, throwIfAborted } from '../access/resolve.ts'
+import { abortable, throwIfAborted } from '../access/abortable.ts'
+import type { Found } from '../access/fresh-reader.ts'
+import type { AccessResolver } from '../access/resolve.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
-import type { CheckQuestion, Decision, DecisionPoint, Explanation, HolderList, PermissionHolder, Verdict } from '../model/decision.ts'
+import type {
+  CheckQuestion,
+  Decision,
+  DecisionPoint,
+  Explanation,
+  HolderList,
+  HoldersQuestion,
+  PermissionHolder,
+  Verdict,
+} from '../model/decision.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import { BATCH_LOADS_AT_ONCE_MAX, BATCH_SUGGESTIONS_MAX } from '../model/limits.ts'
+import type { PermissionEntry } from '../model/policy.ts'
 import { decodePageToken, encodePageToken } from '../store/page.ts'
-import type { AccessReader } from '../store/ports.ts'
+import type { AccessReader, Holders } from '../store/ports.ts'
 import { decide } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
 
 export interface DecisionNeeds {
-  readonly access: AccessReader
+  readonly resolver: AccessResolver
+  readonly access: Pick<AccessReader, 'listHolders'>
   readonly policy: PolicySource
   readonly random: Random
 }
 
 export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
-  const resolver = openAccessResolver(needs)
-  const stamp = (policy: CompiledPolicy, state: AccessState, question: CheckQuestion, suggest: Suggest): Decision => ({
-    ...suggested(policy, question, decide(policy, question, state), suggest),
+  const { resolver } = needs
+  const stamp = (policy: CompiledPolicy, found: Found<AccessState>, question: CheckQuestion, suggest: Suggest): Decision => ({
+    ...suggested(policy, question, decide(policy, question, found.value), suggest),
     decisionId: needs.random.uuid(),
     policyRevision: policy.revision,
-    position: state.position,
+    position: found.position,
   })
 
   return {
     async check(question, signal) {
       throwIfAborted(signal)
-      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      return stamp(needs.policy.current(), state, question, always)
+      const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      return stamp(needs.policy.current(), found, question, always)
     },
 
     async checkBatch(questions, signal) {
       throwIfAborted(signal)
-      const states = await resolvePairs(resolver, questions, signal)
+      const pairs = await resolvePairs(resolver, questions, signal)
       // One bundle for the whole batch: two items never disagree because a policy was activated between them.
       const policy = needs.policy.current()
       const suggest = atMost(BATCH_SUGGESTIONS_MAX)
       return questions.map((question) => {
-        const state = states.get(pairKey(question))
-        if (state === undefined || state instanceof Error) return state ?? new Error('a pair of the batch was not resolved')
+        const found = pairs.get(pairKey(question))
+        if (found === undefined || found instanceof Error) return found ?? new Error('a pair of the batch was not resolved')
         try {
-          return stamp(policy, state, question, suggest)
+          return stamp(policy, found, question, suggest)
         } catch (fault) {
           return asError(fault)
         }
@@ -53,31 +66,24 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
-      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      const { value: state, position } = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       const policy = needs.policy.current()
       const allowed = question.permissions.map(
         (permission) => decide(policy, { user: question.user, tenant: question.tenant, permission }, state).allowed,
       )
-      return { allowed, decisionId: needs.random.uuid(), policyRevision: policy.revision, position: state.position }
+      return { allowed, decisionId: needs.random.uuid(), policyRevision: policy.revision, position }
     },
 
     async listPermissions(user, tenant, signal) {
       throwIfAborted(signal)
-      const state = await resolver.resolve(tenant, user, undefined, signal)
+      const { value: state, position } = await resolver.resolve(tenant, user, undefined, signal)
       const policy = needs.policy.current()
-      return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position: state.position }
+      return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position }
     },
 
     async listUsers(question, signal): Promise<HolderList> {
-      throwIfAborted(signal)
-      const policy = needs.policy.current()
-      const entry = policy.findPermission(question.permission)
-      if (entry === undefined) throw unknownPermission(policy, question.permission)
       const after = decodePageToken(question.pageToken)
-      const page = await abortable(
-        needs.access.listHolders(question.tenant, policy.rolesGranting(entry.name), after, question.pageSize),
-        signal,
-      )
+      const { policy, entry, page } = await listHolders(needs, question, after, signal)
       const users: PermissionHolder[] = []
       for (const holder of page.holders) {
         const context = {
@@ -99,10 +105,31 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async explain(question, privileged, signal): Promise<Explanation> {
       throwIfAborted(signal)
-      const state = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
+      const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       const policy = needs.policy.current()
-      return { decision: stamp(policy, state, question, always), ...explain(policy, question, state, privileged) }
+      return { decision: stamp(policy, found, question, always), ...explain(policy, question, found.value, privileged) }
     },
+  }
+}
+
+/** A page of those with a role that grants, under the policy that is in force when it was read. */
+async function listHolders(
+  needs: DecisionNeeds,
+  question: HoldersQuestion,
+  after: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly policy: CompiledPolicy; readonly entry: PermissionEntry; readonly page: Holders }> {
+  for (;;) {
+    throwIfAborted(signal)
+    const policy = needs.policy.current()
+    const entry = policy.findPermission(question.permission)
+    if (entry === undefined) throw unknownPermission(policy, question.permission)
+    const page = await abortable(
+      needs.access.listHolders(question.tenant, policy.rolesGranting(entry.name), after, question.pageSize),
+      signal,
+    )
+    await needs.resolver.requirePolicy(page.policyPosition, signal)
+    if (needs.policy.current() === policy) return { policy, entry, page }
   }
 }
 
@@ -111,21 +138,21 @@ async function resolvePairs(
   resolver: AccessResolver,
   questions: readonly CheckQuestion[],
   signal: AbortSignal,
-): Promise<Map<string, AccessState | Error>> {
+): Promise<Map<string, Found<AccessState> | Error>> {
   const pairs = new Map<string, CheckQuestion>()
   for (const question of questions) pairs.set(pairKey(question), question)
   const waiting = [...pairs]
-  const states = new Map<string, AccessState | Error>()
+  const found = new Map<string, Found<AccessState> | Error>()
   const work = async () => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       throwIfAborted(signal)
       const [key, question] = next
-      states.set(key, await resolver.resolve(question.tenant, question.user, question.minPosition, signal).catch(asError))
+      found.set(key, await resolver.resolve(question.tenant, question.user, question.minPosition, signal).catch(asError))
     }
   }
   await Promise.all(Array.from({ length: BATCH_LOADS_AT_ONCE_MAX }, work))
   throwIfAborted(signal)
-  return states
+  return found
 }
 
 /** Lengths stand in front, so that no two pairs (and freshness demands) can meet in one key. */

@@ -46,6 +46,7 @@ function differencesOf(policy: CompiledPolicy, group: PolicyTest, test: TestOfPe
 function stateOf(person: TestPerson, tenant: Attributes, nowMs: number): AccessState {
   return {
     position: 0,
+    policyPosition: 0,
     readAtMs: nowMs,
     tenant: { suspended: false, attributes: tenant },
     user: { deactivated: false, attributes: person.attributes, epoch: 0 },

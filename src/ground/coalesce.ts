@@ -13,6 +13,15 @@ export class Coalesced<T> {
     this.#work = work
   }
 
+  /** The result of the run that is under way, or of a new one. */
+  join(): Promise<T> {
+    return this.#running ?? this.#begin()
+  }
+
+  get idle(): boolean {
+    return this.#running === undefined
+  }
+
   /** The result of a run that begins after this call. */
   run(): Promise<T> {
     if (this.#running === undefined) return this.#begin()

@@ -153,3 +153,5 @@ export const REDIS_FILLS_IN_FLIGHT_MAX = 1_000
 export const RESOLVE_ATTEMPTS_MAX = 3
 /** Milliseconds that an activation waits for replicas to prepare the revision; one that cannot is not waited for longer. */
 export const POLICY_PREPARE_WAIT_MS_MAX = 5_000
+/** Compiled policies kept in a process: the one in force, the one before it, the next. */
+export const POLICIES_COMPILED_KEPT_MAX = 3

@@ -87,9 +87,11 @@ export interface FeedReading {
   readonly prunedThrough: number
   /** The database's time, taken while the statement ran. */
   readonly atMs: number
-  /** Tells the row at the known position from one that another timeline put there; absent when there is none. */
+  /** Tells what was written at the known position from what another timeline put there; absent when it is not in the feed (any more). */
   readonly mark?: string
-  /** All of the positions after the known one up to `through`, in order. */
+  /** The mark at `through`: what the next reading should find. */
+  readonly throughMark?: string
+  /** All of the positions after the known one up to `through`, in order. A `policy` without a revision (of an older process) is left out: see `policy`. */
   readonly changes: readonly FeedEntry[]
   /** At most FEED_POSITIONS_READ_MAX after the known position; the head when all was read. */
   readonly through: number

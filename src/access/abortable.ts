@@ -1,0 +1,30 @@
+/** Waiting no longer than a caller does. Floor 3. */
+import { ServiceError } from '../model/error-code.ts'
+
+/** Waits for `work`, but no longer than the caller does. Work that goes on unwatched cannot raise an unhandled rejection. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortError(signal))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
+}
+
+/** @throws the signal's error when the caller has gone or its time is over: no work is begun for nobody */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortError(signal)
+}
+
+function abortError(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason
+  if (reason instanceof ServiceError) return reason
+  return (reason as { readonly name?: unknown } | undefined)?.name === 'TimeoutError'
+    ? new ServiceError('deadline_exceeded', 'The time for this request is over; nothing was decided.', { retryAfterSeconds: 1 })
+    : new ServiceError('cancelled', 'The caller cancelled the request.')
+}

@@ -1,0 +1,207 @@
+/** Follows the feed: reads it often, and earlier when the doorbell rings, and applies what it reads to this replica. Floor 3. */
+import type { SharedLevel } from '../cache/ports.ts'
+import type { Clock } from '../ground/clock.ts'
+import { Coalesced } from '../ground/coalesce.ts'
+import type { Log } from '../ground/log.ts'
+import { FEED_INTERVAL_MS, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
+import type { PolicyInForce } from '../policy/in-force.ts'
+import type { Doorbell, FeedReader, FeedReading, ReplicaReport } from '../store/ports.ts'
+import type { Knowledge } from './knowledge.ts'
+
+export interface FollowerNeeds {
+  readonly feed: FeedReader
+  readonly doorbell: Doorbell
+  readonly knowledge: Knowledge
+  readonly policy: PolicyInForce
+  /** Told of each reading; absent where there is no Redis. */
+  readonly shared: SharedLevel | undefined
+  readonly clock: Clock
+  readonly log: Log
+  readonly observe: FollowerObserver
+  /** Nothing that was kept in process holds any more. */
+  readonly restarted: () => void
+}
+
+export interface FollowerObserver {
+  /** @param lagMs between a change's writing and its application here, on the database's clock */
+  applied(lagMs: number): void
+  readFailed(): void
+}
+
+export class FeedFollower {
+  readonly #needs: FollowerNeeds
+  readonly #readings = new Coalesced(() => this.#readToHead())
+  #mark: string | undefined
+  #cancelTimer: (() => void) | undefined
+  #failing = false
+  #closed = false
+
+  constructor(needs: FollowerNeeds) {
+    this.#needs = needs
+  }
+
+  /** Registers this replica and reads to the head. @throws StoreError */
+  async start(): Promise<void> {
+    const { feed, doorbell, shared } = this.#needs
+    await feed.register()
+    await this.catchUp()
+    doorbell.onRing(() => this.ring())
+    shared?.onHeadAhead((head) => void this.#suspectRestore(head))
+    this.#schedule()
+  }
+
+  /** Applies a reading that is sent after this call: everything committed before is known then. @throws StoreError */
+  async catchUp(): Promise<void> {
+    await this.#readings.run()
+  }
+
+  /** Reads now, not at the next interval. */
+  ring(): void {
+    if (!this.#closed) this.#readings.run().catch(() => undefined)
+  }
+
+  /** Ends reading, then takes this replica out of those that changes wait for. Nothing may be answered from memory any more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelTimer?.()
+    await this.#readings.join().catch(() => undefined)
+    await this.#needs.feed.unregister()
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    this.#cancelTimer = this.#needs.clock.after(FEED_INTERVAL_MS, () => {
+      const again = () => this.#schedule()
+      this.#readings.join().then(again, again)
+    })
+  }
+
+  async #readToHead(): Promise<void> {
+    try {
+      let reported: ReplicaReport | undefined
+      while (!this.#closed && reported === undefined) reported = await this.#readOnce()
+      // Those who wait for a change learn of it by the next report: at once, but not within this run, which others wait for.
+      if (reported !== undefined && !sameReport(reported, this.#report())) queueMicrotask(() => this.ring())
+      if (this.#failing) this.#needs.log.info('the feed can be read again')
+      this.#failing = false
+    } catch (fault) {
+      this.#needs.observe.readFailed()
+      if (!this.#failing) this.#needs.log.warn({ err: fault }, 'the feed cannot be read; checks ask the database once memory is too old')
+      this.#failing = true
+      throw fault
+    }
+  }
+
+  /** @returns what was reported with it when it reached the head; otherwise there is more to read */
+  async #readOnce(): Promise<ReplicaReport | undefined> {
+    const { feed, knowledge, clock } = this.#needs
+    const sentAtMs = clock.monotonicMs()
+    const report = this.#report()
+    const reading = await feed.read(report)
+    if (!reading.registered) {
+      await feed.register()
+      return undefined
+    }
+    if (knowledge.known === undefined || reading.incarnation !== knowledge.incarnation) {
+      await this.#restart(reading)
+      return undefined
+    }
+    if (this.#isOtherTimeline(reading, knowledge.known)) {
+      await this.#restored(reading.incarnation)
+      return undefined
+    }
+    if (reading.prunedThrough > knowledge.known) {
+      this.#needs.log.warn(
+        { known: knowledge.known, head: reading.head },
+        'this replica missed what the feed does not hold any more; it starts over',
+      )
+      await this.#restart(reading)
+      return undefined
+    }
+    await this.#apply(reading)
+    if (reading.through < reading.head) return undefined
+    knowledge.catchUp({ sentAtMs, atMs: reading.atMs })
+    this.#needs.shared?.observe({ incarnation: reading.incarnation, secret: reading.cacheSecret, head: reading.head })
+    return report
+  }
+
+  #report(): ReplicaReport {
+    const { knowledge, policy } = this.#needs
+    return {
+      ...(knowledge.known === undefined ? {} : { knownPosition: knowledge.known }),
+      ...(policy.revision === undefined ? {} : { policyRevision: policy.revision }),
+      ...(policy.prepared === undefined ? {} : { preparedRevision: policy.prepared }),
+    }
+  }
+
+  async #apply(reading: FeedReading): Promise<void> {
+    const { knowledge, policy, observe } = this.#needs
+    for (const change of reading.changes) {
+      knowledge.note(change)
+      if (change.kind === 'revision') this.#prepare(change.revision)
+    }
+    // Before the position is reached: a replica is never past an activation that it has not applied.
+    const active = reading.through === reading.head ? reading.policy : reading.changes.findLast((change) => change.kind === 'policy')
+    if (active !== undefined && active.position !== policy.position) await policy.adopt(active.revision, active.position)
+    knowledge.reach(reading.through)
+    this.#mark = reading.throughMark
+    for (const change of reading.changes) observe.applied(Math.max(0, reading.atMs - change.atMs))
+  }
+
+  /** Beside everything else; the next reading reports it. */
+  #prepare(revision: string): void {
+    this.#needs.policy.prepare(revision).then(
+      () => this.ring(),
+      (fault: unknown) => this.#needs.log.error({ err: fault, revision }, 'a published policy revision could not be prepared'),
+    )
+  }
+
+  #isOtherTimeline(reading: FeedReading, known: number): boolean {
+    if (reading.head < known) return true
+    if (this.#mark === undefined || reading.prunedThrough >= known) return false
+    return reading.mark !== this.#mark
+  }
+
+  /** Forgets everything and begins at the head; with Redis far enough back to know every change that an entry there could predate. */
+  async #restart(reading: FeedReading): Promise<void> {
+    const { feed, knowledge, policy, shared, log } = this.#needs
+    const before = knowledge.incarnation
+    if (before !== undefined && before !== reading.incarnation)
+      log.error(
+        { before, incarnation: reading.incarnation, head: reading.head },
+        'the database was restored: everything held of it is dropped',
+      )
+    const from = shared === undefined ? reading.head : await feed.findPositionBefore(2 * SHARED_ENTRY_TTL_MS)
+    policy.forget()
+    this.#mark = undefined
+    knowledge.restart(reading.incarnation, Math.min(reading.head, Math.max(from, reading.prunedThrough)))
+    this.#needs.restarted()
+  }
+
+  async #restored(incarnation: string): Promise<void> {
+    const { feed, knowledge, log } = this.#needs
+    log.error({ incarnation, known: knowledge.known }, 'the feed is not the one that was read before: the database was restored')
+    await feed.renewIncarnation(incarnation)
+  }
+
+  /** Some replica told Redis of a later head: either it is ahead of us, which one reading shows, or the database was restored. */
+  async #suspectRestore(head: number): Promise<void> {
+    try {
+      await this.catchUp()
+      const { known, incarnation } = this.#needs.knowledge
+      if (known === undefined || incarnation === undefined || known >= head) return
+      await this.#restored(incarnation)
+      await this.catchUp()
+    } catch {
+      // The next observation finds it again.
+    }
+  }
+}
+
+function sameReport(one: ReplicaReport, other: ReplicaReport): boolean {
+  return (
+    one.knownPosition === other.knownPosition &&
+    one.policyRevision === other.policyRevision &&
+    one.preparedRevision === other.preparedRevision
+  )
+}

@@ -1,0 +1,249 @@
+/** Reads through the cache levels: what is kept is used only while this replica's knowledge says that it still holds. Floor 3. */
+import type { MemoryLevel } from '../cache/ports.ts'
+import type { Clock } from '../ground/clock.ts'
+import { Coalesced } from '../ground/coalesce.ts'
+import { ServiceError, StoreError } from '../model/error-code.ts'
+import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
+import { abortable, throwIfAborted } from './abortable.ts'
+import type { Knowledge } from './knowledge.ts'
+
+/** What is kept: read by one statement, as of one position and one instant. */
+export interface Dated {
+  readonly position: number
+  readonly readAtMs: number
+}
+
+export type Level = 'memory' | 'redis' | 'store'
+
+export interface Kept<V> {
+  readonly value: V
+  /** On the database's clock: from here on it has to be read again. */
+  readonly edgeMs: number
+}
+
+/** Whether something kept still holds at `nowMs` of the monotonic clock. The one rule that freshness rests on. */
+export type Validity = (kept: Kept<Dated>, lastChange: number, knowledge: Knowledge, nowMs: number) => boolean
+
+export const holds: Validity = (kept, lastChange, knowledge, nowMs) =>
+  knowledge.isFresh(nowMs) && kept.value.position >= lastChange && knowledge.latestDatabaseMs(nowMs) < kept.edgeMs
+
+export interface FreshReaderNeeds<K, V extends Dated> {
+  readonly clock: Clock
+  readonly knowledge: Knowledge
+  readonly holds: Validity
+  readonly memory: MemoryLevel<Kept<V>>
+  /** Absent: there is no level between memory and store. */
+  readonly shared: SharedFor<K, V> | undefined
+  /** One text for one key, of no other key. */
+  readonly textOf: (key: K) => string
+  readonly load: (key: K) => Promise<V>
+  readonly lastChange: (key: K) => number
+  /** One more reading of the feed. */
+  readonly catchUp: () => Promise<void>
+  /** The next instant at which the value changes by itself. */
+  readonly edgeMs: (value: V) => number
+  /** About what it takes in memory; `undefined`: not worth keeping. */
+  readonly bytesOf: (value: V) => number | undefined
+  readonly observe: ReadObserver
+}
+
+/** The level between memory and store, for one kind of key. */
+export interface SharedFor<K, V> {
+  get(key: K): Promise<V | undefined>
+  put(key: K, value: V, ttlMs: number): void
+}
+
+export interface ReadObserver {
+  answered(level: Level): void
+  /** Something kept was looked at and held no longer. */
+  outdated(level: 'memory' | 'redis'): void
+  /** Nothing fresh enough could be had: the question fails as unavailable. */
+  refused(): void
+}
+
+export interface Found<V> {
+  readonly value: V
+  /** Everything up to here is reflected in the value. */
+  readonly position: number
+  readonly level: Level
+}
+
+interface Looked<V> {
+  readonly value: V
+  readonly level: Level
+  /** When the store was asked; for a value that was kept, before all time. */
+  readonly askedAtMs: number
+}
+
+/** The looks for one key: one at a time, and at most one more that waits for its end. */
+interface Flight<V> {
+  readonly looks: Coalesced<Looked<V>>
+  waiting: number
+  looking: boolean
+}
+
+export class FreshReader<K, V extends Dated> {
+  readonly #needs: FreshReaderNeeds<K, V>
+  readonly #flights = new Map<string, Flight<V>>()
+
+  constructor(needs: FreshReaderNeeds<K, V>) {
+    this.#needs = needs
+  }
+
+  /**
+   * @param minPosition everything up to here must be reflected (freshness, F3)
+   * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
+   * @throws StoreError when nothing fresh enough can be had
+   */
+  async read(key: K, minPosition: number | undefined, signal: AbortSignal): Promise<Found<V>> {
+    const text = this.#needs.textOf(key)
+    const kept = this.#needs.memory.get(text)
+    if (kept !== undefined) {
+      const found = this.#held(key, kept, 'memory')
+      if (found === undefined) this.#needs.observe.outdated('memory')
+      else if (reaches(found.position, minPosition)) return this.#answered(found)
+    }
+    return await this.#readBeyond(key, text, minPosition, signal)
+  }
+
+  clear(): void {
+    this.#needs.memory.clear()
+  }
+
+  async #readBeyond(key: K, text: string, minPosition: number | undefined, signal: AbortSignal): Promise<Found<V>> {
+    const { clock, knowledge, observe } = this.#needs
+    const startedAtMs = clock.monotonicMs()
+    const ahead = minPosition !== undefined && !(await this.#reachKnown(minPosition, signal))
+    for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
+      throwIfAborted(signal)
+      // Sharing a look that began before this question needs proof that nothing changed meanwhile, and only knowledge is one.
+      const joins = attempt === 1 && !ahead && knowledge.isFresh(clock.monotonicMs())
+      const looked = await this.#look(key, text, { joins, ahead }, signal).catch((fault: unknown) => {
+        if (fault instanceof StoreError) observe.refused()
+        throw fault
+      })
+      const found = this.#accept(key, looked, startedAtMs)
+      if (found === undefined) continue
+      if (!reaches(found.position, minPosition)) throw positionNotReached(found.position, minPosition)
+      return this.#answered(found)
+    }
+    observe.refused()
+    throw new StoreError('The database answers too slowly to say what holds now')
+  }
+
+  /** Whether all up to `position` is known here, if need be after one more reading of the feed. */
+  async #reachKnown(position: number, signal: AbortSignal): Promise<boolean> {
+    const { knowledge, catchUp } = this.#needs
+    const isKnown = () => (knowledge.known ?? -1) >= position
+    if (isKnown()) return true
+    // When the feed cannot be read, the store itself may still say how far it is.
+    await abortable(
+      catchUp().catch(() => undefined),
+      signal,
+    )
+    return isKnown()
+  }
+
+  /** It holds by knowledge, or the store was asked after the question came and answered within the freshness bound. */
+  #accept(key: K, looked: Looked<V>, startedAtMs: number): Found<V> | undefined {
+    const { value, level, askedAtMs } = looked
+    const held = this.#held(key, this.#toKeep(value), level)
+    if (held !== undefined) return held
+    const nowMs = this.#needs.clock.monotonicMs()
+    if (askedAtMs < startedAtMs || nowMs - askedAtMs >= FRESHNESS_BOUND_MS) return undefined
+    return { value, position: value.position, level }
+  }
+
+  /** A value that nothing known has touched is as good as one read at the known position. */
+  #held(key: K, kept: Kept<V>, level: Level): Found<V> | undefined {
+    const { holds, knowledge, clock, lastChange } = this.#needs
+    if (!holds(kept, lastChange(key), knowledge, clock.monotonicMs())) return undefined
+    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level }
+  }
+
+  #answered(found: Found<V>): Found<V> {
+    this.#needs.observe.answered(found.level)
+    return found
+  }
+
+  /** @param ahead what is kept cannot suffice: the store is asked */
+  async #look(key: K, text: string, how: { readonly joins: boolean; readonly ahead: boolean }, signal: AbortSignal): Promise<Looked<V>> {
+    const name = how.ahead ? `ahead ${text}` : text
+    let flight = this.#flights.get(name)
+    if (flight === undefined) {
+      const made: Flight<V> = { looks: new Coalesced(() => this.#lookIn(made, name, key, text, how.ahead)), waiting: 0, looking: false }
+      this.#flights.set(name, made)
+      flight = made
+    }
+    flight.waiting++
+    try {
+      return await abortable(how.joins ? flight.looks.join() : flight.looks.run(), signal)
+    } finally {
+      flight.waiting--
+      this.#forgetEnded(name, flight)
+    }
+  }
+
+  async #lookIn(flight: Flight<V>, name: string, key: K, text: string, ahead: boolean): Promise<Looked<V>> {
+    flight.looking = true
+    try {
+      const kept = ahead ? undefined : await this.#lookShared(key, text)
+      if (kept !== undefined) return kept
+      const askedAtMs = this.#needs.clock.monotonicMs()
+      const value = await this.#needs.load(key)
+      // What nobody waits for any more was cancelled: it is not kept.
+      if (flight.waiting > 0) this.#fill(key, text, value)
+      return { value, level: 'store', askedAtMs }
+    } finally {
+      flight.looking = false
+      this.#forgetEnded(name, flight)
+    }
+  }
+
+  #forgetEnded(name: string, flight: Flight<V>): void {
+    if (flight.waiting === 0 && !flight.looking && this.#flights.get(name) === flight) this.#flights.delete(name)
+  }
+
+  async #lookShared(key: K, text: string): Promise<Looked<V> | undefined> {
+    const { clock, knowledge, shared, observe } = this.#needs
+    if (shared === undefined || !knowledge.isFresh(clock.monotonicMs())) return undefined
+    const value = await shared.get(key)
+    if (value === undefined) return undefined
+    const kept = this.#toKeep(value)
+    if (this.#held(key, kept, 'redis') === undefined) {
+      observe.outdated('redis')
+      return undefined
+    }
+    this.#keep(text, kept)
+    return { value, level: 'redis', askedAtMs: Number.NEGATIVE_INFINITY }
+  }
+
+  /** What is outdated already would only be refused. */
+  #fill(key: K, text: string, value: V): void {
+    const { clock, knowledge, shared } = this.#needs
+    const kept = this.#toKeep(value)
+    if (this.#held(key, kept, 'store') === undefined) return
+    this.#keep(text, kept)
+    shared?.put(key, value, kept.edgeMs - knowledge.latestDatabaseMs(clock.monotonicMs()))
+  }
+
+  #keep(text: string, kept: Kept<V>): void {
+    const bytes = this.#needs.bytesOf(kept.value)
+    if (bytes !== undefined) this.#needs.memory.set(text, kept, bytes + 2 * text.length)
+  }
+
+  #toKeep(value: V): Kept<V> {
+    return { value, edgeMs: this.#needs.edgeMs(value) }
+  }
+}
+
+function reaches(position: number, minPosition: number | undefined): boolean {
+  return minPosition === undefined || position >= minPosition
+}
+
+function positionNotReached(position: number, minPosition: number | undefined): ServiceError {
+  return new ServiceError('position_not_reached', `The feed is at position ${position}, before the ${minPosition} that was asked for.`, {
+    hint: 'Use a position that an answer of this service gave; try again if it was given moments ago.',
+    retryAfterSeconds: 1,
+  })
+}

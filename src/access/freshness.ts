@@ -1,0 +1,103 @@
+/** The parts that keep this replica's answers fresh, joined: knowledge, its follower, the readers that rest on it, acknowledgement. Floor 3. */
+import type { MemoryLevel, SharedLevel } from '../cache/ports.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { Log } from '../ground/log.ts'
+import type { AccessState } from '../model/access-state.ts'
+import { LAST_CHANGES_KEPT_MAX } from '../model/limits.ts'
+import type { PolicyInForce } from '../policy/in-force.ts'
+import type { CallerReading, Doorbell, FeedReader, Store } from '../store/ports.ts'
+import { type Acknowledgement, openAcknowledgement } from './acknowledge.ts'
+import { FeedFollower, type FollowerObserver } from './feed-follower.ts'
+import { type CallerFinder, openCallerFinder } from './find-caller.ts'
+import { holds, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
+import { Knowledge } from './knowledge.ts'
+import { type AccessResolver, openAccessResolver } from './resolve.ts'
+import { openTidy } from './tidy.ts'
+
+export interface FreshnessNeeds {
+  readonly replicaId: string
+  readonly store: Pick<Store, 'access' | 'records' | 'replicas' | 'pruneFeed'>
+  readonly feed: FeedReader
+  readonly doorbell: Doorbell
+  readonly policy: PolicyInForce
+  readonly memory: { readonly states: MemoryLevel<Kept<AccessState>>; readonly callers: MemoryLevel<Kept<CallerReading>> }
+  /** Absent: no Redis. */
+  readonly shared: SharedLevel | undefined
+  readonly clock: Clock
+  readonly log: Log
+  readonly observe: FreshnessObserver
+  /** Only a test that shows what the rule is good for gives another one. */
+  readonly holds?: Validity
+}
+
+export interface FreshnessObserver extends FollowerObserver {
+  readonly states: ReadObserver
+  readonly callers: ReadObserver
+  /** Seconds from a change's commit until it was in force everywhere. */
+  effective(seconds: number): void
+}
+
+export interface FreshnessStatus {
+  readonly fresh: boolean
+  /** Milliseconds since the last reading that reached the head was sent; infinite before the first. */
+  readonly ageMs: number
+  readonly position: number | undefined
+}
+
+export interface Freshness {
+  readonly resolver: AccessResolver
+  readonly callers: CallerFinder
+  readonly acknowledgement: Acknowledgement
+  /** Applies a reading of the feed that is sent after this call. @throws StoreError */
+  catchUp(): Promise<void>
+  status(): FreshnessStatus
+  /** After everything that answers was closed. */
+  close(): Promise<void>
+}
+
+/** Resolves when this replica has read the feed to its head and the policy in force, if there is one, is in force here. @throws StoreError */
+export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
+  const { store, clock, policy, shared, observe } = needs
+  const knowledge = new Knowledge(LAST_CHANGES_KEPT_MAX)
+  const follower = new FeedFollower({
+    ...needs,
+    knowledge,
+    restarted: () => {
+      resolver.clear()
+      callers.clear()
+    },
+  })
+  const common = { knowledge, clock, holds: needs.holds ?? holds, catchUp: () => follower.catchUp() }
+  const resolver = openAccessResolver({
+    ...common,
+    access: store.access,
+    memory: needs.memory.states,
+    shared,
+    policy,
+    observe: observe.states,
+  })
+  const callers = openCallerFinder({ ...common, records: store.records, memory: needs.memory.callers, observe: observe.callers })
+  await follower.start()
+  const tidy = openTidy({ registry: store.replicas, pruneFeed: (keptMs) => store.pruneFeed(keptMs), clock, log: needs.log })
+  return {
+    resolver,
+    callers,
+    acknowledgement: openAcknowledgement({
+      registry: store.replicas,
+      ownId: needs.replicaId,
+      doorbell: needs.doorbell,
+      ring: () => follower.ring(),
+      clock,
+      observe,
+    }),
+    catchUp: () => follower.catchUp(),
+    status: () => {
+      const nowMs = clock.monotonicMs()
+      return { fresh: knowledge.isFresh(nowMs), ageMs: knowledge.ageMs(nowMs), position: knowledge.known }
+    },
+    close: async () => {
+      await tidy.close()
+      await follower.close()
+    },
+  }
+}

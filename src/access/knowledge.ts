@@ -1,0 +1,98 @@
+/** What this replica knows of the feed: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
+import { FRESHNESS_BOUND_MS } from '../model/limits.ts'
+import type { FeedEntry } from '../store/ports.ts'
+import { LastChanges } from './last-changes.ts'
+
+/** Beyond any position: nothing that was read is as new as this. */
+const NEVER = Number.MAX_SAFE_INTEGER
+
+/** Of one complete reading. */
+export interface Caught {
+  /** This machine's monotonic time when the reading was sent: it reflects every change committed before. */
+  readonly sentAtMs: number
+  /** The database's time while it ran. */
+  readonly atMs: number
+}
+
+/**
+ * A state read as of position p still holds at this replica's knowledge k when nothing in (p, k] touched it. That is judged by position alone:
+ * a fill that was overtaken carries an old position and is refused, whoever delivers it, and no deletion is needed to be safe.
+ */
+export class Knowledge {
+  readonly #users: LastChanges
+  readonly #tenants: LastChanges
+  #known: number | undefined
+  #incarnation: string | undefined
+  #floor = NEVER
+  #callers = NEVER
+  #caught: Caught | undefined
+
+  /** @param keptMax users, and tenants, whose last change is remembered */
+  constructor(keptMax: number) {
+    this.#users = new LastChanges(keptMax)
+    this.#tenants = new LastChanges(keptMax)
+  }
+
+  /** Everything up to here has been applied; absent before the start. */
+  get known(): number | undefined {
+    return this.#known
+  }
+
+  get incarnation(): string | undefined {
+    return this.#incarnation
+  }
+
+  /** Whether answers from memory keep the freshness bound at this moment. */
+  isFresh(nowMs: number): boolean {
+    return this.#caught !== undefined && nowMs - this.#caught.sentAtMs < FRESHNESS_BOUND_MS
+  }
+
+  /** Milliseconds since the last complete reading was sent; infinite before the first. */
+  ageMs(nowMs: number): number {
+    return this.#caught === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#caught.sentAtMs
+  }
+
+  /** The database's time is not later than this, at `nowMs` of the monotonic clock. */
+  latestDatabaseMs(nowMs: number): number {
+    return this.#caught === undefined ? Number.POSITIVE_INFINITY : this.#caught.atMs + (nowMs - this.#caught.sentAtMs)
+  }
+
+  /** Position of the last change that touched the user or the tenant: what is older does not hold. */
+  lastChange(tenant: string, user: string): number {
+    return Math.max(this.#floor, this.#tenants.of(tenant), this.#users.of(user))
+  }
+
+  /** As lastChange, for all callers together: they change seldom. */
+  lastCallerChange(): number {
+    return this.#callers
+  }
+
+  /** Begins anew: nothing read before `floor` holds any more. */
+  restart(incarnation: string, floor: number): void {
+    this.#incarnation = incarnation
+    this.#known = floor
+    this.#floor = floor
+    this.#callers = floor
+    this.#users.clear()
+    this.#tenants.clear()
+    this.#caught = undefined
+  }
+
+  /** Early is always safe: a change noted before it is known refuses more, never less. */
+  note(change: FeedEntry): void {
+    if (change.kind === 'user' || change.kind === 'assignment') this.#users.note(change.user, change.position)
+    if (change.kind === 'tenant') this.#tenants.note(change.tenant, change.position)
+    if (change.kind === 'caller') this.#callers = Math.max(this.#callers, change.position)
+    this.#floor = Math.max(this.#floor, this.#users.forgotten, this.#tenants.forgotten)
+  }
+
+  /** Everything up to `position` was noted, and the policy in force there is in force here. */
+  reach(position: number): void {
+    this.#known = position
+  }
+
+  /** The last reading went up to the head. */
+  catchUp(caught: Caught): void {
+    this.#caught = caught
+  }
+}

@@ -1,0 +1,94 @@
+/** The policy in force, as the feed says, and the revisions prepared beside it. Decides nothing about which one takes force. Floor 2. */
+import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
+import { StoreError } from '../model/error-code.ts'
+import { POLICIES_COMPILED_KEPT_MAX } from '../model/limits.ts'
+import { parseCanonical, revisionOf } from './canonical.ts'
+import { compilePolicy } from './compile.ts'
+
+export interface PolicyInForceNeeds {
+  /** Canonical JSON of a stored revision. */
+  readonly findRevision: (revision: string) => Promise<string | undefined>
+}
+
+export class PolicyInForce implements PolicySource {
+  readonly #needs: PolicyInForceNeeds
+  /** By revision, the one used last at the end: what is in force, was in force, or is about to be. */
+  readonly #compiled = new Map<string, Promise<CompiledPolicy>>()
+  #inForce: { readonly policy: CompiledPolicy; readonly position: number } | undefined
+  #prepared: string | undefined
+
+  constructor(needs: PolicyInForceNeeds) {
+    this.#needs = needs
+  }
+
+  /** @throws StoreError before the first adoption: nothing is decided without a policy */
+  current(): CompiledPolicy {
+    if (this.#inForce === undefined) throw new StoreError('No policy is in force yet')
+    return this.#inForce.policy
+  }
+
+  /** Feed position of its activation; below any when there is none. */
+  get position(): number {
+    return this.#inForce?.position ?? -1
+  }
+
+  get revision(): string | undefined {
+    return this.#inForce?.policy.revision
+  }
+
+  /** The revision prepared last: adopting it takes no time. */
+  get prepared(): string | undefined {
+    return this.#prepared
+  }
+
+  /** One that was compiled elsewhere in this process need not be compiled again. */
+  offer(policy: CompiledPolicy): void {
+    this.#keep(policy.revision, Promise.resolve(policy))
+    this.#prepared = policy.revision
+  }
+
+  /** Loads and compiles beside what is in force. @throws StoreError when the store has it not, or damaged */
+  async prepare(revision: string): Promise<void> {
+    await this.#compile(revision)
+    this.#prepared = revision
+  }
+
+  /** Takes force, whole: a check is answered from one revision or the other. @throws StoreError as `prepare`; nothing has changed then */
+  async adopt(revision: string, position: number): Promise<void> {
+    this.#inForce = { policy: await this.#compile(revision), position }
+    this.#prepared = revision
+  }
+
+  /** What was adopted may never have been: the database is another one. */
+  forget(): void {
+    this.#inForce = undefined
+  }
+
+  async #compile(revision: string): Promise<CompiledPolicy> {
+    const known = this.#compiled.get(revision)
+    const compiling = known ?? this.#load(revision)
+    this.#keep(revision, compiling)
+    try {
+      return await compiling
+    } catch (fault) {
+      if (this.#compiled.get(revision) === compiling) this.#compiled.delete(revision)
+      throw fault
+    }
+  }
+
+  async #load(revision: string): Promise<CompiledPolicy> {
+    const content = await this.#needs.findRevision(revision)
+    if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
+    if (revisionOf(content) !== revision) throw new StoreError(`The stored policy revision ${revision} is damaged`)
+    return compilePolicy(parseCanonical(content))
+  }
+
+  #keep(revision: string, compiled: Promise<CompiledPolicy>): void {
+    this.#compiled.delete(revision)
+    this.#compiled.set(revision, compiled)
+    for (const oldest of this.#compiled.keys()) {
+      if (this.#compiled.size <= POLICIES_COMPILED_KEPT_MAX) return
+      this.#compiled.delete(oldest)
+    }
+  }
+}
