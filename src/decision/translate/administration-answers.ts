@@ -1,5 +1,5 @@
 /** Records as administration answers them → messages of either wire. Secrets are not among them but for a new caller's key. Floor 4. */
-import type { Changed, PolicyStatus } from '../../model/administration.ts'
+import type { Acknowledged, PolicyStatus } from '../../model/administration.ts'
 import type { CallerRecord } from '../../model/caller.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../../model/records.ts'
 import type { Message } from './decision-answers.ts'
@@ -106,9 +106,9 @@ export function policyMessage(status: PolicyStatus, form: WireForm): Message {
   }
 }
 
-/** `{ tenant: …, changed, position }` */
-export function changedMessage<T>(name: string, changed: Changed<T>, record: Message | readonly Message[]): Message {
-  return { [name]: record, changed: changed.changed, position: changed.position }
+/** `{ tenant: …, changed, position, effective }` */
+export function changedMessage<T>(name: string, changed: Acknowledged<T>, record: Message | readonly Message[]): Message {
+  return { [name]: record, changed: changed.changed, position: changed.position, effective: changed.effective }
 }
 
 /** `{ tenants: […], nextPageToken? }` */

@@ -15,27 +15,33 @@ import {
   scopesSchema,
   storedAttributesSchema,
   storedTextSchema,
+  waitParameterSchema,
+  waitSchema,
 } from './scalars.ts'
 
 const reason = storedTextSchema.exactOptional().meta({ description: 'Why; kept in the audit log.' })
+/** Why, and whether the answer waits: with every change, in a body … */
+const change = { reason, wait: waitSchema.exactOptional() }
+/** … or in a query, which knows no booleans. */
+const changeByQuery = { reason, wait: waitParameterSchema.exactOptional() }
 
 export const tenantSchema = z.strictObject({ tenant: idSchema })
-export const tenantChangeSchema = z.strictObject({ tenant: idSchema, reason })
+export const tenantChangeSchema = z.strictObject({ tenant: idSchema, ...change })
 export const putTenantSchema = z.strictObject({
   tenant: idSchema,
   displayName: storedTextSchema.exactOptional(),
   attributes: storedAttributesSchema.exactOptional(),
-  reason,
+  ...change,
 })
 export const userSchema = z.strictObject({ user: idSchema })
 /** The reason's presence is the rule of administration, which says so itself. */
-export const userChangeSchema = z.strictObject({ user: idSchema, reason })
+export const userChangeSchema = z.strictObject({ user: idSchema, ...change })
 export const putUserSchema = z.strictObject({
   user: idSchema,
   email: emailSchema.exactOptional(),
   displayName: storedTextSchema.exactOptional(),
   attributes: storedAttributesSchema.exactOptional(),
-  reason,
+  ...change,
 })
 export const createAssignmentSchema = z.strictObject({
   tenant: idSchema,
@@ -43,10 +49,10 @@ export const createAssignmentSchema = z.strictObject({
   role: roleSchema,
   validFrom: instantSchema.exactOptional(),
   expiresAt: instantSchema.exactOptional(),
-  reason,
+  ...change,
 })
-export const revokeAssignmentSchema = z.strictObject({ tenant: idSchema, user: idSchema, id: idSchema, reason })
-export const revokeRoleSchema = z.strictObject({ tenant: idSchema, user: idSchema, role: roleSchema, reason })
+export const revokeAssignmentSchema = z.strictObject({ tenant: idSchema, user: idSchema, id: idSchema, ...changeByQuery })
+export const revokeRoleSchema = z.strictObject({ tenant: idSchema, user: idSchema, role: roleSchema, ...changeByQuery })
 export const listAssignmentsSchema = z.strictObject({
   tenant: idSchema,
   user: idSchema,
@@ -58,9 +64,9 @@ export const createCallerSchema = z.strictObject({
   scopes: scopesSchema,
   tenants: callerTenantsSchema.exactOptional().meta({ description: 'Absent: all tenants.' }),
   expiresAt: instantSchema.exactOptional(),
-  reason,
+  ...change,
 })
-export const revokeCallerSchema = z.strictObject({ id: idSchema, reason })
+export const revokeCallerSchema = z.strictObject({ id: idSchema, ...changeByQuery })
 export const listAuditSchema = z.strictObject({
   tenant: idSchema.exactOptional(),
   user: idSchema.exactOptional(),

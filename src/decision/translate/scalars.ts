@@ -123,7 +123,7 @@ export const positionSchema = z
     context.issues.push({ code: 'custom', message: POSITION_MESSAGE, input: value })
     return z.NEVER
   })
-  .meta({ description: 'Answer from a state at least this fresh, or fail with 503.', examples: [42] })
+  .meta({ description: 'Answer from this position or a later one, or fail with 503 and `position_not_reached`.', examples: [42] })
 
 const PAGE_SIZE_MESSAGE = `must be a whole number from 1 to ${PAGE_SIZE_MAX}`
 /** 0 is what proto3 says when nothing was said. */
@@ -145,10 +145,20 @@ const pageTokenSchema = text((value) => {
 /** The two fields of every list. */
 export const pageFields = { pageSize: pageSizeSchema.exactOptional(), pageToken: pageTokenSchema.exactOptional() }
 
+const FLAG_MESSAGE = 'must be true or false'
 /** `true`, or how a query string says it. */
 export const flagSchema = z
-  .union([z.boolean(), z.enum(['true', 'false'])], { error: () => 'must be true or false' })
+  .union([z.boolean(), z.enum(['true', 'false'])], { error: () => FLAG_MESSAGE })
   .transform((value) => value === true || value === 'true')
+
+const WAIT = {
+  description:
+    'Absent or true: answered when no replica can answer from before the change. False: answered as soon as it is stored, with `effective: false`.',
+  examples: [true],
+}
+/** Whether a change is answered only when it is in force on every replica; `waitParameterSchema` is how a query says it. */
+export const waitSchema = z.boolean({ error: () => FLAG_MESSAGE }).meta(WAIT)
+export const waitParameterSchema = flagSchema.meta(WAIT)
 
 export const scopesSchema = z
   .array(z.enum(SCOPES))

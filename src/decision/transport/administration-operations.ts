@@ -6,16 +6,27 @@ import { parseWith } from '../translate/violations.ts'
 import type { Call } from './call.ts'
 import type { Operation } from './decision-operations.ts'
 
+/** Fields that every request for a change has. */
+interface Asked {
+  readonly reason?: string | undefined
+  readonly wait?: boolean | undefined
+}
+
 /** The context of a change; proto3 cannot tell an empty reason from none, so neither wire does. */
-function because(call: Call, reason: string | undefined): ChangeContext {
-  return { caller: call.caller, requestId: call.requestId, ...(reason === undefined || reason === '' ? {} : { reason }) }
+function contextOf(call: Call, { reason, wait }: Asked): ChangeContext {
+  return {
+    caller: call.caller,
+    requestId: call.requestId,
+    ...(reason === undefined || reason === '' ? {} : { reason }),
+    ...(wait === undefined ? {} : { wait }),
+  }
 }
 
 export function administrationOperations(administration: Administration) {
   return {
     async PutTenant(plain, call, form) {
-      const { reason, ...input } = parseWith(requests.putTenantSchema, plain)
-      const changed = await administration.putTenant(because(call, reason), input)
+      const { reason, wait, ...input } = parseWith(requests.putTenantSchema, plain)
+      const changed = await administration.putTenant(contextOf(call, { reason, wait }), input)
       return answers.changedMessage('tenant', changed, answers.tenantMessage(changed.record, form))
     },
     async GetTenant(plain, call, form) {
@@ -27,18 +38,18 @@ export function administrationOperations(administration: Administration) {
       return answers.pageMessage('tenants', page, (record) => answers.tenantMessage(record, form))
     },
     async SuspendTenant(plain, call, form) {
-      const { tenant, reason } = parseWith(requests.tenantChangeSchema, plain)
-      const changed = await administration.suspendTenant(because(call, reason), tenant)
+      const { tenant, ...asked } = parseWith(requests.tenantChangeSchema, plain)
+      const changed = await administration.suspendTenant(contextOf(call, asked), tenant)
       return answers.changedMessage('tenant', changed, answers.tenantMessage(changed.record, form))
     },
     async ResumeTenant(plain, call, form) {
-      const { tenant, reason } = parseWith(requests.tenantChangeSchema, plain)
-      const changed = await administration.resumeTenant(because(call, reason), tenant)
+      const { tenant, ...asked } = parseWith(requests.tenantChangeSchema, plain)
+      const changed = await administration.resumeTenant(contextOf(call, asked), tenant)
       return answers.changedMessage('tenant', changed, answers.tenantMessage(changed.record, form))
     },
     async PutUser(plain, call, form) {
-      const { reason, ...input } = parseWith(requests.putUserSchema, plain)
-      const changed = await administration.putUser(because(call, reason), input)
+      const { reason, wait, ...input } = parseWith(requests.putUserSchema, plain)
+      const changed = await administration.putUser(contextOf(call, { reason, wait }), input)
       return answers.changedMessage('user', changed, answers.userMessage(changed.record, form))
     },
     async GetUser(plain, call, form) {
@@ -50,21 +61,21 @@ export function administrationOperations(administration: Administration) {
       return answers.pageMessage('users', page, (record) => answers.userMessage(record, form))
     },
     async DeactivateUser(plain, call, form) {
-      const { user, reason } = parseWith(requests.userChangeSchema, plain)
-      const changed = await administration.deactivateUser(because(call, reason), user)
+      const { user, ...asked } = parseWith(requests.userChangeSchema, plain)
+      const changed = await administration.deactivateUser(contextOf(call, asked), user)
       return answers.changedMessage('user', changed, answers.userMessage(changed.record, form))
     },
     async ReactivateUser(plain, call, form) {
-      const { user, reason } = parseWith(requests.userChangeSchema, plain)
-      const changed = await administration.reactivateUser(because(call, reason), user)
+      const { user, ...asked } = parseWith(requests.userChangeSchema, plain)
+      const changed = await administration.reactivateUser(contextOf(call, asked), user)
       return {
         ...answers.changedMessage('user', changed, answers.userMessage(changed.record, form)),
         expiredMeanwhile: changed.expiredMeanwhile.map((record) => answers.assignmentMessage(record, form)),
       }
     },
     async CreateAssignment(plain, call, form) {
-      const { tenant, user, role, validFrom, expiresAt, reason } = parseWith(requests.createAssignmentSchema, plain)
-      const changed = await administration.grant(because(call, reason), {
+      const { tenant, user, role, validFrom, expiresAt, ...asked } = parseWith(requests.createAssignmentSchema, plain)
+      const changed = await administration.grant(contextOf(call, asked), {
         tenant,
         user,
         role,
@@ -74,13 +85,13 @@ export function administrationOperations(administration: Administration) {
       return answers.changedMessage('assignment', changed, answers.assignmentMessage(changed.record, form))
     },
     async RevokeAssignment(plain, call, form) {
-      const { tenant, user, id, reason } = parseWith(requests.revokeAssignmentSchema, plain)
-      const changed = await administration.revoke(because(call, reason), tenant, user, id)
+      const { tenant, user, id, ...asked } = parseWith(requests.revokeAssignmentSchema, plain)
+      const changed = await administration.revoke(contextOf(call, asked), tenant, user, id)
       return answers.changedMessage('assignment', changed, answers.assignmentMessage(changed.record, form))
     },
     async RevokeRole(plain, call, form) {
-      const { tenant, user, role, reason } = parseWith(requests.revokeRoleSchema, plain)
-      const changed = await administration.revokeRole(because(call, reason), tenant, user, role)
+      const { tenant, user, role, ...asked } = parseWith(requests.revokeRoleSchema, plain)
+      const changed = await administration.revokeRole(contextOf(call, asked), tenant, user, role)
       const records = changed.record.map((record) => answers.assignmentMessage(record, form))
       return answers.changedMessage('assignments', changed, records)
     },
@@ -90,18 +101,19 @@ export function administrationOperations(administration: Administration) {
       return answers.pageMessage('assignments', found, (record) => answers.assignmentMessage(record, form))
     },
     async CreateCaller(plain, call, form) {
-      const { name, scopes, tenants, expiresAt, reason } = parseWith(requests.createCallerSchema, plain)
-      const changed = await administration.createCaller(because(call, reason), {
+      const { name, scopes, tenants, expiresAt, ...asked } = parseWith(requests.createCallerSchema, plain)
+      const changed = await administration.createCaller(contextOf(call, asked), {
         name,
         scopes,
         ...(tenants === undefined ? {} : { tenants }),
         ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }),
       })
-      return { caller: answers.callerMessage(changed.record, form), key: changed.key, position: changed.position }
+      const { key, position, effective } = changed
+      return { caller: answers.callerMessage(changed.record, form), key, position, effective }
     },
     async RevokeCaller(plain, call, form) {
-      const { id, reason } = parseWith(requests.revokeCallerSchema, plain)
-      const changed = await administration.revokeCaller(because(call, reason), id)
+      const { id, ...asked } = parseWith(requests.revokeCallerSchema, plain)
+      const changed = await administration.revokeCaller(contextOf(call, asked), id)
       return answers.changedMessage('caller', changed, answers.callerMessage(changed.record, form))
     },
     async ListCallers(plain, call, form) {

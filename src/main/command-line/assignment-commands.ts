@@ -4,17 +4,26 @@ import { CommandError, EXIT } from './exit.ts'
 import { parseInstant } from './instant.ts'
 import { prettyChange, prettyTable, text } from './pretty.ts'
 import { path, query } from './service-client.ts'
-import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
+import {
+  type ChangeOptions,
+  changeFields,
+  clientFor,
+  examples,
+  listAll,
+  printAnswer,
+  type ServiceOptions,
+  withChange,
+  withLimit,
+  withService,
+} from './service-command.ts'
 import { plain, type Terminal } from './terminal.ts'
 
-interface GrantOptions extends ServiceOptions {
+interface GrantOptions extends ChangeOptions {
   readonly from?: string
   readonly until?: string
-  readonly reason?: string
 }
-interface RevokeOptions extends ServiceOptions {
+interface RevokeOptions extends ChangeOptions {
   readonly id?: string
-  readonly reason?: string
 }
 interface ListOptions extends ServiceOptions {
   readonly history?: boolean
@@ -35,14 +44,15 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
         role,
         ...(fromMs === undefined ? {} : { validFrom: new Date(fromMs).toISOString() }),
         ...(untilMs === undefined ? {} : { expiresAt: new Date(untilMs).toISOString() }),
-        ...(options.reason === undefined ? {} : { reason: options.reason }),
+        ...changeFields(options),
       })
       printAnswer(terminal, options, answer, (one) => prettyChange(one, `granted ${role}`))
     })
-  examples(withService(withReason(grant)), [
+  examples(withChange(grant), [
     'castellan grant bob acme finance-clerk --reason "joins the finance team"',
     'castellan grant ann acme finance-cover --until PT2H --reason "covers for Cleo"',
     'castellan grant ann acme finance-cover --from 2026-12-01T08:00:00Z --until P7D',
+    'castellan grant bob acme salesperson --no-wait -o json | jq .position',
   ])
 
   const revoke = program
@@ -54,16 +64,19 @@ export function addAssignmentCommands(program: Command, terminal: Terminal): voi
         throw new CommandError(EXIT.usage, 'Name either a role or an assignment with --id.', 'castellan revoke ann acme finance-cover')
       const client = await clientFor(options, terminal.environment)
       const address = path('tenants', tenant, 'users', user, 'assignments', ...(options.id === undefined ? [] : [options.id]))
-      const answer = await client.call('DELETE', `${address}${query({ role, reason: options.reason })}`)
+      const answer = await client.call('DELETE', `${address}${query({ role, ...changeFields(options) })}`)
       printAnswer(terminal, options, answer, (one) =>
-        role !== undefined && one['changed'] === false
-          ? `${plain(user)} holds no "${plain(role)}" at ${plain(tenant)}: nothing to change\n`
-          : prettyChange(one, 'revoked'),
+        prettyChange(
+          one,
+          'revoked',
+          role === undefined ? {} : { nothing: `${plain(user)} holds no "${plain(role)}" at ${plain(tenant)}: nothing to change` },
+        ),
       )
     })
-  examples(withService(withReason(revoke)), [
+  examples(withChange(revoke), [
     'castellan revoke bob acme finance-clerk --reason "moved to sales"',
     'castellan revoke ann acme --id 0b8e…',
+    'castellan revoke bob acme salesperson --no-wait',
   ])
 
   const assignments = program

@@ -4,14 +4,24 @@ import { CommandError, EXIT } from './exit.ts'
 import { parseInstant } from './instant.ts'
 import { names, prettyChange, prettyTable, record, text } from './pretty.ts'
 import { path, query } from './service-client.ts'
-import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withReason, withService } from './service-command.ts'
+import {
+  type ChangeOptions,
+  changeFields,
+  clientFor,
+  examples,
+  listAll,
+  printAnswer,
+  type ServiceOptions,
+  withChange,
+  withLimit,
+  withService,
+} from './service-command.ts'
 import { plain, type Terminal } from './terminal.ts'
 
-interface CreateOptions extends ServiceOptions {
+interface CreateOptions extends ChangeOptions {
   readonly scopes: readonly string[]
   readonly tenants?: readonly string[]
   readonly until?: string
-  readonly reason?: string
 }
 interface AuditOptions extends ServiceOptions {
   readonly tenant?: string
@@ -44,16 +54,16 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
         scopes: options.scopes,
         ...(options.tenants === undefined ? {} : { tenants: options.tenants }),
         ...(untilMs === undefined ? {} : { expiresAt: new Date(untilMs).toISOString() }),
-        ...(options.reason === undefined ? {} : { reason: options.reason }),
+        ...changeFields(options),
       })
-      printAnswer(
-        terminal,
-        options,
-        answer,
-        (one) => `created caller ${text(record(one, 'caller'), 'id')}\nkey (shown once): ${text(one, 'key')}\n`,
+      printAnswer(terminal, options, answer, (one) =>
+        prettyChange(one, `created caller ${text(record(one, 'caller'), 'id')}`, {
+          more: `key (shown once): ${text(one, 'key')}\n`,
+          unwaited: KNOWN_WITHIN,
+        }),
       )
     })
-  examples(withService(withReason(create)), [
+  examples(withChange(create, { unwaited: UNWAITED }), [
     'castellan caller create billing --scopes decide',
     'castellan caller create clinic-desk --scopes decide administer --tenants north-clinic --until P90D',
   ])
@@ -80,13 +90,17 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
   const revoke = group
     .command('revoke <id>')
     .description('end a caller; its key is refused from now on')
-    .action(async (id: string, options: ServiceOptions & { readonly reason?: string }) => {
+    .action(async (id: string, options: ChangeOptions) => {
       const client = await clientFor(options, terminal.environment)
-      const answer = await client.call('DELETE', `${path('callers', id)}${query({ reason: options.reason })}`)
-      printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked'))
+      const answer = await client.call('DELETE', `${path('callers', id)}${query(changeFields(options))}`)
+      printAnswer(terminal, options, answer, (one) => prettyChange(one, 'revoked', { unwaited: KNOWN_WITHIN }))
     })
-  examples(withService(withReason(revoke)), ['castellan caller revoke 0b8e… --reason "key was in a log"'])
+  examples(withChange(revoke, { unwaited: UNWAITED }), ['castellan caller revoke 0b8e… --reason "key was in a log"'])
 }
+
+/** No position helps here: a replica knows a caller or does not before it looks at the question. */
+const KNOWN_WITHIN = 'every replica knows of it within a second'
+const UNWAITED = 'With --no-wait a replica may know nothing of the change for up to a second.'
 
 /** `acme,foo` is one id: the caller would be made, and be of use nowhere. @throws CommandError (usage) */
 function refuseCommas(option: string, values: readonly string[], example: string, otherwise = ''): void {

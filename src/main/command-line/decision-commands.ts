@@ -10,12 +10,14 @@ import {
   printAnswer,
   type ServiceOptions,
   withLimit,
+  withMinPosition,
   withService,
 } from './service-command.ts'
 import { columns, paint, type Terminal } from './terminal.ts'
 
 interface CheckOptions extends ServiceOptions {
   readonly resource?: string
+  readonly minPosition?: number
 }
 
 export function addDecisionCommands(program: Command, terminal: Terminal): void {
@@ -28,10 +30,11 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       const answer = await client.call('POST', '/v1/check', question(user, tenant, permission, options))
       printAnswer(terminal, options, answer, (one) => prettyDecision(terminal, one))
     })
-  examples(withService(check), [
+  examples(withService(withMinPosition(check)), [
     'castellan check ann acme sales.quote.create',
     `castellan check eve north-clinic coding.medical-stay.validate --resource '{"facilityId":"north","lastCoderId":"ann"}'`,
     'castellan check ann acme s.q.c -o json | jq .allowed',
+    'castellan check ann acme s.q.c --min-position 42   # the position that a change answered',
   ])
 
   const explain = program
@@ -43,7 +46,10 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       const answer = await client.call('POST', '/v1/explain', question(user, tenant, permission, options))
       printAnswer(terminal, options, answer, (one) => prettyExplanation(terminal, one))
     })
-  examples(withService(explain), ['castellan explain ann acme finance.payout.create'])
+  examples(withService(withMinPosition(explain)), [
+    'castellan explain ann acme finance.payout.create',
+    'castellan explain ann acme finance.payout.create --min-position 42',
+  ])
 
   const whatCan = program
     .command('what-can <user> <tenant>')
@@ -85,6 +91,7 @@ function question(user: string, tenant: string, permission: string, options: Che
     tenant,
     permission,
     ...(options.resource === undefined ? {} : { resource: parseJsonObject('--resource', options.resource) }),
+    ...(options.minPosition === undefined ? {} : { minPosition: options.minPosition }),
   }
 }
 

@@ -50,8 +50,21 @@ export function prettyFields(one: Json, fields: readonly string[]): string {
   return columns(fields.filter((field) => text(one, field) !== '').map((field) => [`${field}:`, text(one, field)]))
 }
 
-/** The outcome of a change: what happened, and its feed position. */
-export function prettyChange(answer: Json, done: string): string {
+/** Words for a change that differ by command. */
+export interface ChangeWords {
+  /** When it was so already. */
+  readonly nothing?: string
+  /** Lines below the outcome. */
+  readonly more?: string
+  /** What holds of a change that was not waited for. */
+  readonly unwaited?: string
+}
+
+/** A change: what happened and at which position, and in the last line whether it is in force everywhere. */
+export function prettyChange(answer: Json, done: string, words: ChangeWords = {}): string {
   const position = text(answer, 'position')
-  return `${answer['changed'] === false ? 'nothing to change' : done}${position === '' ? '' : ` (position ${position})`}\n`
+  const { nothing = 'nothing to change', more = '', unwaited = `use --min-position ${position} to ask past it` } = words
+  const outcome = `${answer['changed'] === false ? nothing : done}${position === '' ? '' : ` (position ${position})`}\n`
+  if (answer['effective'] === true) return `${outcome}${more}in force on every replica\n`
+  return `${outcome}${more}${answer['effective'] === false ? `not waited for: ${unwaited}\n` : ''}`
 }

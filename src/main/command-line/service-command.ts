@@ -24,8 +24,46 @@ export function withOutput(command: Command): Command {
   return command.addOption(new Option('-o, --output <form>', 'form of the answer').choices(['pretty', 'json']).default('pretty'))
 }
 
-export function withReason(command: Command): Command {
-  return command.option('--reason <text>', 'why, kept in the audit')
+/** What every command that changes something takes. */
+export interface ChangeOptions extends ServiceOptions {
+  readonly reason?: string
+  /** False with `--no-wait`. */
+  readonly wait: boolean
+}
+
+/** Adds `--reason`, `--no-wait` and the options of every service command, and tells in the help when a change is in force. */
+export function withChange(command: Command, { reasonRequired = false, unwaited = UNWAITED } = {}): Command {
+  const [flags, description] = ['--reason <text>', 'why, kept in the audit'] as const
+  const reasoned = reasonRequired ? command.requiredOption(flags, description) : command.option(flags, description)
+  return withService(
+    reasoned.option('--no-wait', 'end as soon as the change is stored, not when it is in force on every replica'),
+  ).addHelpText(
+    'after',
+    `\nIt ends when the change is in force on every replica: nothing asked after that is answered from before it.\n${unwaited}`,
+  )
+}
+
+const UNWAITED = `With --no-wait a replica may answer from before the change for up to a second, unless it is asked with
+check --min-position <position>, the position that the change answered.`
+
+/** Why, and whether to wait: what every change sends besides its own fields. A service waits unless it is told not to. */
+export function changeFields(options: ChangeOptions): { readonly reason?: string; readonly wait?: false } {
+  return { ...(options.reason === undefined ? {} : { reason: options.reason }), ...(options.wait ? {} : { wait: false }) }
+}
+
+/** Adds `--min-position`. */
+export function withMinPosition(command: Command): Command {
+  return command.option(
+    '--min-position <n>',
+    'answer from this position or a later one, such as the position that a change answered; fails when that cannot be done yet',
+    parsePosition,
+  )
+}
+
+function parsePosition(text: string): number {
+  const position = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(position)) throw new InvalidArgumentError(`must be a whole number, 0 to ${Number.MAX_SAFE_INTEGER}`)
+  return position
 }
 
 export function withLimit(command: Command): Command {

@@ -3,26 +3,24 @@ import type { Command } from 'commander'
 import { prettyChange, prettyFields, prettyTable, record, records, text } from './pretty.ts'
 import { type Json, path } from './service-client.ts'
 import {
+  type ChangeOptions,
+  changeFields,
   clientFor,
   examples,
   listAll,
   parseJsonObject,
   printAnswer,
   type ServiceOptions,
+  withChange,
   withLimit,
-  withReason,
   withService,
 } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
-interface PutOptions extends ServiceOptions {
+interface PutOptions extends ChangeOptions {
   readonly email?: string
   readonly name?: string
   readonly attributes?: string
-  readonly reason?: string
-}
-interface StateOptions extends ServiceOptions {
-  readonly reason: string
 }
 type ListOptions = ServiceOptions & { readonly limit: number }
 
@@ -49,7 +47,7 @@ function addUserCommands(group: Command, terminal: Terminal): void {
       })
       printAnswer(terminal, options, answer, (one) => prettyChange(one, 'stored'))
     })
-  examples(withService(withReason(create)), [`castellan user create eve --email eve@example.org --attributes '{"facilities":["north"]}'`])
+  examples(withChange(create), [`castellan user create eve --email eve@example.org --attributes '{"facilities":["north"]}'`])
 
   const show = group
     .command('show <user>')
@@ -84,7 +82,7 @@ function addTenantCommands(group: Command, terminal: Terminal): void {
       const answer = await client.call('PUT', path('tenants', tenant), putBody(options))
       printAnswer(terminal, options, answer, (one) => prettyChange(one, 'stored'))
     })
-  examples(withService(withReason(create)), ['castellan tenant create south-clinic --name "South Clinic"'])
+  examples(withChange(create), ['castellan tenant create south-clinic --name "South Clinic"'])
 
   const show = group
     .command('show <tenant>')
@@ -115,23 +113,24 @@ function addState(group: Command, terminal: Terminal, kind: 'user' | 'tenant', v
   const command = group
     .command(`${verb} <${kind}>`)
     .description(description)
-    .requiredOption('--reason <text>', 'why, kept in the audit')
-    .action(async (id: string, options: StateOptions) => {
+    .action(async (id: string, options: ChangeOptions) => {
       const client = await clientFor(options, terminal.environment)
-      const answer = await client.call('POST', path(`${kind}s`, id, verb), { reason: options.reason })
+      const answer = await client.call('POST', path(`${kind}s`, id, verb), changeFields(options))
       printAnswer(terminal, options, answer, (one) => {
         const ended = records(one, 'expiredMeanwhile').map((row) => `ended meanwhile: ${text(row, 'role')} in ${text(row, 'tenant')}\n`)
-        return `${prettyChange(one, `${verb}d`.replace('suspendd', 'suspended'))}${ended.join('')}`
+        return prettyChange(one, `${verb}d`.replace('suspendd', 'suspended'), { more: ended.join('') })
       })
     })
-  examples(withService(command), [`castellan ${kind} ${verb} ${kind === 'user' ? 'bob' : 'acme'} --reason "ticket 4711"`])
+  examples(withChange(command, { reasonRequired: true }), [
+    `castellan ${kind} ${verb} ${kind === 'user' ? 'bob' : 'acme'} --reason "ticket 4711"`,
+  ])
 }
 
 function putBody(options: PutOptions): Json {
   return {
     ...(options.name === undefined ? {} : { displayName: options.name }),
     ...(options.attributes === undefined ? {} : { attributes: parseJsonObject('--attributes', options.attributes) }),
-    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...changeFields(options),
   }
 }
 

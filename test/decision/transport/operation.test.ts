@@ -4,7 +4,7 @@ import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { openAdmission } from '../../../src/decision/admission.ts'
 import { openProbeServer } from '../../../src/decision/transport/probes.ts'
-import type { Clock } from '../../../src/ground/clock.ts'
+import { type Clock, systemClock } from '../../../src/ground/clock.ts'
 import type { CheckQuestion, Decision } from '../../../src/model/decision.ts'
 import { ServiceError as OurServiceError, StoreError } from '../../../src/model/error-code.ts'
 import { ask, bearer, type Client, call, deciding, decisionClient, detailsOf, openWires, send, type Wires } from './wires.ts'
@@ -209,7 +209,7 @@ describe('stopping', () => {
 describe('connection age', () => {
   it('asks an old HTTP connection to leave after an answer, not a young one', async () => {
     let nowMs = 0
-    const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs }
+    const clock: Clock = { ...systemClock, nowMs: () => nowMs, monotonicMs: () => nowMs }
     const { wires } = await house((needs) => ({ ...needs, clock, connectionAgeMs: 1000 }))
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ask = () =>

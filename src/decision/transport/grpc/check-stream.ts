@@ -1,6 +1,6 @@
 /** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 4. */
 import type { ServerDuplexStream } from '@grpc/grpc-js'
-import { abortable } from '../../../access/resolve.ts'
+import { abortable } from '../../../access/abortable.ts'
 import type { Caller } from '../../../model/caller.ts'
 import { RequestError, ServiceError } from '../../../model/error-code.ts'
 import { idFault } from '../../../model/ids.ts'

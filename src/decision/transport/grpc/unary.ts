@@ -1,6 +1,6 @@
 /** One gRPC call with one answer: admit, authenticate, operate, answer. No interceptors: each would cost a tenth of a check. Floor 4. */
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
-import { abortable } from '../../../access/resolve.ts'
+import { abortable } from '../../../access/abortable.ts'
 import type { Caller } from '../../../model/caller.ts'
 import { RequestError, UnauthenticatedError } from '../../../model/error-code.ts'
 import { knownError } from '../../error-table.ts'

@@ -6,10 +6,18 @@ const instant = z.string().meta({ format: 'date-time', examples: [EXAMPLE_INSTAN
 const uuid = z.string().meta({ examples: [EXAMPLE_UUID] })
 const tenantId = z.string().meta({ examples: [EXAMPLE_TENANT] })
 const userId = z.string().meta({ examples: ['ann'] })
-const position = z.int().meta({ description: 'Position in the order of all access changes.' })
+const position = z.int().meta({
+  description: 'Position in the order of all access changes: pass it as `minPosition` to be answered from it or a later one.',
+  examples: [42],
+})
 const object = z.record(z.string(), z.unknown())
 const page = { nextPageToken: z.string().exactOptional() }
-const change = { changed: z.boolean().meta({ description: 'false: it was so already.' }), position }
+const effective = z.boolean().meta({
+  description: 'true: in force on every replica. false: not waited for; pass `position` as `minPosition` to ask past the change.',
+  examples: [true],
+})
+const NOT_WAITED_FOR = 'false: not waited for; for one second at most a replica may'
+const change = { changed: z.boolean().meta({ description: 'false: it was so already.' }), position, effective }
 const policyRevision = z.string()
 
 export const decision = z.strictObject({
@@ -152,8 +160,17 @@ export const createdAssignment = z.strictObject({ id: uuid, assignment, ...chang
 export const changedAssignment = z.strictObject({ assignment, ...change })
 export const changedAssignments = z.strictObject({ assignments: z.array(assignment), ...change })
 export const assignmentList = z.strictObject({ assignments: z.array(assignment), ...page })
-export const createdCaller = z.strictObject({ caller, key: z.string().meta({ description: 'Shown once.' }), position })
-export const changedCaller = z.strictObject({ caller, ...change })
+export const createdCaller = z.strictObject({
+  caller,
+  key: z.string().meta({ description: 'Shown once.' }),
+  position,
+  effective: effective.meta({ description: `true: every replica knows the key. ${NOT_WAITED_FOR} not know it yet.` }),
+})
+export const changedCaller = z.strictObject({
+  caller,
+  ...change,
+  effective: effective.meta({ description: `true: every replica refuses the key. ${NOT_WAITED_FOR} still take it.` }),
+})
 export const callerList = z.strictObject({ callers: z.array(caller), ...page })
 export const auditList = z.strictObject({ entries: z.array(audit), ...page })
 export const policy = z.strictObject({

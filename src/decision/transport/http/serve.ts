@@ -1,7 +1,7 @@
 /** One HTTP request of a route: admit, authenticate, read, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { abortable } from '../../../access/resolve.ts'
+import { abortable } from '../../../access/abortable.ts'
 import { RequestError } from '../../../model/error-code.ts'
 import { knownError } from '../../error-table.ts'
 import type { Message } from '../../translate/decision-answers.ts'

@@ -1,13 +1,13 @@
 import { connect } from 'node:http2'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import type { Clock } from '../../../../src/ground/clock.ts'
+import { type Clock, systemClock } from '../../../../src/ground/clock.ts'
 import type { Decision } from '../../../../src/model/decision.ts'
 import { STREAM_IN_FLIGHT_MAX, STREAM_REAUTHENTICATION_SECONDS } from '../../../../src/model/limits.ts'
 import { bearer, type Client, call, decisionClient, openWires, type Wires } from '../wires.ts'
 
 let nowMs = 0
-const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs }
+const clock: Clock = { ...systemClock, nowMs: () => nowMs, monotonicMs: () => nowMs }
 /** Set by a test to hold decisions back. */
 let gate: Promise<void> | undefined
 let asked = 0
