@@ -2,10 +2,12 @@
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
 import type { CallerRecord, Scope } from '../model/caller.ts'
+import { StoreError } from '../model/error-code.ts'
 import type { Page } from '../model/records.ts'
 import type { Database } from './database.ts'
 import { decodePageToken, readPage } from './page.ts'
-import { CLOCK_SQL, msOf, msOrNullOf, timestampOf } from './value-types.ts'
+import type { CallerReading } from './ports.ts'
+import { CLOCK_SQL, msOf, msOrNullOf, msSql, timestampOf } from './value-types.ts'
 
 const COLUMNS = ['id', 'name', 'scopes', 'tenants', 'created_at', 'expires_at', 'revoked_at'] as const
 
@@ -19,13 +21,20 @@ interface Row {
   readonly revoked_at: Date | null
 }
 
-const FIND_BY_KEY_SQL = `select ${COLUMNS.join(', ')} from caller
-  where key_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`
+type FoundRow = { readonly position: number; readonly read_at_ms: number } & (Row | { readonly [column in keyof Row]: null })
 
-/** Stands before every request, so it is prepared. */
-export async function findCallerByKeyHash(database: Database, keyHash: Uint8Array): Promise<CallerRecord | undefined> {
-  const [row] = await database.queryPrepared<Row>('castellan_caller_1', FIND_BY_KEY_SQL, [Buffer.from(keyHash)])
-  return row === undefined ? undefined : toRecord(row)
+/** As a resolution: position and row of one snapshot, the time after it. */
+const FIND_BY_KEY_SQL = `select head.position, ${msSql('clock_timestamp()')} as read_at_ms, ${COLUMNS.map((name) => `caller.${name}`).join(', ')}
+  from access_head head left join caller on caller.key_hash = $1 and caller.revoked_at is null
+  where head.only_row`
+
+/** Prepared: it stands before a request whose caller is not known yet. */
+export async function findCallerByKeyHash(database: Database, keyHash: Uint8Array): Promise<CallerReading> {
+  const [row] = await database.queryPrepared<FoundRow>('castellan_caller_2', FIND_BY_KEY_SQL, [Buffer.from(keyHash)])
+  if (row === undefined) throw new StoreError('The feed has no head: the database was not migrated, or its row was removed')
+  const caller = row.id === null ? undefined : toRecord(row)
+  const over = caller !== undefined && caller.expiresAtMs !== null && caller.expiresAtMs <= row.read_at_ms
+  return { position: row.position, readAtMs: row.read_at_ms, caller: over ? undefined : caller }
 }
 
 /** Held until the end of the transaction. */

@@ -10,7 +10,7 @@ import * as callers from './callers.ts'
 import type { Database } from './database.ts'
 import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
 import { appendFeed, readPosition } from './feed.ts'
-import type { ChangeTransaction } from './ports.ts'
+import type { ChangeTransaction, FeedChange } from './ports.ts'
 import * as revisions from './revisions.ts'
 import * as tenants from './tenants.ts'
 import * as users from './users.ts'
@@ -49,10 +49,12 @@ async function attemptChange<T>(database: Database, work: (change: ChangeTransac
   try {
     return await database.knex.transaction(async (transaction) => {
       const failed = new FirstFault()
+      const feedTurn = new FeedTurn()
       try {
-        const result = await work(openChangeTransaction(transaction, failed))
+        const result = await work(openChangeTransaction(transaction, failed, feedTurn))
         // PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error: a fault that `work` swallowed counts.
         failed.rethrow()
+        feedTurn.end()
         committing = true
         return result
       } catch (fault) {
@@ -92,8 +94,31 @@ class FirstFault {
   }
 }
 
-function openChangeTransaction(db: Knex.Transaction, failed: FirstFault): ChangeTransaction {
-  let feedTaken = false
+/** One position a transaction. The history of activations and the feed say the same of the policy in force, so a transaction tells both or neither. */
+class FeedTurn {
+  #taken = false
+  #activated: string | undefined
+
+  activate(revision: string): void {
+    if (this.#taken) throw new Error('A policy is activated before the feed position is taken')
+    this.#activated = revision
+  }
+
+  take(changes: readonly FeedChange[]): void {
+    if (this.#taken) throw new Error('A transaction takes one feed position, not two')
+    this.#taken = true
+    for (const change of changes)
+      if (change.kind === 'policy' && change.revision !== this.#activated)
+        throw new Error('The feed tells of a policy that was not activated')
+    if (changes.some((change) => change.kind === 'policy')) this.#activated = undefined
+  }
+
+  end(): void {
+    if (this.#activated !== undefined) throw new Error('A policy was activated that the feed does not tell of')
+  }
+}
+
+function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTurn: FeedTurn): ChangeTransaction {
   const run = <T>(work: () => Promise<T>): Promise<T> => failed.watch(work)
   return {
     nowMs: () =>
@@ -119,12 +144,15 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault): Change
     findCaller: (id) => run(() => callers.findCaller(db, id)),
     revokeCaller: (id) => run(() => callers.revokeCaller(db, id)),
     insertRevision: (revision, content, source) => run(() => revisions.insertRevision(db, revision, content, source)),
-    activateRevision: (revision, actor) => run(() => revisions.activateRevision(db, revision, actor)),
+    activateRevision: (revision, actor) =>
+      run(async () => {
+        feedTurn.activate(revision)
+        await revisions.activateRevision(db, revision, actor)
+      }),
     findActiveRevisionName: () => run(() => revisions.findActiveRevisionName(db)),
     appendFeed: (changes) =>
       run(async () => {
-        if (feedTaken) throw new Error('A transaction takes one feed position, not two')
-        feedTaken = true
+        feedTurn.take(changes)
         return await appendFeed(db, changes)
       }),
     readPosition: () => run(() => readPosition(db)),

@@ -1,6 +1,7 @@
 /** Opens PostgreSQL or PGlite as one kind of thing: knex for most, a prepared statement for the way of a check. Holds no table's words. Floor 2. */
 import { PGlite } from '@electric-sql/pglite'
 import knexModule, { type Knex } from 'knex'
+import pg from 'pg'
 import { StoreError } from '../model/error-code.ts'
 import {
   STORE_ACQUIRE_TIMEOUT_MS,
@@ -42,6 +43,11 @@ export interface Database {
    * @throws StoreError
    */
   queryPrepared<R>(name: string | undefined, text: string, values: readonly unknown[]): Promise<readonly R[]>
+  /**
+   * A client outside of the pool, not connected yet, for one who must never queue behind others; its URL and limits are the pool's.
+   * Absent where there is but one connection.
+   */
+  readonly createClient?: (applicationName: string) => PgConnection
   /** A transaction on a connection without time limits of ours: for migrations. */
   unboundedTransaction<T>(work: (transaction: Knex.Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -64,18 +70,19 @@ function openPostgres(options: PostgresOptions): Database {
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol))
     throw new Error('The database URL must look like postgres://user@host:5432/database')
   if (!Number.isSafeInteger(options.poolMax) || options.poolMax < 1) throw new Error('The size of the database pool must be at least 1')
+  const connection: pg.ClientConfig = {
+    connectionString: options.url,
+    application_name: 'castellan',
+    connectionTimeoutMillis: STORE_CONNECT_TIMEOUT_MS,
+    statement_timeout: STORE_STATEMENT_TIMEOUT_MS,
+    lock_timeout: STORE_LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STORE_IDLE_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
+    types: pgTypes,
+  }
   const knex = knexModule({
     client: BoundedPostgresClient,
-    connection: {
-      connectionString: options.url,
-      application_name: 'castellan',
-      connectionTimeoutMillis: STORE_CONNECT_TIMEOUT_MS,
-      statement_timeout: STORE_STATEMENT_TIMEOUT_MS,
-      lock_timeout: STORE_LOCK_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: STORE_IDLE_TRANSACTION_TIMEOUT_MS,
-      keepAlive: true,
-      types: pgTypes,
-    } as Knex.PgConnectionConfig,
+    connection: connection as Knex.PgConnectionConfig,
     pool: { min: 0, max: options.poolMax },
     acquireConnectionTimeout: STORE_ACQUIRE_TIMEOUT_MS,
     // Bindings are people's data; they stay out of error texts.
@@ -87,6 +94,7 @@ function openPostgres(options: PostgresOptions): Database {
     kind: 'postgres',
     knex,
     changesAtOnceMax: Math.max(1, Math.floor(options.poolMax / 4)),
+    createClient: (applicationName) => new pg.Client({ ...connection, application_name: applicationName }) as PgConnection,
     queryPrepared: <R>(name: string | undefined, text: string, values: readonly unknown[]) =>
       asStoreWork(async () => {
         const connection = await pool.acquireConnection()

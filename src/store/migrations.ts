@@ -6,6 +6,7 @@ import * as accessFeed from '../../migrations/0003-access-feed.ts'
 import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
 import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
+import * as freshness from '../../migrations/0007-freshness.ts'
 import { AppError } from '../ground/errors.ts'
 import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
@@ -24,6 +25,7 @@ const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['0004-policy-revisions', policyRevisions],
   ['0005-callers', callers],
   ['0006-audit', audit],
+  ['0007-freshness', freshness],
 ])
 
 const TABLE = 'schema_migration'

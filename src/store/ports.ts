@@ -171,7 +171,7 @@ export interface ChangeTransaction {
   revokeCaller(id: string): Promise<CallerRecord | undefined>
   /** Unless it is there already (revisions are immutable). */
   insertRevision(revision: string, content: string, source: string): Promise<void>
-  /** Records that `revision` is in force from now. */
+  /** Records in the history that `revision` is in force from now; the feed has to tell it in the same transaction. */
   activateRevision(revision: string, actor: string): Promise<void>
   findActiveRevisionName(): Promise<string | undefined>
   /**

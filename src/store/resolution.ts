@@ -12,9 +12,10 @@ const ASSIGNMENT_OF_PAIR = `select id, role, valid_from, expires_at from role_as
 
 /**
  * $1 tenant, $2 user. Three ranges of one index: without end, not yet over, and the latest that are over.
- * now() is the start of this one statement, so position, rows and time are of one snapshot.
+ * Position and rows are of one snapshot. The time is taken while the statement runs, so after the snapshot: nothing that is read was committed later.
+ * now() only splits the ranges: it is a little earlier, and what ended since is among the not yet over.
  */
-export const RESOLVE_SQL = `select head.position, ${msSql('now()')} as read_at_ms,
+export const RESOLVE_SQL = `select head.position, head.policy_position, ${msSql('clock_timestamp()')} as read_at_ms,
   tenant.state as tenant_state, tenant.attributes as tenant_attributes,
   subject.state as user_state, subject.attributes as user_attributes, subject.epoch as user_epoch,
   (select coalesce(json_agg(json_build_object('id', held.id, 'role', held.role,
@@ -36,7 +37,7 @@ where head.only_row`
  * Each role is one ordered scan of an index that stops after $4 users. The first $4 of all of them together are complete:
  * a role of theirs could only be missing if $4 users with that role stood before them, and then they would not be among the first.
  */
-export const LIST_HOLDERS_SQL = `select head.position, tenant.state as tenant_state, tenant.attributes as tenant_attributes,
+export const LIST_HOLDERS_SQL = `select head.position, head.policy_position, tenant.state as tenant_state, tenant.attributes as tenant_attributes,
   (select coalesce(json_agg(json_build_object('user', page.user_id, 'attributes', subject.attributes, 'roles', page.roles)
       order by page.user_id), '[]')
     from (
@@ -56,28 +57,30 @@ from access_head head
 left join tenant on tenant.id = $1
 where head.only_row`
 
-interface TenantColumns {
+interface HeadColumns {
   readonly position: number
+  readonly policy_position: number
   readonly tenant_state: string | null
   readonly tenant_attributes: Attributes | null
 }
-interface ResolveRow extends TenantColumns {
+interface ResolveRow extends HeadColumns {
   readonly read_at_ms: number
   readonly user_state: string | null
   readonly user_attributes: Attributes | null
   readonly user_epoch: number | null
   readonly assignments: readonly Assignment[]
 }
-interface HoldersRow extends TenantColumns {
+interface HoldersRow extends HeadColumns {
   readonly holders: readonly Holder[]
 }
 
 export function openAccessReader(database: Database): AccessReader {
   return {
     async resolve(tenant, user): Promise<AccessState> {
-      const row = theRow(await database.queryPrepared<ResolveRow>('castellan_resolve_1', RESOLVE_SQL, [tenant, user]))
+      const row = theRow(await database.queryPrepared<ResolveRow>('castellan_resolve_2', RESOLVE_SQL, [tenant, user]))
       return {
         position: row.position,
+        policyPosition: row.policy_position,
         readAtMs: row.read_at_ms,
         tenant: tenantOf(row),
         user:
@@ -92,13 +95,13 @@ export function openAccessReader(database: Database): AccessReader {
       // Unnamed: planned for these very values, because a plan for any limit would not stop early.
       const values = [tenant, [...roles], afterUser ?? '', limit]
       const row = theRow(await database.queryPrepared<HoldersRow>(undefined, LIST_HOLDERS_SQL, values))
-      return { position: row.position, tenant: tenantOf(row), holders: row.holders }
+      return { position: row.position, policyPosition: row.policy_position, tenant: tenantOf(row), holders: row.holders }
     },
   }
 }
 
 // Anything but 'active' is the restrictive reading, also of a state this build does not know.
-function tenantOf(row: TenantColumns): AccessState['tenant'] {
+function tenantOf(row: HeadColumns): AccessState['tenant'] {
   if (row.tenant_state === null) return undefined
   return { suspended: row.tenant_state !== 'active', attributes: row.tenant_attributes ?? {} }
 }

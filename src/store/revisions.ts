@@ -1,4 +1,4 @@
-/** Policy revisions, immutable, and their activations; the last activation names the revision in force. Reads no policy. Floor 2. */
+/** Policy revisions, immutable, and the history of their activations; the feed's head names the one in force. Reads no policy. Floor 2. */
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
 import type { Page, RevisionRecord } from '../model/records.ts'
@@ -12,11 +12,10 @@ interface Row {
   readonly activated_at: Date | null
 }
 
-export async function findActiveRevision(db: Knex): Promise<{ readonly revision: string; readonly content: string } | undefined> {
-  return await db('policy_activation')
-    .join('policy_revision', 'policy_revision.revision', 'policy_activation.revision')
-    .orderBy('policy_activation.id', 'desc')
-    .first('policy_revision.revision', 'policy_revision.content')
+/** Canonical JSON. */
+export async function findRevision(db: Knex, revision: string): Promise<string | undefined> {
+  const row: { readonly content: string } | undefined = await db('policy_revision').where({ revision }).first('content')
+  return row?.content
 }
 
 /** In byte order of the revision. */
@@ -41,6 +40,7 @@ export async function insertRevision(db: Knex, revision: string, content: string
   await db('policy_revision').insert({ revision, content, source }).onConflict('revision').ignore()
 }
 
+/** The history only: the feed's `policy` of the same transaction brings it into force. */
 export async function activateRevision(db: Knex, revision: string, actor: string): Promise<void> {
   await lockActivations(db)
   await db('policy_activation').insert({ revision, actor })
@@ -49,11 +49,11 @@ export async function activateRevision(db: Knex, revision: string, actor: string
 /** Answers for the whole transaction: nobody else activates before it ends, so many replicas starting at once activate once. */
 export async function findActiveRevisionName(db: Knex): Promise<string | undefined> {
   await lockActivations(db)
-  const row: { readonly revision: string } | undefined = await db('policy_activation').orderBy('id', 'desc').first('revision')
-  return row?.revision
+  const row: { readonly policy_revision: string | null } | undefined = await db('access_head').first('policy_revision')
+  return row?.policy_revision ?? undefined
 }
 
-/** Ids of activations follow the order of their commits only if one transaction at a time writes them. Readers are not held up. */
+/** One transaction at a time activates: ids follow the order of the commits, and nothing comes between a look and an activation. Readers are not held up. */
 async function lockActivations(db: Knex): Promise<void> {
   await db.raw('lock table policy_activation in share row exclusive mode')
 }

@@ -8,9 +8,11 @@ import { type Backoff, jitteredBackoff, runChange } from './change.ts'
 import { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
+import { pruneFeed } from './feed.ts'
 import type { RecordReader, Store } from './ports.ts'
+import { openReplicaRegistry } from './replicas.ts'
 import { openAccessReader } from './resolution.ts'
-import { findActiveRevision, listRevisions } from './revisions.ts'
+import { findRevision, listRevisions } from './revisions.ts'
 import { findTenant, listTenants } from './tenants.ts'
 import { findUser, listUsers } from './users.ts'
 
@@ -23,6 +25,8 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
   return {
     access: openAccessReader(database),
     records: openRecordReader(database),
+    replicas: openReplicaRegistry(database),
+    pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),
     change: (work) => turns.run(() => runChange(database, backoff, work)),
     ping: async () => {
       await database.queryPrepared(undefined, 'select 1', [])
@@ -43,6 +47,6 @@ function openRecordReader(database: Database): RecordReader {
     listCallers: (page) => asStoreWork(() => listCallers(db, page)),
     listAudit: (filter, tenants, page) => asStoreWork(() => listAudit(db, filter, tenants, page)),
     listRevisions: (page) => asStoreWork(() => listRevisions(db, page)),
-    findActiveRevision: () => asStoreWork(() => findActiveRevision(db)),
+    findRevision: (revision) => asStoreWork(() => findRevision(db, revision)),
   }
 }

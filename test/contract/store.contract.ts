@@ -83,7 +83,7 @@ export function resolutionContract(current: () => TestStore): void {
 
   it('is at the position of a change as soon as the change has answered', async () => {
     const { store } = current()
-    const position = await store.change((change) => change.appendFeed([{ kind: 'policy' }]))
+    const position = await store.change((change) => change.appendFeed([{ kind: 'user', user: 'u' }]))
     expect((await store.access.resolve('t', 'u')).position).toBeGreaterThanOrEqual(position)
     expect(await store.change((change) => change.readPosition())).toBeGreaterThanOrEqual(position)
   })
@@ -221,8 +221,8 @@ export function changeContract(current: () => TestStore): void {
 
   it('takes one feed position a transaction', async () => {
     const twice = current().store.change(async (change) => {
-      await change.appendFeed([{ kind: 'policy' }])
-      await change.appendFeed([{ kind: 'policy' }])
+      await change.appendFeed([{ kind: 'user', user: 'u' }])
+      await change.appendFeed([{ kind: 'user', user: 'u' }])
     })
     await expect(twice).rejects.toThrow()
   })
@@ -366,22 +366,23 @@ export function recordsContract(current: () => TestStore): void {
     await store.change((change) =>
       change.insertCaller({ ...row, id: revoked, tenants: ["a','{}", 'b"'], expiresAtMs: null }, hashOf(revoked)),
     )
-    expect(await store.records.findCallerByKeyHash(hashOf(revoked))).toMatchObject({ tenants: ["a','{}", 'b"'], expiresAtMs: null })
+    const found = async (key: string) => (await store.records.findCallerByKeyHash(hashOf(key))).caller
+    expect(await found(revoked)).toMatchObject({ tenants: ["a','{}", 'b"'], expiresAtMs: null })
     const first = await store.change((change) => change.revokeCaller(revoked))
     expect(await store.change((change) => change.revokeCaller(revoked))).toEqual(first)
     expect(await store.change((change) => change.revokeCaller(id('nobody')))).toBeUndefined()
-    expect(await store.records.findCallerByKeyHash(hashOf(good))).toEqual(record)
+    expect(await found(good)).toEqual(record)
     expect(record).toMatchObject({ ...row, expiresAtMs: nowMs + DAY_MS, revokedAtMs: null })
-    expect(await store.records.findCallerByKeyHash(hashOf(over))).toBeUndefined()
-    expect(await store.records.findCallerByKeyHash(hashOf(revoked))).toBeUndefined()
-    expect(await store.records.findCallerByKeyHash(hashOf('never made'))).toBeUndefined()
+    expect(await found(over)).toBeUndefined()
+    expect(await found(revoked)).toBeUndefined()
+    expect(await found('never made')).toBeUndefined()
     const listed = await store.records.listCallers({ pageSize: 1000 })
     expect(listed.items.map((caller) => caller.id)).toEqual(expect.arrayContaining(keys))
     const twice = store.change((change) => change.insertCaller({ ...row, id: id('c'), expiresAtMs: null }, hashOf(good)))
     await expect(twice).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
-  it('keeps revisions byte for byte and names the one activated last', async () => {
+  it('keeps revisions byte for byte, names the one activated last, and says since which position it is in force', async () => {
     const { store } = current()
     const [one, two] = [hashOf(id('one')), hashOf(id('two'))].map((hash) => Buffer.from(hash).toString('hex'))
     const content = '{"b":1,  "a":"\\u00e9 é ?"}'
@@ -389,15 +390,27 @@ export function recordsContract(current: () => TestStore): void {
       await change.insertRevision(one ?? '', content, 'directory')
       await change.insertRevision(one ?? '', 'other', 'directory')
       await change.insertRevision(two ?? '', '{}', 'directory')
-      await change.activateRevision(two ?? '', 'system')
-      await change.activateRevision(one ?? '', 'system')
-      expect(await change.findActiveRevisionName()).toBe(one)
+      await change.appendFeed([{ kind: 'revision', revision: one ?? '' }])
     })
-    expect(await store.records.findActiveRevision()).toEqual({ revision: one, content })
-    await store.change((change) => change.activateRevision(two ?? '', 'system'))
-    expect((await store.records.findActiveRevision())?.revision).toBe(two)
+    for (const revision of [two ?? '', one ?? '']) {
+      const position = await activate(store, revision)
+      expect(await store.change((change) => change.findActiveRevisionName())).toBe(revision)
+      expect(await store.access.resolve('t', 'u')).toMatchObject({ position, policyPosition: position })
+      expect(await store.access.listHolders('t', [], undefined, 1)).toMatchObject({ position, policyPosition: position })
+    }
+    expect(await store.records.findRevision(one ?? '')).toBe(content)
+    expect(await store.records.findRevision('nobody made it')).toBeUndefined()
     const { items } = await store.records.listRevisions({ pageSize: 1000 })
     expect(items.find((item) => item.revision === one)).toMatchObject({ source: 'directory', activatedAtMs: expect.any(Number) })
+  })
+}
+
+/** As an activation is made: its history and the feed in one transaction. */
+export async function activate(store: Store, revision: string): Promise<number> {
+  return await store.change(async (change) => {
+    await change.insertRevision(revision, '{}', 'test')
+    await change.activateRevision(revision, 'system')
+    return await change.appendFeed([{ kind: 'policy', revision }])
   })
 }
 

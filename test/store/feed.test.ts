@@ -42,7 +42,10 @@ describe('the feed under 20 concurrent writers', () => {
           const user = `user-${randomUUID()}`
           const work = store.change(async (change) => {
             await change.ensureUser(user)
-            const position = await change.appendFeed([{ kind: 'user', user }, { kind: 'policy' }])
+            const position = await change.appendFeed([
+              { kind: 'user', user },
+              { kind: 'tenant', tenant: user },
+            ])
             if ((writer + round) % 5 === 0) throw new Error('changed my mind')
             return position
           })
@@ -63,7 +66,7 @@ describe('the feed under 20 concurrent writers', () => {
     )
     expect(rows).toEqual([
       { position: start + 1, ordinal: 0, kind: 'user' },
-      { position: start + 1, ordinal: 1, kind: 'policy' },
+      { position: start + 1, ordinal: 1, kind: 'tenant' },
     ])
   })
 
@@ -74,7 +77,7 @@ describe('the feed under 20 concurrent writers', () => {
       Array.from({ length: 20 }, async () => {
         for (let round = 0; round < 5; round++) {
           const seenBefore = last
-          const position = await store.change((change) => change.appendFeed([{ kind: 'policy' }]))
+          const position = await store.change((change) => change.appendFeed([{ kind: 'user', user: 'u' }]))
           expect(position).toBeGreaterThan(seenBefore)
           last = Math.max(last, position)
         }

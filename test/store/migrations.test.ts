@@ -62,7 +62,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     expect(await database.knex.schema.hasTable('tenant')).toBe(false)
     expect((await migrationStatus(database)).applied).toEqual([])
     await database.knex.raw('drop table audit_event')
-    expect((await migrate(database)).applied).toHaveLength(6)
+    expect((await migrate(database)).applied).toHaveLength(7)
   })
 })
 
@@ -72,7 +72,7 @@ describe('several migrators', () => {
     const databases = await Promise.all(Array.from({ length: count }, () => connectTo(url)))
     const results = await Promise.all(databases.map((database) => migrate(database)))
     const applied = results.map((result) => result.applied.length).sort((a, b) => b - a)
-    expect(applied).toEqual([6, ...Array.from({ length: count - 1 }, () => 0)])
+    expect(applied).toEqual([7, ...Array.from({ length: count - 1 }, () => 0)])
   })
 
   it('waits for one that holds the lock, says so, and goes on when that one dies', async () => {
@@ -87,7 +87,7 @@ describe('several migrators', () => {
     expect(await said).toMatch(/another migrator/)
     await query('select pg_terminate_backend(pid) from pg_locks where locktype = $1 and granted', ['advisory'])
     await expect(ended).rejects.toBeDefined()
-    expect((await migrating).applied).toHaveLength(6)
+    expect((await migrating).applied).toHaveLength(7)
     expect((await migrationStatus(database)).pending).toEqual([])
   })
 

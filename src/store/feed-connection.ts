@@ -1,0 +1,120 @@
+/** The feed's own connection to PostgreSQL, with a bell on it: made when it is asked for, thrown away after any fault. Knows no statement. Floor 2. */
+import { StoreError } from '../model/error-code.ts'
+import { FEED_READ_TIMEOUT_MS, STORE_CONNECT_TIMEOUT_MS } from '../model/limits.ts'
+import { asStoreWork } from './fault.ts'
+import type { PgConnection, PgStatement } from './postgres-dialect.ts'
+
+export const FEED_CHANNEL = 'castellan_feed'
+
+/** A beat that a crash forgets costs nothing, so none waits for the disk. Engines that know one of these not are read all the same. */
+const SESSION: readonly string[] = ['set synchronous_commit = off', `listen ${FEED_CHANNEL}`]
+
+interface Opened {
+  readonly client: PgConnection
+  /** With the session as it should be. */
+  readonly ready: Promise<void>
+}
+
+export class FeedConnection {
+  readonly #create: () => PgConnection
+  #opened: Opened | undefined
+  #busy = false
+  #closed = false
+  #listener: () => void = () => undefined
+
+  /** @param create makes a client that is not connected yet */
+  constructor(create: () => PgConnection) {
+    this.#create = create
+  }
+
+  /** Replaces the listener; it hears the bell from the next question on, also over connections to come. */
+  onNotification(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  /** One at a time. @throws StoreError, also when no answer came within FEED_READ_TIMEOUT_MS: then the next one has a new connection */
+  async ask<R>(statement: PgStatement): Promise<readonly R[]> {
+    if (this.#closed) throw new StoreError("The feed's connection is closed")
+    if (this.#busy) throw new StoreError('The feed is being read already')
+    this.#busy = true
+    const question = this.#askInTime<R>(statement)
+    try {
+      return await asStoreWork(() => question)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #askInTime<R>(statement: PgStatement): Promise<readonly R[]> {
+    return new Promise((resolve, reject) => {
+      const opened = this.#open()
+      let asked = false
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        // A connection that is still being made has a time limit of its own: the next question may find it there.
+        if (asked) this.#drop(opened)
+        reject(new StoreError(`The feed could not be read within ${FEED_READ_TIMEOUT_MS} ms`))
+      }, FEED_READ_TIMEOUT_MS)
+      const work = async () => {
+        await opened.ready
+        if (late) return []
+        asked = true
+        return (await opened.client.query(statement)).rows as R[]
+      }
+      work()
+        .then(resolve, (fault: unknown) => {
+          this.#drop(opened)
+          reject(fault)
+        })
+        .finally(() => clearTimeout(timer))
+    })
+  }
+
+  #open(): Opened {
+    if (this.#opened !== undefined) return this.#opened
+    const client = this.#create()
+    const opened: Opened = { client, ready: prepare(client) }
+    this.#opened = opened
+    const forget = () => {
+      if (this.#opened === opened) this.#opened = undefined
+    }
+    // Without a listener an error of the idle connection would end the process.
+    client.on('error', forget)
+    client.on('end', forget)
+    client.on('notification', () => this.#listener())
+    opened.ready.catch(() => this.#drop(opened))
+    return opened
+  }
+
+  #drop(opened: Opened): void {
+    if (this.#opened === opened) this.#opened = undefined
+    opened.client.connection.stream.destroy()
+  }
+
+  /** Idempotent; a question under way fails. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#listener = () => undefined
+    const opened = this.#opened
+    if (opened === undefined) return
+    const timer = setTimeout(() => this.#drop(opened), FEED_READ_TIMEOUT_MS)
+    try {
+      await opened.client.end()
+    } catch {
+      this.#drop(opened)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+async function prepare(client: PgConnection): Promise<void> {
+  const timer = setTimeout(() => client.connection.stream.destroy(), STORE_CONNECT_TIMEOUT_MS)
+  try {
+    await client.connect()
+    for (const text of SESSION) await client.query(text).catch(() => undefined)
+  } finally {
+    clearTimeout(timer)
+  }
+}
