@@ -44,12 +44,12 @@ export function openAcknowledgement(needs: AcknowledgementNeeds): Acknowledgemen
   async function wait(done: (replica: ReplicaRecord) => boolean, withinMs: number): Promise<readonly ReplicaRecord[] | undefined> {
     const endMs = clock.monotonicMs() + withinMs
     const isOver = sleep(clock, withinMs)
+    let missing: readonly ReplicaRecord[] | undefined
     for (let pauseMs = LOOK_AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, LOOK_AGAIN_MS_MAX)) {
       const found = await Promise.race([replicas.run().catch(() => undefined), isOver])
-      const missing = found === undefined ? undefined : found.filter((replica) => !done(replica))
-      if (missing?.length === 0) return missing
+      if (found !== undefined) missing = found.filter((replica) => !done(replica))
       const leftMs = endMs - clock.monotonicMs()
-      if (leftMs <= 0) return missing
+      if (missing?.length === 0 || leftMs <= 0) return missing
       await sleep(clock, Math.min(pauseMs, leftMs))
     }
   }

@@ -25,7 +25,7 @@ export interface Kept<V> {
 export type Validity = (kept: Kept<Dated>, lastChange: number, knowledge: Knowledge, nowMs: number) => boolean
 
 export const holds: Validity = (kept, lastChange, knowledge, nowMs) =>
-  knowledge.isFresh(nowMs) && kept.value.position >= lastChange && knowledge.latestDatabaseMs(nowMs) < kept.edgeMs
+  knowledge.isFresh(nowMs) && kept.value.position >= lastChange && knowledge.latestDatabaseMs(nowMs) <= kept.edgeMs
 
 export interface FreshReaderNeeds<K, V extends Dated> {
   readonly clock: Clock

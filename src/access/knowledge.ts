@@ -10,7 +10,7 @@ const NEVER = Number.MAX_SAFE_INTEGER
 export interface Caught {
   /** This machine's monotonic time when the reading was sent: it reflects every change committed before. */
   readonly sentAtMs: number
-  /** The database's time while it ran. */
+  /** The database's time while it ran, in whole milliseconds. */
   readonly atMs: number
 }
 
@@ -52,9 +52,10 @@ export class Knowledge {
     return this.#caught === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#caught.sentAtMs
   }
 
-  /** The database's time is not later than this, at `nowMs` of the monotonic clock. */
+  /** The database's time is before this, at `nowMs` of the monotonic clock. */
   latestDatabaseMs(nowMs: number): number {
-    return this.#caught === undefined ? Number.POSITIVE_INFINITY : this.#caught.atMs + (nowMs - this.#caught.sentAtMs)
+    // It told whole milliseconds, rounded down, at some moment after the reading was sent.
+    return this.#caught === undefined ? Number.POSITIVE_INFINITY : this.#caught.atMs + 1 + (nowMs - this.#caught.sentAtMs)
   }
 
   /** Position of the last change that touched the user or the tenant: what is older does not hold. */
