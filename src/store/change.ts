@@ -54,7 +54,7 @@ async function attemptChange<T>(database: Database, work: (change: ChangeTransac
         const result = await work(openChangeTransaction(transaction, failed, feedTurn))
         // PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error: a fault that `work` swallowed counts.
         failed.rethrow()
-        feedTurn.end()
+        await failed.watch(async () => feedTurn.end())
         committing = true
         return result
       } catch (fault) {

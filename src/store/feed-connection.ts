@@ -6,8 +6,15 @@ import type { PgConnection, PgStatement } from './postgres-dialect.ts'
 
 export const FEED_CHANNEL = 'castellan_feed'
 
-/** A beat that a crash forgets costs nothing, so none waits for the disk. Engines that know one of these not are read all the same. */
-const SESSION: readonly string[] = ['set synchronous_commit = off', `listen ${FEED_CHANNEL}`]
+/**
+ * A beat that a crash forgets costs nothing, so none waits for the disk. The server gives up a reading when we do: no report is written
+ * long after it was true. An engine that refuses one of these is read all the same.
+ */
+const SESSION: readonly string[] = [
+  'set synchronous_commit = off',
+  `set statement_timeout = ${FEED_READ_TIMEOUT_MS}`,
+  `listen ${FEED_CHANNEL}`,
+]
 
 interface Opened {
   readonly client: PgConnection

@@ -224,7 +224,35 @@ export function changeContract(current: () => TestStore): void {
       await change.appendFeed([{ kind: 'user', user: 'u' }])
       await change.appendFeed([{ kind: 'user', user: 'u' }])
     })
-    await expect(twice).rejects.toThrow()
+    await expect(twice).rejects.toMatchObject({ code: 'store_unavailable' })
+  })
+
+  it('tells the history and the feed the same of the policy in force, or neither', async () => {
+    const { store } = current()
+    const [revision, other] = [id('revision'), id('revision')]
+    const before = await activate(store, other)
+    const prepare = (change: ChangeTransaction) => change.insertRevision(revision, '{}', 'test')
+    for (const work of [
+      (change: ChangeTransaction) => change.activateRevision(revision, 'system'),
+      (change: ChangeTransaction) => change.appendFeed([{ kind: 'policy', revision }]),
+      async (change: ChangeTransaction) => {
+        await change.activateRevision(other, 'system')
+        await change.appendFeed([{ kind: 'policy', revision }])
+      },
+      async (change: ChangeTransaction) => {
+        await change.appendFeed([{ kind: 'user', user: 'u' }])
+        await change.activateRevision(revision, 'system')
+      },
+    ]) {
+      const attempt = store.change(async (change) => {
+        await prepare(change)
+        await work(change)
+      })
+      await expect(attempt).rejects.toMatchObject({ code: 'store_unavailable' })
+    }
+    expect(await store.change((change) => change.findActiveRevisionName())).toBe(other)
+    expect((await store.access.resolve('t', 'u')).policyPosition).toBe(before)
+    expect(await store.records.findRevision(revision)).toBeUndefined()
   })
 
   it('makes a row once however many ask for it at the same time', async () => {
@@ -372,6 +400,10 @@ export function recordsContract(current: () => TestStore): void {
     expect(await store.change((change) => change.revokeCaller(revoked))).toEqual(first)
     expect(await store.change((change) => change.revokeCaller(id('nobody')))).toBeUndefined()
     expect(await found(good)).toEqual(record)
+    const position = await store.change((change) => change.appendFeed([{ kind: 'caller', caller: good }]))
+    const reading = await store.records.findCallerByKeyHash(hashOf('never made'))
+    expect(reading).toEqual({ position, readAtMs: expect.any(Number), caller: undefined })
+    expect(reading.readAtMs).toBeGreaterThanOrEqual(first?.revokedAtMs ?? Number.POSITIVE_INFINITY)
     expect(record).toMatchObject({ ...row, expiresAtMs: nowMs + DAY_MS, revokedAtMs: null })
     expect(await found(over)).toBeUndefined()
     expect(await found(revoked)).toBeUndefined()

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
@@ -12,6 +12,7 @@ import { openStore } from '../../src/store/store.ts'
 import { startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { openTestPostgres } from '../support/postgres.ts'
 import { describeEachStore, openPostgresStore } from '../support/stores.ts'
+import { openProxy } from './proxy.ts'
 
 const closing: (() => Promise<void>)[] = []
 afterAll(async () => {
@@ -211,40 +212,3 @@ describe('every wait', () => {
     silent.close()
   })
 })
-
-/** Passes bytes on until it is frozen; a frozen one swallows them, as a broken network does. */
-async function openProxy(url: string): Promise<{ url: string; freeze(): void; thaw(): void; close(): void }> {
-  const target = new URL(url)
-  const sockets = new Set<Socket>()
-  let frozen = false
-  const server: Server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from)
-      from.on('error', () => undefined)
-      from.on('data', (bytes) => {
-        if (!frozen) to.write(bytes)
-      })
-      from.on('close', () => to.destroy())
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const proxied = new URL(url)
-  proxied.port = String((server.address() as AddressInfo).port)
-  return {
-    url: proxied.href,
-    freeze: () => {
-      frozen = true
-    },
-    thaw: () => {
-      frozen = false
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-    },
-  }
-}

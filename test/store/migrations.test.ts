@@ -1,7 +1,15 @@
 /** Migrating, on both kinds of database. */
 import { afterAll, describe, expect, it } from '@jest/globals'
+import * as tenantsAndSubjects from '../../migrations/0001-tenants-and-subjects.ts'
+import * as roleAssignments from '../../migrations/0002-role-assignments.ts'
+import * as accessFeed from '../../migrations/0003-access-feed.ts'
+import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
+import * as callers from '../../migrations/0005-callers.ts'
+import * as audit from '../../migrations/0006-audit.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
+import { openFeed } from '../../src/store/feed-reader.ts'
 import { migrate, migrationStatus } from '../../src/store/migrations.ts'
+import { openStore } from '../../src/store/store.ts'
 import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
 import { openTestPglite } from '../support/stores.ts'
 
@@ -63,6 +71,38 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     expect((await migrationStatus(database)).applied).toEqual([])
     await database.knex.raw('drop table audit_event')
     expect((await migrate(database)).applied).toHaveLength(7)
+  })
+})
+
+describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s', (kind) => {
+  it('keeps the policy in force and the feed, and older processes go on writing them', async () => {
+    const database = kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url)
+    await migrateTo01(database)
+    const { knex } = database
+    for (const revision of ['one', 'two']) {
+      await knex('policy_revision').insert({ revision, content: `{"${revision}":1}`, source: 'test' })
+      await knex('policy_activation').insert({ revision, actor: 'system' })
+    }
+    const appendAsBefore = async (kindOfChange: string): Promise<number> => {
+      const [head] = await knex('access_head').increment('position', 1).returning('position')
+      const row = { position: head.position, ordinal: 0, kind: kindOfChange, tenant_id: null, user_id: null, caller_id: null }
+      await knex('access_changes').insert(kindOfChange === 'policy' ? row : { ...row, user_id: 'ann' })
+      return head.position
+    }
+    const known = await appendAsBefore('user')
+    const active = await appendAsBefore('policy')
+    expect((await migrate(database)).applied).toEqual(['0007-freshness'])
+    const later = await appendAsBefore('policy')
+    const last = await appendAsBefore('user')
+    const feed = openFeed(database, 'replica')
+    const reading = await feed.reader.read({ knownPosition: known })
+    expect([active, later]).toEqual([known + 1, known + 2])
+    expect(reading).toMatchObject({ head: last, prunedThrough: 0, policy: { revision: 'two', position: 0 } })
+    expect(reading.changes).toMatchObject([{ kind: 'user', user: 'ann', position: last }])
+    await feed.close()
+    const store = openStore(database)
+    expect(await store.change((change) => change.findActiveRevisionName())).toBe('two')
+    expect(await store.records.findRevision('one')).toBe('{"one":1}')
   })
 })
 
@@ -131,4 +171,25 @@ async function holdMigrationLock(database: Database): Promise<{ readonly ended: 
   ended.catch(() => undefined)
   await holding
   return { ended }
+}
+
+/** As the first release left it. */
+async function migrateTo01(database: Database): Promise<void> {
+  const steps = [tenantsAndSubjects, roleAssignments, accessFeed, policyRevisions, callers, audit]
+  const names = [
+    '0001-tenants-and-subjects',
+    '0002-role-assignments',
+    '0003-access-feed',
+    '0004-policy-revisions',
+    '0005-callers',
+    '0006-audit',
+  ]
+  await database.knex.migrate.latest({
+    tableName: 'schema_migration',
+    migrationSource: {
+      getMigrations: async () => names,
+      getMigrationName: (name: string) => name,
+      getMigration: async (name: string) => ({ up: async (db) => await steps[names.indexOf(name)]?.up(db), down: async () => undefined }),
+    },
+  })
 }
