@@ -30,6 +30,10 @@ export interface SharedLevel {
    * replica told Redis was compared with this one.
    */
   observe(identity: DatabaseIdentity): void
-  /** Redis was told of a higher head than the one observed: the database may have been restored. Replaces the listener. */
+  /**
+   * Redis was told of a higher head than the one observed: another replica is ahead of this one, which the next reading shows, or the database
+   * was restored. Told again, about every SHARED_HEAD_ALARM_MS, for as long as observations stay below it; `get` misses meanwhile. Replaces the
+   * listener.
+   */
   onHeadAhead(listener: (head: number) => void): void
 }

@@ -155,3 +155,24 @@ export const RESOLVE_ATTEMPTS_MAX = 3
 export const POLICY_PREPARE_WAIT_MS_MAX = 5_000
 /** Compiled policies kept in a process: the one in force, the one before it, the next. */
 export const POLICIES_COMPILED_KEPT_MAX = 3
+/** Largest entry in Redis, in bytes: attributes of user and tenant with every character escaped, and all assignments a pair can have. */
+export const SHARED_ENTRY_BYTES_MAX = 262_144
+/** Milliseconds that the highest head lives in Redis: what was put less than T after it was written must not outlive it. */
+export const SHARED_HEAD_TTL_MS = 2 * SHARED_ENTRY_TTL_MS
+/** Milliseconds after which the head is written again although it did not grow: well below T, and often enough that Redis evicts others first. */
+export const SHARED_HEAD_REFRESH_MS = 60_000
+/** Milliseconds between two alarms over the same higher head: each makes its hearer read the feed. */
+export const SHARED_HEAD_ALARM_MS = 1_000
+/** Milliseconds to reach one Redis server, its greeting included. */
+export const REDIS_CONNECT_TIMEOUT_MS = 2_000
+/** Milliseconds between attempts to connect: doubled from the first to the second after each failure, with jitter. */
+export const REDIS_RECONNECT_MS_MIN = 50
+export const REDIS_RECONNECT_MS_MAX = 1_000
+/** Milliseconds after which a command without an answer means that the connection is dead: long after anybody waited for it. */
+export const REDIS_SILENCE_MS_MAX = 5_000
+/** Commands of one connection without an answer: the breaker opens long before, so this only bounds memory. */
+export const REDIS_COMMANDS_WAITING_MAX = 10_000
+/** Servers that one Redis address may name: a sentinel or cluster client needs a few to find the others. */
+export const REDIS_SERVERS_MAX = 32
+/** Milliseconds between two echoes of the doorbell: one that does not come back means that rings do not either. */
+export const DOORBELL_ECHO_MS = 5_000
