@@ -1,0 +1,196 @@
+/** A replica that follows the feed of a real PostgreSQL, through what operators and accidents do to a database. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { FeedFollower } from '../../src/access/feed-follower.ts'
+import { Knowledge } from '../../src/access/knowledge.ts'
+import { openLog } from '../../src/ground/log.ts'
+import { canonicalJson } from '../../src/policy/canonical.ts'
+import { compilePolicy } from '../../src/policy/compile.ts'
+import { PolicyInForce } from '../../src/policy/in-force.ts'
+import { type Feed, openFeed } from '../../src/store/feed-reader.ts'
+import { bundleOf } from '../support/house.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { openPostgresStore } from '../support/stores.ts'
+
+let opened: Awaited<ReturnType<typeof openPostgresStore>>
+let replica: Replica
+
+interface Replica {
+  readonly id: string
+  readonly feed: Feed
+  readonly follower: FeedFollower
+  readonly knowledge: Knowledge
+  readonly policy: PolicyInForce
+  readonly clock: ManualClock
+  readonly logged: { level: string; msg: string }[]
+  restarts: number
+}
+
+/** The clock stands still, so nothing is read but what a test asks for. */
+async function openReplica(): Promise<Replica> {
+  const id = `replica-${randomUUID()}`
+  const feed = openFeed(opened.database, id)
+  const knowledge = new Knowledge(100)
+  const clock = new ManualClock()
+  const logged: Replica['logged'] = []
+  const policy = new PolicyInForce({ findRevision: (revision) => opened.store.records.findRevision(revision) })
+  const made = { id, feed, knowledge, policy, clock, logged, restarts: 0 }
+  const follower = new FeedFollower({
+    feed: feed.reader,
+    doorbell: { ring: () => undefined, onRing: () => undefined },
+    knowledge,
+    policy,
+    shared: undefined,
+    clock,
+    log: openLog('info', { write: (line) => void logged.push(JSON.parse(line)) }),
+    observe: { applied: () => undefined, readFailed: () => undefined },
+    restarted: () => {
+      made.restarts++
+    },
+  })
+  await follower.start()
+  return Object.assign(made, { follower })
+}
+
+const change = (user: string) =>
+  opened.store.change(async (transaction) => {
+    await transaction.ensureUser(user)
+    return await transaction.appendFeed([{ kind: 'user', user }])
+  })
+const isFresh = () => replica.knowledge.isFresh(replica.clock.monotonicMs())
+
+beforeAll(async () => {
+  opened = await openPostgresStore()
+}, 60_000)
+beforeEach(async () => {
+  replica = await openReplica()
+})
+afterEach(async () => {
+  await replica.follower.close()
+  await replica.feed.close()
+})
+afterAll(async () => {
+  await opened.close()
+})
+
+describe('a replica that follows the feed', () => {
+  it('knows a change after the reading that follows it, and has reported it after the next', async () => {
+    const position = await change('ann')
+    await replica.follower.catchUp()
+    expect(replica.knowledge.known).toBe(position)
+    expect(replica.knowledge.lastChange('any', 'ann')).toBe(position)
+    await replica.follower.catchUp()
+    expect((await opened.store.replicas.list()).find(({ id }) => id === replica.id)).toMatchObject({ knownPosition: position })
+  })
+
+  it('has a policy in force before it knows the position that put it there, and compiles it when it is only announced', async () => {
+    const policy = compilePolicy(bundleOf({ coder: [`stay.read-${randomUUID().slice(0, 8)}`] }))
+    const { revision } = policy
+    await opened.store.change(async (transaction) => {
+      await transaction.insertRevision(revision, canonicalJson(policy.bundle), 'test')
+      await transaction.appendFeed([{ kind: 'revision', revision }])
+    })
+    await replica.follower.catchUp()
+    await replica.policy.prepare(revision)
+    expect(replica.policy.prepared).toBe(revision)
+    expect(replica.policy.revision).not.toBe(revision)
+    const position = await opened.store.change(async (transaction) => {
+      await transaction.activateRevision(revision, 'test')
+      return await transaction.appendFeed([{ kind: 'policy', revision }])
+    })
+    await replica.follower.catchUp()
+    expect(replica.policy).toMatchObject({ revision, position })
+    expect(replica.knowledge.known).toBe(position)
+  })
+
+  it('does not pass an activation that it cannot apply, and goes on when it can', async () => {
+    const policy = compilePolicy(bundleOf({ coder: [`stay.write-${randomUUID().slice(0, 8)}`] }))
+    const content = canonicalJson(policy.bundle)
+    const position = await opened.store.change(async (transaction) => {
+      await transaction.insertRevision(policy.revision, `${content} `, 'damaged')
+      await transaction.activateRevision(policy.revision, 'test')
+      return await transaction.appendFeed([{ kind: 'policy', revision: policy.revision }])
+    })
+    await expect(replica.follower.catchUp()).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(replica.knowledge.known).toBeLessThan(position)
+    await replica.clock.pass(2_000)
+    expect(isFresh()).toBe(false)
+    await opened.database.knex('policy_revision').where({ revision: policy.revision }).update({ content })
+    await replica.follower.catchUp()
+    expect(replica.knowledge.known).toBe(position)
+    expect(replica.policy.revision).toBe(policy.revision)
+    expect(isFresh()).toBe(true)
+  })
+
+  it('registers again, and only then is fresh, when somebody took it for dead', async () => {
+    await replica.clock.pass(2_000)
+    expect(isFresh()).toBe(false)
+    await opened.database.knex('replica').where({ id: replica.id }).delete()
+    await replica.follower.catchUp()
+    expect((await opened.store.replicas.list()).map(({ id }) => id)).toContain(replica.id)
+    expect(isFresh()).toBe(true)
+  })
+
+  it('leaves no row behind when it closes', async () => {
+    await replica.follower.close()
+    expect((await opened.store.replicas.list()).map(({ id }) => id)).not.toContain(replica.id)
+  })
+})
+
+describe('a database that is not the one that was read before', () => {
+  const loud = () => replica.logged.filter(({ level }) => level === 'error')
+
+  it('is told by a head below what was known: all is dropped, loudly, and the database gets a new incarnation', async () => {
+    for (const user of ['a', 'b', 'c']) await change(user)
+    await replica.follower.catchUp()
+    const { incarnation, known = 0 } = replica.knowledge
+    await opened.database
+      .knex('access_changes')
+      .where('position', '>', known - 2)
+      .delete()
+    await opened.database.knex('access_head').update({ position: known - 2 })
+    await replica.follower.catchUp()
+    expect(replica.restarts).toBe(2)
+    expect(replica.knowledge.known).toBe(known - 2)
+    expect(replica.knowledge.incarnation).not.toBe(incarnation)
+    expect(loud().length).toBeGreaterThan(0)
+  })
+
+  it('is told by another change at a known position, also when the head has passed it meanwhile', async () => {
+    for (const user of ['a', 'b', 'c']) await change(user)
+    await replica.follower.catchUp()
+    const { incarnation, known = 0 } = replica.knowledge
+    await opened.database
+      .knex('access_changes')
+      .where('position', '>', known - 2)
+      .delete()
+    await opened.database.knex('access_head').update({ position: known - 2 })
+    for (const user of ['x', 'y', 'z', 'zz']) await change(user)
+    await replica.follower.catchUp()
+    expect(replica.knowledge.incarnation).not.toBe(incarnation)
+    expect(replica.knowledge.known).toBe(known + 2)
+    expect(replica.knowledge.lastChange('any', 'unheard-of')).toBe(known + 2)
+    expect(loud().length).toBeGreaterThan(0)
+  })
+
+  it('is not suspected when the known position has only been pruned; what was missed is dropped all the same', async () => {
+    for (const user of ['a', 'b']) await change(user)
+    await replica.follower.catchUp()
+    const { incarnation, known = 0 } = replica.knowledge
+    for (const user of ['c', 'd', 'e']) await change(user)
+    await opened.database.knex('access_changes').where('position', '<=', known).delete()
+    await opened.database.knex('access_head').update({ pruned_through: known })
+    await replica.follower.catchUp()
+    expect(replica).toMatchObject({ restarts: 1, knowledge: { known: known + 3 } })
+    for (const user of ['f', 'g']) await change(user)
+    await opened.database
+      .knex('access_changes')
+      .where('position', '<=', known + 4)
+      .delete()
+    await opened.database.knex('access_head').update({ pruned_through: known + 4 })
+    await replica.follower.catchUp()
+    expect(replica).toMatchObject({ restarts: 2, knowledge: { known: known + 5, incarnation } })
+    expect(replica.knowledge.lastChange('any', 'unheard-of')).toBe(known + 5)
+    expect(loud()).toEqual([])
+  })
+})
