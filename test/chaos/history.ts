@@ -1,0 +1,95 @@
+/** What a run of chaos records and what really happened: the words in which judge.ts judges. Floor: tests. */
+
+/** What a change does to who may do what. Windows are on the database's clock. */
+export type Effect =
+  | {
+      readonly kind: 'grant'
+      readonly tenant: string
+      readonly user: string
+      readonly id: string
+      readonly role: string
+      readonly validFromMs: number
+      readonly expiresAtMs: number | null
+    }
+  | { readonly kind: 'revoke'; readonly tenant: string; readonly user: string; readonly id: string }
+  | { readonly kind: 'account'; readonly user: string; readonly deactivated: boolean }
+  | { readonly kind: 'tenant'; readonly tenant: string; readonly suspended: boolean }
+  | { readonly kind: 'policy'; readonly revision: string }
+  | { readonly kind: 'key'; readonly caller: string; readonly valid: boolean }
+
+/** A change that was committed, at its place in the order of all changes. */
+export interface Change {
+  readonly position: number
+  /** Monotonic; it was not committed before. */
+  readonly startedAt: number
+  readonly effects: readonly Effect[]
+}
+
+/** A change, or one that changed nothing, was answered: everything up to `position` is committed. */
+export interface Acknowledgement {
+  /** Monotonic; when the answer was in hand. */
+  readonly at: number
+  readonly position: number
+  /** Whether it promised that no replica answers from before. */
+  readonly effective: boolean
+}
+
+export interface Answer {
+  readonly kind: 'answer'
+  readonly allowed: boolean
+  readonly reason: string
+  readonly position: number
+  readonly policyRevision: string
+}
+
+/** No decision was made. */
+export interface Failure {
+  readonly kind: 'failure'
+  /** An error code of the service; `connection`: nothing came from it; `given-up`: the asker's own deadline. */
+  readonly code: string
+  /** Whether it said when to try again. */
+  readonly retryAfter: boolean
+}
+
+export type Wire = 'grpc' | 'stream' | 'http'
+
+/** One question and what came of it. Times are of the asker's monotonic clock: taken before sending, and after the answer was in hand. */
+export interface Check {
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly replica: string
+  readonly wire: Wire
+  readonly tenant: string
+  readonly user: string
+  readonly permission: string
+  readonly minPosition?: number
+  /** Whose key was presented, where that key comes and goes. */
+  readonly caller?: string
+  readonly outcome: Answer | Failure
+}
+
+/** The database's time is the monotonic time plus something between these two. */
+export interface ClockOffset {
+  readonly leastMs: number
+  readonly mostMs: number
+}
+
+/** Nothing fresh could be known: not a single decision may be made. */
+export interface Outage {
+  readonly from: number
+  readonly until: number
+}
+
+/** Permissions by role. */
+export type Roles = ReadonlyMap<string, ReadonlySet<string>>
+
+export interface History {
+  /** Of the promises: the freshness bound, in milliseconds. */
+  readonly boundMs: number
+  readonly changes: readonly Change[]
+  readonly acknowledgements: readonly Acknowledgement[]
+  readonly checks: readonly Check[]
+  readonly policies: ReadonlyMap<string, Roles>
+  readonly offset: ClockOffset
+  readonly outages: readonly Outage[]
+}

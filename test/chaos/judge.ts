@@ -1,0 +1,245 @@
+/** Counts where a recorded history breaks the promises of freshness. Pure: knows no process, no clock. Floor: tests. */
+import type { Acknowledgement, Answer, Check, History, Roles } from './history.ts'
+import { hasVerdict, indexAt, type State, States } from './states.ts'
+
+/**
+ * `F1`: not older than what was acknowledged as effective before the question. `F2`: not older than what was committed longer than the
+ * bound before it. `F3`: not older than the position asked for, and as it was at the position that the answer names. `window`: a grant
+ * neither after its end nor before its beginning. `outage`: no decision while nothing could be known. `truth`: true at some time at all.
+ */
+export const PROMISES = ['F1', 'F2', 'F3', 'window', 'outage', 'truth'] as const
+export type Promised = (typeof PROMISES)[number]
+
+export interface Violation {
+  readonly promise: Promised
+  readonly check: Check
+  readonly text: string
+}
+
+export interface Judgement {
+  readonly counts: Readonly<Record<Promised, number>>
+  readonly total: number
+  /** The first few of each promise. */
+  readonly examples: readonly Violation[]
+}
+
+const EXAMPLES_MAX = 3
+
+/**
+ * Certain violations only: a question counts from before it was sent, a change from when its answer was in hand (or a later answer proved
+ * it committed), a window from the outer edge of what is known about the database's clock. A change whose answer was lost binds nobody
+ * before something proves it, and may be seen from when it was first sent.
+ */
+export function judge(history: History): Judgement {
+  const counts: Record<Promised, number> = { F1: 0, F2: 0, F3: 0, window: 0, outage: 0, truth: 0 }
+  const examples: Violation[] = []
+  const bench = new Bench(history)
+  for (const check of history.checks)
+    for (const [promise, text] of bench.try(check)) {
+      counts[promise] += 1
+      if (counts[promise] <= EXAMPLES_MAX) examples.push({ promise, check, text: `${told(check)}; ${text}` })
+    }
+  return { counts, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
+}
+
+type Finding = readonly [Promised, string]
+
+interface Activation {
+  readonly startedAt: number
+  /** Where the next one takes over. */
+  readonly until: number
+}
+
+class Bench {
+  readonly #history: History
+  readonly #states: States
+  readonly #effective: Marks
+  readonly #committed: Marks
+  /** By revision: one may be activated again. */
+  readonly #activations: ReadonlyMap<string, readonly Activation[]>
+  readonly #keys: ReadonlyMap<string, KeyLife>
+
+  constructor(history: History) {
+    this.#history = history
+    const changes = [...history.changes].sort((a, b) => a.position - b.position)
+    this.#states = new States(changes)
+    this.#effective = new Marks(history.acknowledgements.filter(({ effective }) => effective))
+    // An answer made from a position proves that everything up to there was committed.
+    const seen = history.checks.flatMap(({ endedAt, outcome }) =>
+      outcome.kind === 'answer' ? [{ at: endedAt, position: outcome.position }] : [],
+    )
+    this.#committed = new Marks([...history.acknowledgements, ...seen])
+    this.#activations = activationsOf(changes)
+    this.#keys = keyLives(changes)
+  }
+
+  try(check: Check): readonly Finding[] {
+    const effective = this.#effective.highest(check.startedAt)
+    const committed = this.#committed.highest(check.startedAt - this.#history.boundMs)
+    const { outcome } = check
+    const findings = this.#tryKey(check, effective, committed)
+    if (outcome.kind === 'failure') return findings
+    for (const { from, until } of this.#history.outages)
+      if (check.startedAt >= from && check.endedAt <= until)
+        findings.push(['outage', `Redis and PostgreSQL had been away for longer than the bound since ${seconds(from)}`])
+    findings.push(...this.#tryAnswer(check, outcome, effective, committed))
+    return findings
+  }
+
+  #tryAnswer(check: Check, answer: Answer, effective: number, committed: number): Finding[] {
+    if (!this.#couldBe(check, answer, 0)) {
+      if (this.#couldBe(check, answer, 0, 'any time before'))
+        return [['window', `this was true only until a window began or ended, ${this.#edges(check)}`]]
+      return [['truth', 'this was true at no time']]
+    }
+    const demands: readonly (readonly [Promised, number, string])[] = [
+      ['F1', effective, `position ${effective} was acknowledged as effective before`],
+      ['F2', committed, `position ${committed} was committed more than ${this.#history.boundMs} ms before`],
+      ['F3', check.minPosition ?? 0, `position ${check.minPosition} was asked for`],
+    ]
+    const broken: Finding[] = []
+    for (const [promise, least, text] of demands) {
+      const why = `${text}, and what was true since then ${this.#since(check, least)}`
+      if (answer.position < least) broken.push([promise, text])
+      else if (!this.#couldBe(check, answer, least))
+        broken.push(this.#couldBe(check, answer, least, 'any time before') ? ['window', why] : [promise, why])
+    }
+    if (broken.length === 0 && !this.#isOf(check, answer, answer.position))
+      broken.push(['F3', `at the position that it names it was otherwise: ${this.#since(check, answer.position)}`])
+    return broken
+  }
+
+  /** Whether it is true of some position from `least` on that may have been reached by the end of the check. */
+  #couldBe(check: Check, answer: Answer, least: number, when: When = 'during the check'): boolean {
+    const states = this.#states.of(check.tenant, check.user)
+    for (let index = indexAt(states, least); index < states.length; index++) {
+      const state = states[index]
+      if (state === undefined || (state.position > least && state.startedAt > check.endedAt)) return false
+      if (this.#matches(check, answer, state, Math.max(state.position, least), when)) return true
+    }
+    return false
+  }
+
+  #isOf(check: Check, answer: Answer, position: number): boolean {
+    const states = this.#states.of(check.tenant, check.user)
+    const state = states[indexAt(states, position)]
+    return state !== undefined && this.#matches(check, answer, state, position, 'during the check')
+  }
+
+  /** By the answer's own policy, which may be newer than the state but never older. */
+  #matches(check: Check, answer: Answer, state: State, position: number, when: When): boolean {
+    const roles = this.#history.policies.get(answer.policyRevision)
+    const activations = this.#activations.get(answer.policyRevision) ?? []
+    if (roles === undefined || !activations.some(({ startedAt, until }) => startedAt <= check.endedAt && until > position)) return false
+    const { leastMs, mostMs } = this.#history.offset
+    const fromMs = when === 'during the check' ? check.startedAt + leastMs : Number.NEGATIVE_INFINITY
+    return hasVerdict(state, roles, check.permission, spoken(answer), fromMs, check.endedAt + mostMs)
+  }
+
+  #tryKey(check: Check, effective: number, committed: number): Finding[] {
+    const life = check.caller === undefined ? undefined : this.#keys.get(check.caller)
+    if (life === undefined) return []
+    const refused = check.outcome.kind === 'failure' && check.outcome.code === 'unauthenticated'
+    if (refused && life.endStartedAt <= check.endedAt) return []
+    if (!refused && check.outcome.kind === 'failure') return []
+    const since = refused ? life.begin : life.end
+    const text = refused ? `the key was made at position ${since}` : `the key was revoked at position ${since}`
+    if (since <= effective) return [['F1', `${text}, acknowledged as effective before`]]
+    return since <= committed ? [['F2', `${text}, committed more than the bound before`]] : []
+  }
+
+  #since(check: Check, least: number): string {
+    const states = this.#states.of(check.tenant, check.user)
+    const state = states[indexAt(states, least)]
+    if (state === undefined) return 'is unknown'
+    const grants = state.grants.map(({ role, validFromMs, expiresAtMs }) => `${role} ${validFromMs}–${expiresAtMs ?? ''}`).join(', ')
+    const said = [state.suspended ? 'tenant suspended' : '', state.deactivated ? 'account deactivated' : '', `grants [${grants}]`]
+    return `is the state of position ${state.position}: ${said.filter((part) => part !== '').join(', ')}`
+  }
+
+  #edges(check: Check): string {
+    const { leastMs, mostMs } = this.#history.offset
+    const from = Math.floor(check.startedAt + leastMs)
+    return `and the database's clock stood at ${from} to ${Math.ceil(check.endedAt + mostMs)} (${this.#since(check, Number.MAX_SAFE_INTEGER)})`
+  }
+}
+
+type When = 'during the check' | 'any time before'
+
+/** The highest position that was marked by a given time. */
+class Marks {
+  readonly #times: Float64Array
+  readonly #positions: Float64Array
+
+  constructor(marks: readonly Pick<Acknowledgement, 'at' | 'position'>[]) {
+    const ordered = [...marks].sort((a, b) => a.at - b.at)
+    this.#times = Float64Array.from(ordered, ({ at }) => at)
+    this.#positions = Float64Array.from(ordered, ({ position }) => position)
+    for (let index = 1; index < ordered.length; index++)
+      this.#positions[index] = Math.max(this.#positions[index] ?? 0, this.#positions[index - 1] ?? 0)
+  }
+
+  highest(by: number): number {
+    let [low, high] = [0, this.#times.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#times[middle] ?? 0) <= by) low = middle + 1
+      else high = middle
+    }
+    return low === 0 ? 0 : (this.#positions[low - 1] ?? 0)
+  }
+}
+
+function activationsOf(changes: History['changes']): ReadonlyMap<string, readonly Activation[]> {
+  const all = changes.flatMap(({ position, startedAt, effects }) =>
+    effects.flatMap((effect) => (effect.kind === 'policy' ? [{ revision: effect.revision, position, startedAt }] : [])),
+  )
+  const byRevision = new Map<string, Activation[]>()
+  for (const [index, { revision, startedAt }] of all.entries()) {
+    const until = all[index + 1]?.position ?? Number.POSITIVE_INFINITY
+    byRevision.set(revision, [...(byRevision.get(revision) ?? []), { startedAt, until }])
+  }
+  return byRevision
+}
+
+interface KeyLife {
+  readonly begin: number
+  readonly end: number
+  readonly endStartedAt: number
+}
+
+function keyLives(changes: History['changes']): ReadonlyMap<string, KeyLife> {
+  const lives = new Map<string, KeyLife>()
+  const NEVER = { end: Number.POSITIVE_INFINITY, endStartedAt: Number.POSITIVE_INFINITY }
+  for (const { position, startedAt, effects } of changes)
+    for (const effect of effects) {
+      if (effect.kind !== 'key') continue
+      if (effect.valid) lives.set(effect.caller, { begin: position, ...NEVER })
+      else lives.set(effect.caller, { begin: lives.get(effect.caller)?.begin ?? 0, end: position, endStartedAt: startedAt })
+    }
+  return lives
+}
+
+function spoken({ allowed, reason }: Answer): string {
+  return `${allowed ? 'allow' : 'deny'} ${reason}`
+}
+
+function seconds(monotonicMs: number): string {
+  return `${(monotonicMs / 1_000).toFixed(3)} s`
+}
+
+function told(check: Check): string {
+  const { outcome, minPosition } = check
+  const asked = `${check.user} in ${check.tenant}, ${check.permission}${minPosition === undefined ? '' : ` from position ${minPosition}`}`
+  const answered =
+    outcome.kind === 'failure'
+      ? outcome.code
+      : `${spoken(outcome)} at position ${outcome.position}, policy ${outcome.policyRevision.slice(0, 8)}`
+  return `replica ${check.replica} over ${check.wire}, asked at ${seconds(check.startedAt)} (${asked}), answered at ${seconds(check.endedAt)}: ${answered}`
+}
+
+/** The roles of a stored revision, as its canonical JSON has them. */
+export function rolesOf(canonical: string): Roles {
+  const { roles } = JSON.parse(canonical) as { roles: { name: string; grants: { permission: string }[] }[] }
+  return new Map(roles.map(({ name, grants }) => [name, new Set(grants.map(({ permission }) => permission))]))
+}
