@@ -10,12 +10,16 @@ export interface PolicyInForceNeeds {
   readonly findRevision: (revision: string) => Promise<string | undefined>
 }
 
+/** @param before the revision that was in force here until now; absent: none was */
+export type AdoptionListener = (policy: CompiledPolicy, before: string | undefined) => void
+
 export class PolicyInForce implements PolicySource {
   readonly #needs: PolicyInForceNeeds
   /** By revision, the one used last at the end: what is in force, was in force, or is about to be. */
   readonly #compiled = new Map<string, Promise<CompiledPolicy>>()
   #inForce: { readonly policy: CompiledPolicy; readonly position: number } | undefined
   #prepared: string | undefined
+  #listener: AdoptionListener = () => undefined
 
   constructor(needs: PolicyInForceNeeds) {
     this.#needs = needs
@@ -36,7 +40,7 @@ export class PolicyInForce implements PolicySource {
     return this.#inForce?.policy.revision
   }
 
-  /** The revision prepared last: adopting it takes no time. */
+  /** The revision prepared last beside what is in force: adopting it takes no time. */
   get prepared(): string | undefined {
     return this.#prepared
   }
@@ -55,8 +59,15 @@ export class PolicyInForce implements PolicySource {
 
   /** Takes force, whole: a check is answered from one revision or the other. @throws StoreError as `prepare`; nothing has changed then */
   async adopt(revision: string, position: number): Promise<void> {
-    this.#inForce = { policy: await this.#compile(revision), position }
-    this.#prepared = revision
+    const policy = await this.#compile(revision)
+    const before = this.revision
+    this.#inForce = { policy, position }
+    if (before !== revision) this.#listener(policy, before)
+  }
+
+  /** Hears of each revision that takes force after another one, or after none. Replaces the listener. */
+  onAdopted(listener: AdoptionListener): void {
+    this.#listener = listener
   }
 
   /** What was adopted may never have been: the database is another one. */
@@ -80,7 +91,11 @@ export class PolicyInForce implements PolicySource {
     const content = await this.#needs.findRevision(revision)
     if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
     if (revisionOf(content) !== revision) throw new StoreError(`The stored policy revision ${revision} is damaged`)
-    return compilePolicy(parseCanonical(content))
+    try {
+      return compilePolicy(parseCanonical(content))
+    } catch (cause) {
+      throw new StoreError(`This build cannot use the stored policy revision ${revision}`, cause)
+    }
   }
 
   #keep(revision: string, compiled: Promise<CompiledPolicy>): void {

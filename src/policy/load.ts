@@ -1,30 +1,21 @@
-/** The policy in force, from a directory that may change: read, compiled beside, archived, then swapped whole. Floor 2. */
+/** A directory of policy files that may change: read, compiled, proposed. What takes force, and when, the feed says (see in-force.ts). Floor 2. */
 import type { Clock } from '../ground/clock.ts'
 import type { Log } from '../ground/log.ts'
 import type { PolicyStatus } from '../model/administration.ts'
-import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import type { PolicyBundle } from '../model/policy.ts'
-import { canonicalJson, parseCanonical, revisionOf } from './canonical.ts'
+import { canonicalJson } from './canonical.ts'
 import { compilePolicy } from './compile.ts'
 import { formatFault, isError, PolicyError, type PolicyFault } from './faults.ts'
+import type { PolicyInForce } from './in-force.ts'
 import { type PolicyReading, parsePolicy } from './parse-policy.ts'
 import { fingerprint, readPolicyDirectory } from './read-directory.ts'
 
-/** Where revisions outlive the process, for the day on which the files are broken. */
-export interface RevisionArchive {
-  /**
-   * Keeps the revision and records that it is in force; the same one again changes nothing.
-   * @param source where it came from, for the record
-   */
-  activate(compiled: { readonly revision: string; readonly content: string }, source: string): Promise<void>
-  /** The one activated last. */
-  findLast(): Promise<{ readonly revision: string; readonly content: string } | undefined>
-}
-
-export interface PolicyDirectory extends PolicySource {
+export interface PolicyDirectory {
+  /** @throws StoreError while no policy is in force, as after a restore of the database */
   status(): PolicyStatus
   /**
-   * Reads now, whatever the timer does. `refused`: what lies there is broken, or could not be archived, and the last good one stays.
+   * Reads now, whatever the timer does. `refused`: what lies there is broken, or could not be activated, and the last good one stays.
    * Calls wait for each other; never throws.
    */
   reload(): Promise<'unchanged' | 'swapped' | 'refused'>
@@ -34,8 +25,14 @@ export interface PolicyDirectory extends PolicySource {
 
 export interface PolicyDirectoryNeeds {
   readonly directory: string
-  readonly archive: RevisionArchive
-  readonly clock: Clock
+  readonly inForce: PolicyInForce
+  /**
+   * Keeps the revision and puts it in force on all replicas; the same one again changes nothing. Resolves when it is, or was: by then
+   * somebody else may have put another one in force.
+   * @param source where it came from, for the record
+   */
+  readonly propose: (compiled: { readonly revision: string; readonly content: string }, source: string) => Promise<void>
+  readonly clock: Pick<Clock, 'nowMs'>
   readonly log: Log
   /** Between two looks at the contents; absent: 2 s. */
   readonly intervalMs?: number
@@ -51,87 +48,83 @@ export async function loadPolicy(directory: string): Promise<PolicyReading> {
 }
 
 /**
- * @throws PolicyError when the files are broken and no revision is archived, or that one is damaged
- * @throws whatever the archive throws: nothing is served that could not be kept
+ * Good files are in force when it resolves, unless somebody put others in force at the same time.
+ * @throws PolicyError when the files are broken and no revision is in force
+ * @throws whatever `propose` throws: nothing is served that could not be kept
  */
 export async function openPolicyDirectory(needs: PolicyDirectoryNeeds): Promise<PolicyDirectory> {
   const read = await readPolicyDirectory(needs.directory)
   const reading = parsePolicy(read.files, read.faults)
-  let inForce: InForce
-  if (reading.bundle === undefined) inForce = { ...(await restore(needs, reading.faults)), faults: errorLines(reading.faults) }
-  else {
-    const policy = compilePolicy(reading.bundle)
-    await needs.archive.activate({ revision: policy.revision, content: canonicalJson(policy.bundle) }, needs.directory)
-    inForce = { policy, source: 'directory', loadedAtMs: needs.clock.nowMs(), faults: [] }
-    logWarnings(needs.log, reading.faults)
+  const settled = fingerprint(read)
+  if (reading.bundle === undefined) {
+    const { revision } = needs.inForce
+    if (revision === undefined) throw new PolicyError(reading.faults)
+    const faults = errorLines(reading.faults)
+    needs.log.error({ revision, faults }, 'policy files refused; the last good revision is served from the store')
+    return new WatchedDirectory(needs, { settled, good: undefined, faults })
   }
-  return new WatchedDirectory(needs, inForce, fingerprint(read))
+  const policy = compilePolicy(reading.bundle)
+  logWarnings(needs.log, reading.faults)
+  await proposeUnlessInForce(needs, policy)
+  return new WatchedDirectory(needs, { settled, good: policy.revision, faults: [] })
 }
 
-interface InForce {
-  readonly policy: CompiledPolicy
-  readonly source: 'directory' | 'stored'
-  readonly loadedAtMs: number
-  /** Of newer files that were refused. */
+async function proposeUnlessInForce({ inForce, propose, directory }: PolicyDirectoryNeeds, policy: CompiledPolicy): Promise<void> {
+  inForce.offer(policy)
+  if (policy.revision === inForce.revision) return
+  await propose({ revision: policy.revision, content: canonicalJson(policy.bundle) }, directory)
+}
+
+interface Start {
+  readonly settled: string
+  readonly good: string | undefined
   readonly faults: readonly string[]
 }
 
-async function restore(needs: PolicyDirectoryNeeds, faults: readonly PolicyFault[]): Promise<Omit<InForce, 'faults'>> {
-  const stored = await needs.archive.findLast()
-  if (stored === undefined) throw new PolicyError(faults)
-  if (revisionOf(stored.content) !== stored.revision)
-    throw new PolicyError([
-      ...faults,
-      {
-        file: 'stored revision',
-        line: 1,
-        col: 1,
-        severity: 'error',
-        code: 'unreadable',
-        message: `its content is not what ${stored.revision} was taken over`,
-      },
-    ])
-  const policy = compilePolicy(parseCanonical(stored.content))
-  needs.log.error(
-    { revision: stored.revision, faults: errorLines(faults) },
-    'policy files refused; the last good revision is served from the store',
-  )
-  return { policy, source: 'stored', loadedAtMs: needs.clock.nowMs() }
-}
-
+/**
+ * Replicas may have different files for a while, as in a rolling update. Each proposes its own when it starts and when they change, and
+ * never again only because another revision took force since: the last start or change wins, and replicas do not take turns.
+ */
 class WatchedDirectory implements PolicyDirectory {
   readonly #needs: PolicyDirectoryNeeds
   readonly #timer: NodeJS.Timeout
-  #inForce: InForce
   /** Contents that were dealt with to the end; only others are looked at. */
   #settled: string
-  #archiveFailed: string | undefined
+  /** Revision of the last good files here: it was in force, or was found so. */
+  #good: string | undefined
+  /** Good files that are on their way into force. */
+  #proposed: string | undefined
+  /** Of newer files that were refused. */
+  #faults: readonly string[]
+  /** When what is in force took force in this process. */
+  #loadedAtMs: number
   #running: Promise<unknown> = Promise.resolve()
   #busy = 0
 
-  constructor(needs: PolicyDirectoryNeeds, inForce: InForce, settled: string) {
+  constructor(needs: PolicyDirectoryNeeds, start: Start) {
     this.#needs = needs
-    this.#inForce = inForce
-    this.#settled = settled
+    this.#settled = start.settled
+    this.#good = start.good
+    this.#faults = start.faults
+    this.#loadedAtMs = needs.clock.nowMs()
+    needs.inForce.onAdopted((policy, before) => this.#adopted(policy, before))
     this.#timer = setInterval(() => {
       if (this.#busy === 0) void this.reload()
     }, needs.intervalMs ?? INTERVAL_MS_DEFAULT)
     this.#timer.unref()
   }
 
-  current(): CompiledPolicy {
-    return this.#inForce.policy
-  }
-
   status(): PolicyStatus {
-    const { policy, source, loadedAtMs, faults } = this.#inForce
+    const { revision, bundle } = this.#needs.inForce.current()
+    const isOurs = this.#isOurs(revision)
+    const superseded = `revision ${this.#good} of the files here is not in force: ${revision} was activated after it`
     return {
-      revision: policy.revision,
-      loadedAtMs,
-      source,
-      permissions: policy.bundle.permissions.length,
-      roles: policy.bundle.roles.length,
-      faults,
+      revision,
+      loadedAtMs: this.#loadedAtMs,
+      source: isOurs ? 'directory' : 'stored',
+      permissions: bundle.permissions.length,
+      roles: bundle.roles.length,
+      faults: isOurs || this.#good === undefined || this.#faults.length > 0 ? this.#faults : [superseded],
     }
   }
 
@@ -149,11 +142,20 @@ class WatchedDirectory implements PolicyDirectory {
     await this.#running
   }
 
+  #isOurs(revision: string): boolean {
+    return revision === this.#good || revision === this.#proposed
+  }
+
+  #adopted({ revision }: CompiledPolicy, before: string | undefined): void {
+    this.#loadedAtMs = this.#needs.clock.nowMs()
+    this.#needs.log.info({ revision, before, source: this.#isOurs(revision) ? 'directory' : 'stored' }, 'policy revision in force')
+  }
+
   async #reloadOnce(): Promise<'unchanged' | 'swapped' | 'refused'> {
     try {
       const read = await readPolicyDirectory(this.#needs.directory)
       const contents = fingerprint(read)
-      if (contents === this.#settled) return this.#inForce.faults.length > 0 ? 'refused' : 'unchanged'
+      if (contents === this.#settled) return this.#faults.length > 0 ? 'refused' : 'unchanged'
       const reading = parsePolicy(read.files, read.faults)
       if (reading.bundle === undefined) return this.#refuse(contents, errorLines(reading.faults))
       logWarnings(this.#needs.log, reading.faults)
@@ -167,42 +169,32 @@ class WatchedDirectory implements PolicyDirectory {
 
   #refuse(contents: string, faults: readonly string[]): 'refused' {
     this.#settled = contents
-    this.#inForce = { ...this.#inForce, faults }
-    this.#needs.log.error(
-      { faults, revision: this.#inForce.policy.revision },
-      'policy files refused; the last good revision stays in force',
-    )
+    this.#faults = faults
+    this.#proposed = undefined
+    this.#needs.log.error({ faults, revision: this.#needs.inForce.revision }, 'policy files refused; the last good revision stays in force')
     return 'refused'
   }
 
-  /** The new bundle takes force only once it is archived: what decides now must be there after a restart, too. */
   async #take(contents: string, policy: CompiledPolicy): Promise<'unchanged' | 'swapped' | 'refused'> {
-    const { archive, directory, clock, log } = this.#needs
-    const before = this.#inForce
-    if (policy.revision !== before.policy.revision) {
-      try {
-        await archive.activate({ revision: policy.revision, content: canonicalJson(policy.bundle) }, directory)
-      } catch (cause) {
-        // Not settled: tried again at the next look. Said once a revision, not every two seconds.
-        if (this.#archiveFailed !== policy.revision)
-          log.error(
-            { err: cause, revision: policy.revision },
-            'policy revision could not be archived; the old one stays in force and this is tried again',
-          )
-        this.#archiveFailed = policy.revision
-        this.#inForce = { ...before, faults: [`revision ${policy.revision} is good but could not be archived yet; it is tried again`] }
-        return 'refused'
-      }
+    const { inForce, log } = this.#needs
+    const before = inForce.revision
+    const { revision } = policy
+    const isAgain = this.#proposed === revision
+    this.#proposed = revision
+    try {
+      await proposeUnlessInForce(this.#needs, policy)
+    } catch (cause) {
+      // Not settled: tried again at the next look. Said once a revision, not every two seconds.
+      if (!isAgain)
+        log.error({ err: cause, revision }, 'policy revision could not be activated; the old one stays in force and this is tried again')
+      this.#faults = [`revision ${revision} is good but could not be activated yet; it is tried again`]
+      return 'refused'
     }
     this.#settled = contents
-    this.#archiveFailed = undefined
-    if (policy.revision === before.policy.revision) {
-      this.#inForce = { ...before, source: 'directory', faults: [] }
-      return 'unchanged'
-    }
-    this.#inForce = { policy, source: 'directory', loadedAtMs: clock.nowMs(), faults: [] }
-    log.info({ revision: policy.revision, before: before.policy.revision }, 'policy revision in force')
-    return 'swapped'
+    this.#good = revision
+    this.#proposed = undefined
+    this.#faults = []
+    return revision !== before && inForce.revision === revision ? 'swapped' : 'unchanged'
   }
 }
 

@@ -5,42 +5,58 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { openLog } from '../../src/ground/log.ts'
 import { POLICY_FILE_BYTES_MAX } from '../../src/model/limits.ts'
-import { revisionOf } from '../../src/policy/canonical.ts'
+import { canonicalJson, revisionOf } from '../../src/policy/canonical.ts'
+import { compilePolicy } from '../../src/policy/compile.ts'
 import { PolicyError } from '../../src/policy/faults.ts'
-import { loadPolicy, openPolicyDirectory, type PolicyDirectory, type RevisionArchive } from '../../src/policy/load.ts'
+import { PolicyInForce } from '../../src/policy/in-force.ts'
+import { loadPolicy, openPolicyDirectory, type PolicyDirectory } from '../../src/policy/load.ts'
 import { readPolicyDirectory } from '../../src/policy/read-directory.ts'
+import { bundleOf } from '../support/house.ts'
 
 const catalogue = (title: string) =>
   `apiVersion: castellan/v1\nkind: PermissionCatalogue\nmetadata: { service: s, owner: o }\npermissions:\n  a.read: { code: a.r, title: ${title} }\n`
 
-interface Archive extends RevisionArchive {
-  readonly kept: { revision: string; content: string; source: string }[]
-  failing: boolean
+interface Proposal {
+  readonly revision: string
+  readonly content: string
+  readonly source: string
 }
-/** What a database would do, in memory. */
-function openArchive(): Archive {
-  const kept: Archive['kept'] = []
-  return {
-    kept,
-    failing: false,
-    async activate(compiled, source) {
-      if (this.failing) throw new Error('no database')
-      if (kept.at(-1)?.revision !== compiled.revision) kept.push({ ...compiled, source })
-    },
-    findLast: async () => kept.at(-1),
+
+/** One replica and the feed it follows, as far as a directory has to do with them. */
+class Replica {
+  readonly activated: Proposal[] = []
+  failing = false
+  readonly inForce = new PolicyInForce({
+    findRevision: async (revision) => this.activated.find((kept) => kept.revision === revision)?.content,
+  })
+
+  async activate(compiled: { readonly revision: string; readonly content: string }, source: string): Promise<void> {
+    if (this.failing) throw new Error('no database')
+    this.activated.push({ ...compiled, source })
+    await this.inForce.adopt(compiled.revision, this.activated.length)
+  }
+
+  /** The one after a restart: it has adopted what is in force by the feed. */
+  async restarted(): Promise<Replica> {
+    const next = new Replica()
+    next.activated.push(...this.activated)
+    const last = this.activated.at(-1)
+    if (last !== undefined) await next.inForce.adopt(last.revision, this.activated.length)
+    return next
   }
 }
 
 let directory: string
 let lines: Record<string, unknown>[]
-let archive: Archive
+let replica: Replica
 const opened: PolicyDirectory[] = []
 
 async function open(nowMs = 1_000): Promise<PolicyDirectory> {
   const policy = await openPolicyDirectory({
     directory,
-    archive,
-    clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
+    inForce: replica.inForce,
+    propose: (compiled, source) => replica.activate(compiled, source),
+    clock: { nowMs: () => nowMs },
     log: openLog('info', { write: (line) => lines.push(JSON.parse(line)) }),
     // Longer than any test: what changes is looked at when the test says so.
     intervalMs: 3_600_000,
@@ -48,13 +64,13 @@ async function open(nowMs = 1_000): Promise<PolicyDirectory> {
   opened.push(policy)
   return policy
 }
-const titleOf = (policy: PolicyDirectory) => policy.current().findPermission('a.read')?.title
+const titleInForce = () => replica.inForce.current().findPermission('a.read')?.title
 const write = (name: string, text: string) => writeFile(join(directory, name), text)
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'castellan-policy-'))
   lines = []
-  archive = openArchive()
+  replica = new Replica()
 })
 afterEach(async () => {
   for (const policy of opened.splice(0)) await policy.close()
@@ -62,51 +78,63 @@ afterEach(async () => {
 })
 
 describe('opening', () => {
-  it('serves good files and archives them first, with their canonical content', async () => {
+  it('proposes good files with their canonical content, and serves what is in force then', async () => {
     await write('a.yaml', catalogue('One'))
     const policy = await open()
     expect(policy.status()).toEqual({
-      revision: policy.current().revision,
+      revision: replica.inForce.revision,
       loadedAtMs: 1_000,
       source: 'directory',
       permissions: 1,
       roles: 0,
       faults: [],
     })
-    expect(archive.kept).toHaveLength(1)
-    expect(revisionOf(archive.kept[0]?.content ?? '')).toBe(policy.current().revision)
-    expect(archive.kept[0]?.source).toBe(directory)
+    expect(replica.activated).toHaveLength(1)
+    expect(revisionOf(replica.activated[0]?.content ?? '')).toBe(replica.inForce.revision)
+    expect(replica.activated[0]?.source).toBe(directory)
   })
 
-  it('with broken files serves the revision that was archived last, and says so', async () => {
+  it('proposes nothing when what is in force is what lies there', async () => {
     await write('a.yaml', catalogue('One'))
-    const before = await open()
+    await open()
+    replica = await replica.restarted()
+    const policy = await open()
+    expect(replica.activated).toHaveLength(1)
+    expect(policy.status()).toMatchObject({ source: 'directory', faults: [] })
+  })
+
+  it('proposes its files when others are in force: the last start wins', async () => {
+    await write('a.yaml', catalogue('One'))
+    await open()
+    replica = await replica.restarted()
+    await write('a.yaml', catalogue('Two'))
+    const policy = await open()
+    expect(titleInForce()).toBe('Two')
+    expect(policy.status()).toMatchObject({ source: 'directory', faults: [] })
+  })
+
+  it('with broken files serves the revision in force, and says so', async () => {
+    await write('a.yaml', catalogue('One'))
+    await open()
+    const { revision } = replica.inForce
+    replica = await replica.restarted()
     await write('a.yaml', 'kind: [')
     const policy = await open(2_000)
-    expect(policy.status()).toMatchObject({ revision: before.current().revision, source: 'stored', loadedAtMs: 2_000 })
+    expect(policy.status()).toMatchObject({ revision, source: 'stored', loadedAtMs: 2_000 })
     expect(policy.status().faults.join('\n')).toContain('a.yaml:1:8 error yaml-syntax')
-    expect(titleOf(policy)).toBe('One')
+    expect(titleInForce()).toBe('One')
   })
 
-  it('with broken files and no archived revision refuses, with every fault', async () => {
+  it('with broken files and no revision in force refuses, with every fault', async () => {
     await write('a.yaml', catalogue('[]'))
     await write('b.yaml', 'kind: [')
     await expect(open()).rejects.toThrow(PolicyError)
     await expect(open()).rejects.toMatchObject({ code: 'policy_invalid', faults: [{ file: 'a.yaml' }, { file: 'b.yaml' }] })
   })
 
-  it('with broken files and a damaged archived revision refuses', async () => {
+  it('refuses when the proposal fails: nothing is served that could not be kept', async () => {
     await write('a.yaml', catalogue('One'))
-    await open()
-    const last = archive.kept[0]
-    if (last !== undefined) last.content = last.content.replace('One', 'Two')
-    await write('a.yaml', 'kind: [')
-    await expect(open()).rejects.toMatchObject({ code: 'policy_invalid' })
-  })
-
-  it('refuses when the archive fails: nothing is served that could not be kept', async () => {
-    await write('a.yaml', catalogue('One'))
-    archive.failing = true
+    replica.failing = true
     await expect(open()).rejects.toThrow('no database')
   })
 
@@ -120,13 +148,13 @@ describe('a change', () => {
   it('is taken whole, and the old bundle stays as it was for those who hold it', async () => {
     await write('a.yaml', catalogue('One'))
     const policy = await open()
-    const before = policy.current()
+    const before = replica.inForce.current()
     expect(await policy.reload()).toBe('unchanged')
     await write('a.yaml', catalogue('Two'))
     expect(await policy.reload()).toBe('swapped')
-    expect(titleOf(policy)).toBe('Two')
+    expect(titleInForce()).toBe('Two')
     expect(before.findPermission('a.read')?.title).toBe('One')
-    expect(archive.kept).toHaveLength(2)
+    expect(replica.activated).toHaveLength(2)
   })
 
   it('of comments alone changes nothing', async () => {
@@ -134,7 +162,7 @@ describe('a change', () => {
     const policy = await open()
     await appendFile(join(directory, 'a.yaml'), '# a comment\n')
     expect(await policy.reload()).toBe('unchanged')
-    expect(archive.kept).toHaveLength(1)
+    expect(replica.activated).toHaveLength(1)
   })
 
   it('that is broken keeps the last good bundle, shows its faults and says them once', async () => {
@@ -143,7 +171,7 @@ describe('a change', () => {
     await write('a.yaml', 'kind: [')
     expect(await policy.reload()).toBe('refused')
     expect(await policy.reload()).toBe('refused')
-    expect(titleOf(policy)).toBe('One')
+    expect(titleInForce()).toBe('One')
     expect(policy.status()).toMatchObject({ source: 'directory', faults: [expect.stringContaining('yaml-syntax')] })
     expect(lines.filter((line) => line['level'] === 'error')).toHaveLength(1)
     await write('a.yaml', 'kind: {')
@@ -154,50 +182,54 @@ describe('a change', () => {
     expect(policy.status().faults).toEqual([])
   })
 
-  it('takes force only once it is archived, and is tried again until it is', async () => {
+  it('takes force only once it is activated, and is tried again until it is', async () => {
     await write('a.yaml', catalogue('One'))
     const policy = await open()
-    archive.failing = true
+    replica.failing = true
     await write('a.yaml', catalogue('Two'))
     expect(await policy.reload()).toBe('refused')
     expect(await policy.reload()).toBe('refused')
-    expect(titleOf(policy)).toBe('One')
-    expect(policy.status().faults).toEqual([expect.stringContaining('could not be archived yet')])
+    expect(titleInForce()).toBe('One')
+    expect(policy.status().faults).toEqual([expect.stringContaining('could not be activated yet')])
     expect(lines.filter((line) => line['level'] === 'error')).toHaveLength(1)
-    archive.failing = false
+    replica.failing = false
     expect(await policy.reload()).toBe('swapped')
     expect(policy.status()).toMatchObject({ faults: [], source: 'directory' })
   })
 
-  it('leaves the old bundle in force, whole, for as long as the archive has not answered', async () => {
+  it('leaves the old bundle in force, whole, for as long as the activation has not come', async () => {
     await write('a.yaml', catalogue('One'))
     const policy = await open()
-    const before = { status: policy.status(), bundle: policy.current() }
+    const before = { status: policy.status(), bundle: replica.inForce.current() }
     let answer = () => {}
     const asked = new Promise<void>((resolve) => {
-      archive.activate = () => {
+      const activate = replica.activate.bind(replica)
+      replica.activate = async (compiled, source) => {
         resolve()
-        return new Promise((answered) => {
+        await new Promise<void>((answered) => {
           answer = answered
         })
+        await activate(compiled, source)
       }
     })
     await write('a.yaml', catalogue('Two'))
     const reloading = policy.reload()
     await asked
-    const meanwhile = { status: policy.status(), bundle: policy.current() }
+    const meanwhile = { status: policy.status(), bundle: replica.inForce.current() }
     answer()
     expect(meanwhile.bundle).toBe(before.bundle)
     expect(meanwhile.status).toEqual(before.status)
     expect(await reloading).toBe('swapped')
-    expect(titleOf(policy)).toBe('Two')
+    expect(titleInForce()).toBe('Two')
   })
 
   it('that mends the files after a start from the store makes the directory the source again', async () => {
     await write('a.yaml', catalogue('One'))
     await open()
+    replica = await replica.restarted()
     await write('a.yaml', 'kind: [')
     const policy = await open()
+    expect(policy.status()).toMatchObject({ source: 'stored' })
     await write('a.yaml', catalogue('One'))
     expect(await policy.reload()).toBe('unchanged')
     expect(policy.status()).toMatchObject({ source: 'directory', faults: [] })
@@ -213,32 +245,33 @@ describe('a change', () => {
     await swap('1', 'One')
     await symlink('..data/a.yaml', join(directory, 'a.yaml'))
     const policy = await open()
-    expect(titleOf(policy)).toBe('One')
+    expect(titleInForce()).toBe('One')
     await swap('2', 'Two')
     expect(await policy.reload()).toBe('swapped')
-    expect(titleOf(policy)).toBe('Two')
+    expect(titleInForce()).toBe('Two')
     await rm(join(directory, '..1'), { recursive: true })
     await swap('3', 'Three')
     expect(await policy.reload()).toBe('swapped')
-    expect(titleOf(policy)).toBe('Three')
+    expect(titleInForce()).toBe('Three')
     await unlink(join(directory, 'a.yaml'))
     expect(await policy.reload()).toBe('refused')
-    expect(titleOf(policy)).toBe('Three')
+    expect(titleInForce()).toBe('Three')
   })
 
   it('is seen by the timer, without being asked', async () => {
     await write('a.yaml', catalogue('One'))
     const swapped = new Promise<void>((resolve) => {
-      const activate = archive.activate.bind(archive)
-      archive.activate = async (compiled, source) => {
+      const activate = replica.activate.bind(replica)
+      replica.activate = async (compiled, source) => {
         await activate(compiled, source)
-        if (archive.kept.length === 2) resolve()
+        if (replica.activated.length === 2) resolve()
       }
     })
     const policy = await openPolicyDirectory({
       directory,
-      archive,
-      clock: { nowMs: () => 0, monotonicMs: () => 0 },
+      inForce: replica.inForce,
+      propose: (compiled, source) => replica.activate(compiled, source),
+      clock: { nowMs: () => 0 },
       log: openLog('silent'),
       intervalMs: 5,
     })
@@ -246,7 +279,7 @@ describe('a change', () => {
     await write('b.yaml', catalogue('B').replace('a.read', 'b.read').replace('a.r', 'b.r'))
     await swapped
     await policy.close()
-    expect(policy.current().findPermission('b.read')?.title).toBe('B')
+    expect(replica.inForce.current().findPermission('b.read')?.title).toBe('B')
   })
 
   it('asked for many times at once is looked at in turn', async () => {
@@ -255,6 +288,52 @@ describe('a change', () => {
     await write('a.yaml', catalogue('Two'))
     const outcomes = await Promise.all([policy.reload(), policy.reload(), policy.reload()])
     expect(outcomes).toEqual(['swapped', 'unchanged', 'unchanged'])
+  })
+})
+
+describe('a revision that somebody else activated', () => {
+  const other = compilePolicy(bundleOf({ r: ['other.read'] }))
+  const supersede = () => replica.activate({ revision: other.revision, content: canonicalJson(other.bundle) }, 'elsewhere')
+
+  it('is served, is not what the directory says, and is not taken back before the files change', async () => {
+    await write('a.yaml', catalogue('One'))
+    const policy = await open()
+    const ours = policy.status().revision
+    await supersede()
+    expect(policy.status()).toMatchObject({ revision: other.revision, source: 'stored', permissions: 1, roles: 1 })
+    expect(policy.status().faults).toEqual([expect.stringContaining(`revision ${ours} of the files here is not in force`)])
+    expect(await policy.reload()).toBe('unchanged')
+    expect(await policy.reload()).toBe('unchanged')
+    expect(replica.inForce.revision).toBe(other.revision)
+    await appendFile(join(directory, 'a.yaml'), '# touched\n')
+    expect(await policy.reload()).toBe('swapped')
+    expect(policy.status()).toMatchObject({ revision: ours, source: 'directory', faults: [] })
+  })
+
+  it('is told in the log, with when and in place of what it took force', async () => {
+    await write('a.yaml', catalogue('One'))
+    const policy = await open()
+    const before = policy.status().revision
+    await supersede()
+    expect(lines).toContainEqual(
+      expect.objectContaining({ msg: 'policy revision in force', revision: other.revision, before, source: 'stored' }),
+    )
+  })
+
+  it('makes the directory the source when it is that of the files here', async () => {
+    await write('a.yaml', catalogue('One'))
+    const policy = await open()
+    const ours = replica.activated[0]
+    await supersede()
+    if (ours !== undefined) await replica.activate(ours, 'elsewhere')
+    expect(policy.status()).toMatchObject({ revision: ours?.revision, source: 'directory', faults: [] })
+  })
+
+  it('leaves nothing to tell once no policy is in force any more: the status fails as unavailable', async () => {
+    await write('a.yaml', catalogue('One'))
+    const policy = await open()
+    replica.inForce.forget()
+    expect(() => policy.status()).toThrow(expect.objectContaining({ code: 'store_unavailable' }))
   })
 })
 
