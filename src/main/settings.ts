@@ -1,6 +1,7 @@
 /** Every setting of Castellan: its name, meaning and default. Read once a process, by the commands; the page docs/settings.md is written from it. Floor 5. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseRedisAddress, REDIS_ADDRESS_FORMS } from '../cache/redis-address.ts'
 import { defaultedSetting, optionalSetting, readSettings, type Setting, type SettingFault, type SettingsOf } from '../ground/settings.ts'
 
 /** An automation's first key must not be guessable: 32 characters are 128 bits even when written in hex. */
@@ -34,6 +35,13 @@ const host = (name: string, meaning: string): Setting<string> =>
   })
 
 const path = z.string().min(1).max(4_096)
+const redisAddress = z.string().transform((text, context) => {
+  const address = parseRedisAddress(text)
+  if (address !== undefined) return address
+  // Without the text: it may hold a password.
+  context.addIssue({ code: 'custom', message: 'is not an address of Redis' })
+  return z.NEVER
+})
 /** What may stand after `Bearer` (RFC 6750): a key of other characters could never be presented. */
 const keyText = z.string().regex(/^[A-Za-z0-9\-._~+/]+=*$/)
 
@@ -57,6 +65,29 @@ export const settingTable = {
     accepts: 'a whole number, 1 to 200',
     schema: wholeNumber(1, 200),
     fallback: '10',
+  }),
+  redisUrl: optionalSetting({
+    name: 'CASTELLAN_REDIS_URL',
+    meaning:
+      'Redis or Valkey for `serve`: access states that replicas share, and a bell that makes them read changes at once. It may go away at any time: slower, never wrong.',
+    accepts: REDIS_ADDRESS_FORMS,
+    schema: redisAddress,
+    fallbackMeaning: 'none: each replica keeps its own',
+    secret: true,
+  }),
+  redisTlsCaFile: optionalSetting({
+    name: 'CASTELLAN_REDIS_TLS_CA_FILE',
+    meaning: 'Authorities (PEM) that vouch for the certificate of Redis.',
+    accepts: 'a path',
+    schema: path,
+    fallbackMeaning: 'those that Node trusts',
+  }),
+  cacheMebibytes: defaultedSetting({
+    name: 'CASTELLAN_CACHE_MEBIBYTES',
+    meaning: 'Memory for access states in each process.',
+    accepts: 'whole mebibytes, 1 to 16384',
+    schema: wholeNumber(1, 16_384),
+    fallback: '128',
   }),
   dataDir: defaultedSetting({
     name: 'CASTELLAN_DATA_DIR',
@@ -158,12 +189,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** For `castellan dev`. @throws SettingsError */
 export function readDevSettings(environment: Environment): Settings {
-  return readSettings(settingTable, environment, { prefix: 'CASTELLAN_', rules: [tlsRule, (values) => devRule(values, environment)] })
+  return readSettings(settingTable, environment, {
+    prefix: 'CASTELLAN_',
+    rules: [tlsRule, redisRule, (values) => devRule(values, environment)],
+  })
 }
 
 /** For `castellan serve`. @throws SettingsError */
 export function readServeSettings(environment: Environment): Settings {
-  return readSettings(settingTable, environment, { prefix: 'CASTELLAN_', rules: [tlsRule], required: ['databaseUrl'] })
+  return readSettings(settingTable, environment, { prefix: 'CASTELLAN_', rules: [tlsRule, redisRule], required: ['databaseUrl'] })
 }
 
 /** For `castellan migrate`. @throws SettingsError */
@@ -188,6 +222,11 @@ function tlsRule(values: Partial<Settings>): readonly SettingFault[] {
   return faults
 }
 
+function redisRule({ redisUrl, redisTlsCaFile }: Partial<Settings>): readonly SettingFault[] {
+  if (redisTlsCaFile === undefined || redisUrl?.tls === true) return []
+  return [{ name: settingTable.redisTlsCaFile.name, message: `is for TLS, which ${settingTable.redisUrl.name} asks for by \`rediss\`` }]
+}
+
 /** Development mode prints a key of every scope and runs on a database without a server: never where others can reach it. */
 function devRule(values: Partial<Settings>, environment: Environment): readonly SettingFault[] {
   const faults: SettingFault[] = []
@@ -197,6 +236,11 @@ function devRule(values: Partial<Settings>, environment: Environment): readonly 
     faults.push({
       name: settingTable.databaseUrl.name,
       message: '`castellan dev` keeps its own database and would not use this one; run `castellan serve`, or unset it',
+    })
+  if (values.redisUrl !== undefined)
+    faults.push({
+      name: settingTable.redisUrl.name,
+      message: '`castellan dev` is one process that shares nothing, and would not use it; run `castellan serve`, or unset it',
     })
   for (const key of ['httpHost', 'grpcHost', 'metricsHost'] as const) {
     const address = values[key]

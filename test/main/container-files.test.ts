@@ -71,6 +71,7 @@ describe('docker-compose.yml', () => {
     )
     const decision = readServeSettings({ ...imageEnvironment, ...filled(compose.services['decision']?.environment) })
     expect(decision).toMatchObject({ httpHost: '0.0.0.0', httpPort: 8080, grpcPort: 9090, metricsPort: 9464, policies: '/policies' })
+    expect(decision.redisUrl).toMatchObject({ mode: 'single', servers: [{ host: 'redis', port: 6379 }] })
   })
 
   it('starts without the first administrator, which SECURITY.md has removed once there is another', () => {
@@ -100,6 +101,14 @@ describe('docker-compose.yml', () => {
     expect(compose.services['migrate']?.depends_on).toEqual({ postgres: { condition: 'service_healthy' } })
     expect(compose.services['decision']?.depends_on).toMatchObject({ migrate: { condition: 'service_completed_successfully' } })
     for (const name of ['postgres', 'redis']) expect(compose.services[name]?.healthcheck?.test?.length).toBeGreaterThan(1)
+  })
+
+  it('keeps nothing of Redis, and lets it evict rather than refuse', () => {
+    const words = compose.services['redis']?.command ?? []
+    const after = (option: string) => words[words.indexOf(option) + 1]
+    expect(compose.services['redis']?.volumes).toBeUndefined()
+    expect([after('--save'), after('--appendonly'), after('--maxmemory-policy')]).toEqual(['', 'no', 'allkeys-lru'])
+    expect(compose.services['decision']?.depends_on).toMatchObject({ redis: { condition: 'service_healthy' } })
   })
 
   it('agrees with itself on user, database and password of PostgreSQL', () => {

@@ -17,6 +17,16 @@ function faultNames(read: () => unknown): readonly string[] {
   return []
 }
 
+function faultMessage(read: () => unknown): string {
+  try {
+    read()
+  } catch (fault) {
+    if (fault instanceof SettingsError) return fault.message
+    throw fault
+  }
+  return ''
+}
+
 describe('settings', () => {
   it('listens on loopback and on the documented ports when nothing is set', () => {
     expect(readDevSettings({})).toMatchObject({
@@ -49,6 +59,73 @@ describe('settings', () => {
       expect(faultNames(() => read({ CASTELLAN_DATABASE_URL: 'mysql://localhost/x' }))).toEqual(['CASTELLAN_DATABASE_URL'])
       expect(faultNames(() => read(database))).toEqual([])
     }
+  })
+
+  it('takes Redis in six forms, with what stands in them', () => {
+    const read = (url: string) => readServeSettings({ ...database, CASTELLAN_REDIS_URL: url }).redisUrl
+    const server = { host: 'r1', port: 6379 }
+    for (const [scheme, tls] of [
+      ['redis', false],
+      ['rediss', true],
+    ] as const) {
+      expect(read(`${scheme}://r1`)).toMatchObject({ mode: 'single', tls, servers: [server], database: 0, password: undefined })
+      expect(read(`${scheme}://ann:p%40ss%2F@[::1]:7000/3`)).toMatchObject({
+        mode: 'single',
+        tls,
+        servers: [{ host: '::1', port: 7000 }],
+        database: 3,
+        username: 'ann',
+        password: 'p@ss/',
+      })
+      expect(read(`${scheme}+sentinel://:pass@r1,r2:7000/main/2`)).toMatchObject({
+        mode: 'sentinel',
+        tls,
+        servers: [
+          { host: 'r1', port: 26379 },
+          { host: 'r2', port: 7000 },
+        ],
+        masterName: 'main',
+        database: 2,
+        username: undefined,
+        password: 'pass',
+      })
+      expect(read(`${scheme}+cluster://r1,r2:7000`)).toMatchObject({ mode: 'cluster', tls, servers: [server, { host: 'r2', port: 7000 }] })
+    }
+    expect(readServeSettings(database)).toMatchObject({ redisUrl: undefined, cacheMebibytes: 128 })
+  })
+
+  it.each([
+    'http://secret@r1',
+    'redis://:secret@',
+    'redis://:secret@r1,r2',
+    'redis://:secret@r1:0',
+    'redis://:secret@r1:65536',
+    'redis://:secret@r1/x',
+    'redis://:secret@r1/1/2',
+    'redis://:secret@r1?tls=true',
+    'redis://:sec/ret@r1',
+    'redis://:secret%E0%A4%A@r1',
+    'redis://:sec@ret@r1',
+    'redis+sentinel://:secret@r1',
+    'redis+sentinel://:secret@r1/',
+    'redis+cluster://:secret@r1/1',
+    'redis+cluster://:secret@r1,,r2',
+    ` redis://:secret@r1`,
+    `redis+cluster://:secret@${Array.from({ length: 33 }, (_, index) => `r${index}`).join()}`,
+  ])('refuses %s as an address of Redis, names the forms, and keeps what it was given to itself', (url) => {
+    const environment = { ...database, CASTELLAN_REDIS_URL: url }
+    expect(faultNames(() => readServeSettings(environment))).toEqual(['CASTELLAN_REDIS_URL'])
+    const message = faultMessage(() => readServeSettings(environment))
+    expect(message).toContain('redis+sentinel://')
+    expect(message).not.toMatch(/secret|sec.ret/)
+  })
+
+  it('refuses Redis in development mode, and authorities for a Redis without TLS', () => {
+    expect(faultNames(() => readDevSettings({ CASTELLAN_REDIS_URL: 'redis://r1' }))).toEqual(['CASTELLAN_REDIS_URL'])
+    const withCa = { ...database, CASTELLAN_REDIS_TLS_CA_FILE: 'ca.pem' }
+    expect(faultNames(() => readServeSettings(withCa))).toEqual(['CASTELLAN_REDIS_TLS_CA_FILE'])
+    expect(faultNames(() => readServeSettings({ ...withCa, CASTELLAN_REDIS_URL: 'redis://r1' }))).toEqual(['CASTELLAN_REDIS_TLS_CA_FILE'])
+    expect(faultNames(() => readServeSettings({ ...withCa, CASTELLAN_REDIS_URL: 'rediss://r1' }))).toEqual([])
   })
 
   it('refuses an administrator key that is short or has blanks', () => {

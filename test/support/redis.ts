@@ -35,7 +35,7 @@ export interface TestRedis {
 
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'castellan-redis-'))
-  const port = await freePort()
+  const port = await freePort(options.cluster === true ? 55_535 : 65_535)
   if (options.tls === true) certify(folder)
   const access = [
     ...(options.password === undefined ? [] : ['--no-auth-warning', '-a', options.password]),
@@ -51,7 +51,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
       .split('\n')
   let server = await launch(folder, port, options)
   let paused = false
-  if (options.cluster === true) command('cluster', 'addslotsrange', '0', '16383')
+  if (options.cluster === true) command('cluster', 'addslots', ...Array.from({ length: 16_384 }, (_, slot) => String(slot)))
   const kill = async () => {
     paused = false
     if (server.exitCode !== null || server.signalCode !== null) return
@@ -101,7 +101,7 @@ async function launch(folder: string, port: number, options: RedisOptions): Prom
       : [`port ${port}`]),
     ...(options.password === undefined ? [] : [`requirepass ${options.password}`]),
     ...(options.sentinelOf === undefined ? ['save ""', 'appendonly no', 'maxclients 200'] : sentinelLines(options.sentinelOf)),
-    ...(options.cluster === true ? ['cluster-enabled yes', `cluster-port ${await freePort()}`] : []),
+    ...(options.cluster === true ? ['cluster-enabled yes'] : []),
   ]
   const file = join(folder, 'redis.conf')
   writeFileSync(file, `${lines.join('\n')}\n`)
@@ -162,11 +162,12 @@ function certify(folder: string): void {
   make('server', '-addext', 'subjectAltName=IP:127.0.0.1', '-CA', join(folder, 'ca.crt'), '-CAkey', join(folder, 'ca.key'))
 }
 
-async function freePort(): Promise<number> {
+/** @param most a node of a cluster also takes the port 10,000 above its own */
+async function freePort(most: number): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  return port
+  return port > most ? await freePort(most) : port
 }
