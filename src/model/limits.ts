@@ -18,8 +18,6 @@ export const CHANGE_WAIT_MS_MAX = 3_000
 export const BATCH_SUGGESTIONS_MAX = 10
 /** Unanswered checks of one stream before its reading pauses. */
 export const STREAM_IN_FLIGHT_MAX = 256
-/** Seconds a stream's caller is trusted before it is looked up again: bounds how long a revoked key can go on asking. */
-export const STREAM_REAUTHENTICATION_SECONDS = 1
 /** Requests under way in one process before new ones are refused as overloaded: beyond it queues only add latency. */
 export const REQUESTS_IN_FLIGHT_MAX = 2_000
 /** Unanswered checks of all streams of one connection before their reading pauses: no single one can take the whole of REQUESTS_IN_FLIGHT_MAX. */

@@ -1,10 +1,9 @@
 /** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 4. */
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
-import type { Caller } from '../../../model/caller.ts'
 import { RequestError, ServiceError } from '../../../model/error-code.ts'
 import { idFault } from '../../../model/ids.ts'
-import { STREAM_IN_FLIGHT_MAX, STREAM_REAUTHENTICATION_SECONDS } from '../../../model/limits.ts'
+import { STREAM_IN_FLIGHT_MAX } from '../../../model/limits.ts'
 import { knownError } from '../../error-table.ts'
 import { errorMessage } from '../../translate/decision-answers.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
@@ -51,8 +50,6 @@ class CheckStream {
   readonly #onOver: () => void
   readonly #underWay = new Map<string, CallEnd>()
   #room: StreamRoom | undefined
-  #caller: Promise<Caller> | undefined
-  #callerTrustedUntilMs = 0
   #writable = true
   #halfClosed = false
   #draining = false
@@ -86,7 +83,7 @@ class CheckStream {
       return
     }
     // Nobody unknown gets to send a single item.
-    const known = this.#authenticated().finally(() => this.#needs.admission.leave())
+    const known = callerOf(this.#stream.metadata, this.#needs).finally(() => this.#needs.admission.leave())
     known.then(
       () => {
         if (this.#over) return
@@ -146,28 +143,14 @@ class CheckStream {
   }
 
   async #decide(id: string, message: Plain, signal: AbortSignal): Promise<object> {
-    const caller = await this.#authenticated()
+    // For every item: a key's revocation that was acknowledged is in force on open streams too.
+    const caller = await callerOf(this.#stream.metadata, this.#needs)
     signal.throwIfAborted()
     try {
       return await this.#check(plainRequest((message['check'] ?? {}) as Plain), { caller, requestId: id, signal }, grpcForm)
     } catch (fault) {
       throw within('check', fault)
     }
-  }
-
-  /** A revoked key may go on asking for as long as this trusts a look-up, and no longer. */
-  #authenticated(): Promise<Caller> {
-    const nowMs = this.#needs.clock.monotonicMs()
-    if (this.#caller === undefined || nowMs >= this.#callerTrustedUntilMs) {
-      this.#callerTrustedUntilMs = nowMs + STREAM_REAUTHENTICATION_SECONDS * 1000
-      const caller = callerOf(this.#stream.metadata, this.#needs)
-      // The look-up failed: the next item asks again rather than inherit the failure.
-      caller.catch(() => {
-        if (this.#caller === caller) this.#caller = undefined
-      })
-      this.#caller = caller
-    }
-    return this.#caller
   }
 
   #failedItem(id: string, fault: unknown, startedMs: number): void {
