@@ -10,7 +10,10 @@ export async function walk(service: RunningService): Promise<void> {
 
   expect(await check('wanda', 'walk-office', 'sales.quote.create')).toMatchObject({ allowed: false, reason: 'UNKNOWN_TENANT' })
   const granted = await ask(service, 'POST', place, { role: 'salesperson', reason: 'walks' })
-  expect(granted).toMatchObject({ status: 201, body: { changed: true, assignment: { role: 'salesperson', user: 'wanda' } } })
+  expect(granted).toMatchObject({
+    status: 201,
+    body: { changed: true, effective: true, assignment: { role: 'salesperson', user: 'wanda' } },
+  })
   expect(await check('wanda', 'walk-office', 'sales.quote.create')).toMatchObject({ allowed: true, reason: 'ROLE', via: ['salesperson'] })
   expect(await check('wanda', 'walk-office', 's.q.c')).toMatchObject({ allowed: true })
   expect(await check('wanda', 'walk-office', 'sales.quote.send', { amount: 10_000, discountPercent: 0 })).toMatchObject({ allowed: true })
@@ -22,7 +25,10 @@ export async function walk(service: RunningService): Promise<void> {
     reason: 'UNKNOWN_PERMISSION',
     hint: expect.stringContaining('sales.quote.create'),
   })
-  expect(await ask(service, 'POST', place, { role: 'salesperson' })).toMatchObject({ status: 200, body: { changed: false } })
+  expect(await ask(service, 'POST', place, { role: 'salesperson' })).toMatchObject({
+    status: 200,
+    body: { changed: false, effective: true },
+  })
   expect(await ask(service, 'POST', place, { role: 'no-such-role' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } })
   expect(await ask(service, 'POST', place, { role: 'finance-cover' })).toMatchObject({ status: 409, body: { code: 'constraint_violated' } })
 
@@ -50,6 +56,13 @@ export async function walk(service: RunningService): Promise<void> {
   expect((await ask(service, 'DELETE', `${place}?role=salesperson`)).body).toMatchObject({ changed: true })
   expect(await check('wanda', 'walk-office', 'sales.quote.create')).toMatchObject({ allowed: false, reason: 'ROLE_LACKS_PERMISSION' })
 
+  const unwaited = await ask(service, 'POST', place, { role: 'salesperson', wait: false })
+  expect(unwaited).toMatchObject({ status: 201, body: { changed: true, effective: false, position: expect.any(Number) } })
+  const past = { user: 'wanda', tenant: 'walk-office', permission: 'sales.quote.create', minPosition: unwaited.body['position'] }
+  expect(await ask(service, 'POST', '/v1/check', past)).toMatchObject({ status: 200, body: { allowed: true } })
+  const beyond = await ask(service, 'POST', '/v1/check', { ...past, minPosition: 1_000_000_000 })
+  expect(beyond).toMatchObject({ status: 503, body: { code: 'position_not_reached' } })
+
   const made = await ask(service, 'POST', '/v1/callers', { name: 'walker', scopes: ['decide'], tenants: ['elsewhere'] })
   const limited = { ...service, key: String(made.body['key']) }
   expect((await ask(limited, 'POST', '/v1/check', { user: 'wanda', tenant: 'walk-office', permission: 's.q.c' })).status).toBe(403)
@@ -59,6 +72,7 @@ export async function walk(service: RunningService): Promise<void> {
     entries: { action: string; result: string }[]
   }
   expect(entries.filter((entry) => entry.action === 'assignment.grant').map((entry) => entry.result)).toEqual([
+    'applied',
     'applied',
     'noop',
     'applied',

@@ -151,14 +151,11 @@ export const flagSchema = z
   .union([z.boolean(), z.enum(['true', 'false'])], { error: () => FLAG_MESSAGE })
   .transform((value) => value === true || value === 'true')
 
-const WAIT = {
-  description:
-    'Absent or true: answered when no replica can answer from before the change. False: answered as soon as it is stored, with `effective: false`.',
-  examples: [true],
-}
+const WAIT_DESCRIPTION =
+  'Absent or true: answered when no replica can answer from before the change. False: answered as soon as it is stored, with `effective: false`.'
 /** Whether a change is answered only when it is in force on every replica; `waitParameterSchema` is how a query says it. */
-export const waitSchema = z.boolean({ error: () => FLAG_MESSAGE }).meta(WAIT)
-export const waitParameterSchema = flagSchema.meta(WAIT)
+export const waitSchema = z.boolean({ error: () => FLAG_MESSAGE }).meta({ description: WAIT_DESCRIPTION })
+export const waitParameterSchema = flagSchema.meta({ description: WAIT_DESCRIPTION })
 
 export const scopesSchema = z
   .array(z.enum(SCOPES))

@@ -119,8 +119,19 @@ describe('the API description', () => {
       { name: 'user', in: 'path' },
       { name: 'role', in: 'query', required: true },
       { name: 'reason', required: false },
+      { name: 'wait', in: 'query', required: false, schema: { type: 'boolean', examples: [true] } },
       { in: 'header' },
     ])
+    expect(revoke.parameters[4].schema).not.toHaveProperty('anyOf')
+    const grant = paths['/v1/tenants/{tenant}/users/{user}/assignments'].post
+    expect(grant.requestBody.content['application/json'].schema.properties.wait).toMatchObject({
+      type: 'boolean',
+      description: expect.stringContaining('no replica'),
+    })
+    expect(grant.responses['201'].content['application/json'].schema.properties.effective).toMatchObject({
+      type: 'boolean',
+      description: expect.stringContaining('minPosition'),
+    })
     expect(paths['/v1/tenants/{tenant}'].put.requestBody.content['application/json'].schema.properties).not.toHaveProperty('tenant')
   })
 

@@ -11,6 +11,9 @@ export const EXAMPLE_TENANT = 'acme'
 
 const instant = (example: string): Json => ({ type: 'string', format: 'date-time', examples: [example] })
 
+/** Its schema takes the words of a query too, which a description would show as a second type. */
+const flag = (example: boolean): Json => ({ anyOf: undefined, type: 'boolean', examples: [example] })
+
 /** What a field of a request is besides what its schema says: an instant's schema ends in a number, which has no format. */
 export const FIELDS: Readonly<Record<string, Json>> = {
   tenant: { examples: [EXAMPLE_TENANT] },
@@ -23,6 +26,9 @@ export const FIELDS: Readonly<Record<string, Json>> = {
   expiresAt: instant(END),
   since: instant(EXAMPLE_INSTANT),
   until: instant(END),
+  history: flag(true),
+  wait: flag(true),
+  minPosition: { examples: [42] },
 }
 
 const QUESTION = { user: 'ann', tenant: EXAMPLE_TENANT, permission: 'sales.quote.send', resource: { amount: 9000, discountPercent: 5 } }

@@ -144,6 +144,7 @@ describe('malformed bodies', () => {
       'scopes',
       'name',
       'attributes',
+      'wait',
     )
     const body = fc.oneof(
       fc.json(),
