@@ -105,9 +105,9 @@ describe('docker-compose.yml', () => {
 
   it('keeps nothing of Redis, and lets it evict rather than refuse', () => {
     const words = compose.services['redis']?.command ?? []
-    const after = (option: string) => words[words.indexOf(option) + 1]
+    const given = (option: string) => words[words.indexOf(option) + 1]
     expect(compose.services['redis']?.volumes).toBeUndefined()
-    expect([after('--save'), after('--appendonly'), after('--maxmemory-policy')]).toEqual(['', 'no', 'allkeys-lru'])
+    expect([given('--save'), given('--appendonly'), given('--maxmemory-policy')]).toEqual(['', 'no', 'allkeys-lru'])
     expect(compose.services['decision']?.depends_on).toMatchObject({ redis: { condition: 'service_healthy' } })
   })
 
