@@ -174,3 +174,7 @@ export const REDIS_COMMANDS_WAITING_MAX = 10_000
 export const REDIS_SERVERS_MAX = 32
 /** Milliseconds between two echoes of the doorbell: one that does not come back means that rings do not either. */
 export const DOORBELL_ECHO_MS = 5_000
+/** Bytes of callers kept in process: all of MEMORY_CALLERS_MAX with a few tenants each; those with a thousand push others out. */
+export const MEMORY_CALLERS_BYTES_MAX = 33_554_432
+/** Fewest bytes an entry of the in-process level takes: no more places are made than can be filled. */
+export const MEMORY_ENTRY_BYTES_MIN = 256

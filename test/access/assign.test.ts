@@ -36,7 +36,10 @@ beforeAll(async () => {
   house = await openHouse(bundle)
   strict = await openHouse(bundle, house.database, { strictSubjects: true })
 })
-afterAll(() => house.close())
+afterAll(async () => {
+  await strict.close()
+  await house.close()
+})
 
 describe('a grant that names a subject first', () => {
   const audit = async (tenant: string, user: string) =>

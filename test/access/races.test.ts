@@ -25,7 +25,10 @@ describe('grants that race', () => {
     postgres = await openPostgresStore(80)
     house = await openHouse(bundle, postgres.database)
   })
-  afterAll(() => postgres.close())
+  afterAll(async () => {
+    await house.close()
+    await postgres.close()
+  })
 
   it.each(['registered before', 'made by the grants'])('never let two duties meet in one person, when all are %s', async (origin) => {
     const tenant = `duties, ${origin}`

@@ -129,7 +129,7 @@ describe('all answers about access', () => {
 
   async function build(made: World): Promise<void> {
     await house.clear()
-    house.use(made.bundle)
+    await house.use(made.bundle)
     await house.store.change(async (transaction) => {
       const nowMs = await transaction.nowMs()
       for (const tenant of made.tenants) {

@@ -1,14 +1,24 @@
-/** The whole house without its wires: real decisions and real administration on a real store and a given policy. */
-import { type AdministrationNeeds, openAdministration } from '../../src/access/administration.ts'
+/** The whole house without its wires: real decisions and real administration on a real store, as fresh as a replica of the service. */
+
+import { openAdministration } from '../../src/access/administration.ts'
+import type { Validity } from '../../src/access/fresh-reader.ts'
+import type { Freshness, FreshnessObserver } from '../../src/access/freshness.ts'
+import { type ActivationNeeds, activatePolicy } from '../../src/access/policy-activation.ts'
+import type { RedisObserver } from '../../src/cache/redis-link.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
+import { type Clock, systemClock } from '../../src/ground/clock.ts'
+import { Lifecycle } from '../../src/ground/lifecycle.ts'
+import { openLog } from '../../src/ground/log.ts'
 import { systemRandom } from '../../src/ground/random.ts'
+import { type AccessObserver, openAccess } from '../../src/main/open-access.ts'
 import type { Administration, ChangeContext, PolicyStatus } from '../../src/model/administration.ts'
 import type { Caller } from '../../src/model/caller.ts'
 import { SCOPES } from '../../src/model/caller.ts'
-import type { CompiledPolicy } from '../../src/model/compiled-policy.ts'
 import type { Decision, DecisionPoint } from '../../src/model/decision.ts'
 import type { PolicyBundle } from '../../src/model/policy.ts'
+import { canonicalJson } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
+import type { PolicyInForce } from '../../src/policy/in-force.ts'
 import type { Database } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import type { Store } from '../../src/store/ports.ts'
@@ -18,66 +28,108 @@ import { openTestPglite } from './stores.ts'
 export interface House {
   readonly database: Database
   readonly store: Store
+  /** Row of this house among the replicas. */
+  readonly replicaId: string
+  readonly freshness: Freshness
+  readonly policy: PolicyInForce
+  readonly activation: ActivationNeeds
   readonly decisions: DecisionPoint
   readonly administration: Administration
   /** All scopes, all tenants. */
   readonly admin: Caller
   readonly context: ChangeContext
-  /** Puts another bundle in force. */
-  use(bundle: PolicyBundle): void
+  /** Puts another bundle in force, on all replicas of the database. @returns the position of its activation */
+  use(bundle: PolicyBundle): Promise<number>
   check(user: string, tenant: string, permission: string, resource?: Record<string, unknown>): Promise<Decision>
   /** Forgets all tenants, users and assignments. */
   clear(): Promise<void>
+  /** The database too, unless it was given. */
   close(): Promise<void>
+}
+
+export interface HouseSettings {
+  readonly strictSubjects?: boolean
+  readonly clock?: Clock
+  readonly observe?: FreshnessObserver
+  readonly holds?: Validity
 }
 
 export const NEVER = new AbortController().signal
 
-/** @param database absent: PGlite in memory */
-export async function openHouse(bundle: PolicyBundle, database?: Database, settings: { strictSubjects?: boolean } = {}): Promise<House> {
+/** Enough for the people of a test; nothing is to be pushed out. */
+const CACHE_BYTES = 4_194_304
+
+/**
+ * One replica.
+ * @param bundle absent: what is in force stays
+ * @param database absent: PGlite in memory; one that is given is migrated, may be given to other houses, and outlives them
+ */
+export async function openHouse(bundle: PolicyBundle | undefined, database?: Database, settings: HouseSettings = {}): Promise<House> {
+  const lifecycle = new Lifecycle()
   const opened = database ?? (await openTestPglite())
   await migrate(opened, {})
   const store = openStore(opened)
-  let policy: CompiledPolicy = compilePolicy(bundle)
-  const source = { current: () => policy }
-  const policyStatus = (): PolicyStatus => ({
-    revision: policy.revision,
-    loadedAtMs: 0,
-    source: 'directory',
-    permissions: policy.bundle.permissions.length,
-    roles: policy.bundle.roles.length,
-    faults: [],
-  })
-  const needs: AdministrationNeeds = {
-    store,
-    policy: source,
-    policyStatus,
-    random: systemRandom,
-    strictSubjects: settings.strictSubjects ?? false,
-  }
+  if (database === undefined) lifecycle.add('store', () => store.close())
+  const random = systemRandom
+  const log = openLog('silent')
+  const clock = settings.clock ?? systemClock
+  const observe = { ...unobserved, ...(settings.observe === undefined ? {} : { freshness: settings.observe }) }
+  const access = await openAccess(
+    { cacheBytes: CACHE_BYTES, redis: undefined },
+    { database: opened, store, clock, random, log, observe, ...(settings.holds === undefined ? {} : { holds: settings.holds }) },
+    lifecycle,
+  )
+  const { policy, freshness, activation } = access
   const admin: Caller = { id: 'test-admin', name: 'test', scopes: SCOPES, tenants: null }
-  const decisions = openDecisionPoint({ access: store.access, policy: source, random: systemRandom })
+  const context = { caller: admin, reason: 'test' }
+  const use = async (next: PolicyBundle) => {
+    const compiled = compilePolicy(next)
+    policy.offer(compiled)
+    return await activatePolicy(activation, { revision: compiled.revision, content: canonicalJson(compiled.bundle) }, 'test', context)
+  }
+  if (bundle !== undefined) await use(bundle)
+  const policyStatus = (): PolicyStatus => {
+    const { revision, bundle: current } = policy.current()
+    const [permissions, roles] = [current.permissions.length, current.roles.length]
+    return { revision, loadedAtMs: 0, source: 'directory', permissions, roles, faults: [] }
+  }
+  const { acknowledgement } = freshness
+  const strictSubjects = settings.strictSubjects ?? false
+  const decisions = openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, random })
   return {
     database: opened,
     store,
+    replicaId: access.replicaId,
+    freshness,
+    policy,
+    activation,
     decisions,
-    administration: openAdministration(needs),
+    administration: openAdministration({ store, policy, policyStatus, acknowledgement, random, strictSubjects }),
     admin,
-    context: { caller: admin, reason: 'test' },
-    use: (next) => {
-      policy = compilePolicy(next)
-    },
+    context,
+    use,
     check: (user, tenant, permission, resource) =>
       decisions.check({ user, tenant, permission, ...(resource === undefined ? {} : { resource }) }, NEVER),
     clear: async () => {
       await opened.knex.raw('truncate role_assignment, subject, tenant')
+      // Past the feed, which says nothing of it.
+      access.memory.states.clear()
     },
-    close: async () => {
-      await store.close()
-    },
+    close: () =>
+      lifecycle.close((_, fault) => {
+        throw fault
+      }),
   }
 }
 
+const nothing = () => undefined
+const unobservedRedis: RedisObserver = { failed: nothing, connected: nothing, breaker: nothing }
+const unobservedReads = { answered: nothing, outdated: nothing, refused: nothing }
+const unobserved: AccessObserver = {
+  freshness: { states: unobservedReads, callers: unobservedReads, applied: nothing, readFailed: nothing, effective: nothing },
+  cache: unobservedRedis,
+  doorbell: unobservedRedis,
+}
 /** A bundle from role names and the permissions they grant, for tests that need no more than that. */
 export function bundleOf(roles: Readonly<Record<string, readonly string[]>>): PolicyBundle {
   const names = [...new Set(Object.values(roles).flat())].sort()

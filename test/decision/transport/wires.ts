@@ -59,7 +59,7 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
       decisions: house.decisions,
       administration: house.administration,
       authentication: openAuthentication({
-        findCallerByKeyHash: (hash) => house.store.records.findCallerByKeyHash(hash),
+        findCallerByKeyHash: (hash) => house.freshness.callers.findByKeyHash(hash),
         adminKey: ADMIN_KEY,
       }),
       admission,

@@ -1,0 +1,112 @@
+/** Joins what every answer rests on: the feed, the policy in force, the cache levels and freshness. Opens neither database nor wire. Floor 5. */
+import type { Kept } from '../access/fresh-reader.ts'
+import { type Freshness, type FreshnessNeeds, type FreshnessObserver, openFreshness } from '../access/freshness.ts'
+import type { ActivationNeeds } from '../access/policy-activation.ts'
+import { openMemoryLevel } from '../cache/memory.ts'
+import type { MemoryLevel } from '../cache/ports.ts'
+import type { RedisAddress } from '../cache/redis-address.ts'
+import { RedisCache } from '../cache/redis-cache.ts'
+import { RedisDoorbell } from '../cache/redis-doorbell.ts'
+import type { RedisObserver } from '../cache/redis-link.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { Lifecycle } from '../ground/lifecycle.ts'
+import type { Log } from '../ground/log.ts'
+import type { Random } from '../ground/random.ts'
+import type { AccessState } from '../model/access-state.ts'
+import { MEMORY_CALLERS_BYTES_MAX, MEMORY_CALLERS_MAX, MEMORY_ENTRIES_MAX, MEMORY_ENTRY_BYTES_MIN } from '../model/limits.ts'
+import { PolicyInForce } from '../policy/in-force.ts'
+import type { Database } from '../store/database.ts'
+import { openFeed } from '../store/feed-reader.ts'
+import type { CallerReading, Store } from '../store/ports.ts'
+
+export interface AccessPlan {
+  /** Memory for access states in process. */
+  readonly cacheBytes: number
+  /** Absent: each replica keeps its own. */
+  readonly redis: { readonly address: RedisAddress; readonly ca: Buffer | undefined } | undefined
+}
+
+export interface AccessNeeds extends Pick<FreshnessNeeds, 'holds'> {
+  /** Migrated; it stays open. */
+  readonly database: Database
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly observe: AccessObserver
+}
+
+export interface AccessObserver {
+  readonly freshness: FreshnessObserver
+  /** Redis as a level of the cache, and as a bell: a connection each. */
+  readonly cache: RedisObserver
+  readonly doorbell: RedisObserver
+}
+
+export interface Access {
+  readonly replicaId: string
+  readonly policy: PolicyInForce
+  readonly freshness: Freshness
+  readonly activation: ActivationNeeds
+  readonly memory: { readonly states: MemoryLevel<Kept<AccessState>>; readonly callers: MemoryLevel<Kept<CallerReading>> }
+}
+
+/**
+ * Resolves when this replica has read the feed to its head. Redis being away does not delay it.
+ * @param lifecycle closes what was opened, also after a fault; before it does, nothing may answer any more
+ * @throws StoreError
+ */
+export async function openAccess(plan: AccessPlan, needs: AccessNeeds, lifecycle: Lifecycle): Promise<Access> {
+  const { database, store, clock, random, log, observe } = needs
+  const replicaId = random.uuid()
+  const feed = openFeed(database, replicaId)
+  lifecycle.add('feed', () => feed.close())
+  const redis = plan.redis && openRedis(plan.redis, needs, lifecycle)
+  const policy = new PolicyInForce({ findRevision: (revision) => store.records.findRevision(revision) })
+  const memory = openMemory(plan.cacheBytes)
+  const opening = openFreshness({
+    replicaId,
+    store,
+    feed: feed.reader,
+    // One bell is enough: replicas that do not hear each other read within the interval.
+    doorbell: redis?.doorbell ?? feed.doorbell,
+    policy,
+    memory,
+    shared: redis?.cache,
+    clock,
+    log,
+    observe: observe.freshness,
+    ...(needs.holds === undefined ? {} : { holds: needs.holds }),
+  })
+  const freshness = await opening.catch(async (fault: unknown) => {
+    // Nobody is to wait for a replica that never began.
+    await feed.reader.unregister().catch(() => undefined)
+    throw fault
+  })
+  lifecycle.add('freshness', () => freshness.close())
+  const activation = { store, acknowledgement: freshness.acknowledgement, catchUp: () => freshness.catchUp(), log }
+  return { replicaId, policy, freshness, activation, memory }
+}
+
+function openMemory(bytesMax: number): Access['memory'] {
+  const entriesMax = Math.min(MEMORY_ENTRIES_MAX, Math.ceil(bytesMax / MEMORY_ENTRY_BYTES_MIN))
+  return {
+    states: openMemoryLevel({ entriesMax, bytesMax }),
+    callers: openMemoryLevel({ entriesMax: MEMORY_CALLERS_MAX, bytesMax: MEMORY_CALLERS_BYTES_MAX }),
+  }
+}
+
+function openRedis(
+  plan: NonNullable<AccessPlan['redis']>,
+  { clock, random, log, observe }: AccessNeeds,
+  lifecycle: Lifecycle,
+): { readonly cache: RedisCache; readonly doorbell: RedisDoorbell } {
+  const common = { ...plan, clock, random, log }
+  const cache = new RedisCache({ ...common, observe: observe.cache })
+  const doorbell = new RedisDoorbell({ ...common, observe: observe.doorbell })
+  lifecycle.add('redis', async () => {
+    doorbell.close()
+    cache.close()
+  })
+  return { cache, doorbell }
+}
