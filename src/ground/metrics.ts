@@ -1,8 +1,11 @@
 /** The registry of metrics of one process. No module-level registry: two services in one process do not mix. Floor 0. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+export type SetCount<L extends string> = (labels: Readonly<Record<L, string>>, count: number) => void
+
 export interface Metrics {
-  counter<L extends string>(name: string, help: string, labels: readonly L[]): Counter<L>
+  /** @param collect called when somebody asks: `set` says how far a count that is kept elsewhere has come */
+  counter<L extends string>(name: string, help: string, labels: readonly L[], collect?: (set: SetCount<L>) => void): Counter<L>
   gauge<L extends string>(name: string, help: string, labels: readonly L[], collect?: (gauge: Gauge<L>) => void): Gauge<L>
   histogram<L extends string>(name: string, help: string, labels: readonly L[], buckets: readonly number[]): Histogram<L>
   /** Prometheus text exposition format. */
@@ -14,7 +17,21 @@ export function openMetrics(): Metrics {
   collectDefaultMetrics({ register: registry, prefix: 'castellan_' })
   const registers = [registry]
   return {
-    counter: (name, help, labels) => new Counter({ name, help, labelNames: [...labels], registers }),
+    counter: (name, help, labels, collect) =>
+      new Counter({
+        name,
+        help,
+        labelNames: [...labels],
+        registers,
+        ...(collect === undefined
+          ? {}
+          : {
+              collect() {
+                this.reset()
+                collect((values, count) => this.inc(values, count))
+              },
+            }),
+      }),
     gauge: (name, help, labels, collect) =>
       new Gauge({
         name,

@@ -1,6 +1,7 @@
 /** Joins the parts of the decision service: opens them in order, closes them in reverse, also when start-up fails half way. Floor 5. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { openAdministration } from '../access/administration.ts'
+import type { Validity } from '../access/fresh-reader.ts'
 import { openAdmission } from '../decision/admission.ts'
 import { openAuthentication } from '../decision/authentication.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
@@ -16,13 +17,15 @@ import type { Metrics } from '../ground/metrics.ts'
 import type { Random } from '../ground/random.ts'
 import type { Administration } from '../model/administration.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
-import { openPolicyDirectory, type PolicyDirectory } from '../policy/load.ts'
+import type { PolicyDirectory } from '../policy/load.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { migrate, requireMigrated } from '../store/migrations.ts'
+import type { Store } from '../store/ports.ts'
 import { openStore } from '../store/store.ts'
+import { openFreshnessMetrics } from './freshness-metrics.ts'
 import { listening } from './listen.ts'
-import { openPolicyArchive } from './policy-archive.ts'
-import { openingPolicies } from './policy-folder.ts'
+import { openAccess } from './open-access.ts'
+import { openPolicies } from './open-policies.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
 import { openReadiness } from './readiness.ts'
 import type { ServicePlan } from './service-plan.ts'
@@ -32,6 +35,8 @@ export interface ServiceNeeds {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  /** Only a run that shows what the rule of freshness is good for gives another one; no setting does. */
+  readonly holds?: Validity
 }
 
 export interface Service {
@@ -62,25 +67,29 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
   const store = openStore(database)
   lifecycle.add('store', () => store.close())
   await prepareSchema(database, plan.schema, log)
+  // One process has this database: whoever is in it as a replica has died, and no change is to wait for it.
+  if (plan.database.kind === 'pglite') await removeReplicas(store)
 
-  const archive = openPolicyArchive(store)
-  const directory = await openingPolicies(plan.policyDirectory, () =>
-    openPolicyDirectory({ directory: plan.policyDirectory, archive, clock, log, intervalMs: plan.policyPollMs }),
-  )
+  const counts = openFreshnessMetrics(metrics)
+  const access = await openAccess(plan, { ...needs, database, store, observe: counts.observe }, lifecycle)
+  const { freshness, policy } = access
+  counts.watch({ status: () => freshness.status(), kept: () => access.memory.states })
+  const directory = await openPolicies(plan, needs, access)
   lifecycle.add('policy', () => directory.close())
   addPolicyMetrics(metrics, () => directory.status())
 
   const administration = openAdministration({
     store,
-    policy: directory,
+    policy,
     policyStatus: () => directory.status(),
+    acknowledgement: freshness.acknowledgement,
     random,
     strictSubjects: plan.strictSubjects,
   })
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
-    decisions: openDecisionPoint({ access: store.access, policy: directory, random }),
+    decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, random }),
     administration,
-    authentication: openAuthentication({ findCallerByKeyHash: (hash) => store.records.findCallerByKeyHash(hash), adminKey: plan.adminKey }),
+    authentication: openAuthentication({ findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash), adminKey: plan.adminKey }),
     admission: openAdmission(),
     log,
     metrics: openWireMetrics(metrics),
@@ -90,7 +99,13 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
     connectionAgeMs: plan.connectionAgeMs,
   }
   const state = { ready: false, stopped: undefined as Promise<void> | undefined }
-  const readiness = openReadiness({ serving: () => state.ready, store, policyStatus: () => directory.status() })
+  const readiness = openReadiness({
+    serving: () => state.ready,
+    store,
+    freshness: () => freshness.status(),
+    redis: plan.redis && counts.redis,
+    policyStatus: () => directory.status(),
+  })
   const probes = await listening({ what: 'The probe port', ...plan.probes, settings: 'CASTELLAN_METRICS' }, () =>
     openProbeServer({ ...plan.probes, readiness, metrics }),
   )
@@ -113,7 +128,7 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
   return {
     ports: { http: http.port, grpc: grpc.port, probes: probes.port },
     administration,
-    policy: () => directory.current(),
+    policy: () => policy.current(),
     ready: () => {
       state.ready = true
       grpc.health.set(true)
@@ -132,6 +147,10 @@ async function prepareSchema(database: Database, schema: ServicePlan['schema'], 
     return
   }
   await requireMigrated(database)
+}
+
+async function removeReplicas({ replicas }: Store): Promise<void> {
+  for (const { id, beat } of await replicas.list()) await replicas.remove(id, beat)
 }
 
 async function reload(directory: PolicyDirectory): Promise<void> {

@@ -2,14 +2,23 @@
 import type { Metrics } from '../ground/metrics.ts'
 import type { PolicyStatus } from '../model/administration.ts'
 
+/** @param status throws while no policy is in force, which then has no series */
 export function addPolicyMetrics(metrics: Metrics, status: () => PolicyStatus): void {
   metrics.gauge('castellan_policy_info', 'The policy revision in force (1) and where it came from', ['revision', 'source'], (gauge) => {
-    const { revision, source } = status()
     // Only one revision is in force: the series of the one before must end.
     gauge.reset()
-    gauge.set({ revision, source }, 1)
+    const current = statusOrNone(status)
+    if (current !== undefined) gauge.set({ revision: current.revision, source: current.source }, 1)
   })
-  metrics.gauge('castellan_policy_faults', 'Faults of newer policy files that were refused; 0 when the files are in force', [], (gauge) => {
-    gauge.set(status().faults.length)
+  metrics.gauge('castellan_policy_faults', 'Why the policy files here are not in force, in lines; 0 when they are', [], (gauge) => {
+    gauge.set(statusOrNone(status)?.faults.length ?? Number.NaN)
   })
+}
+
+function statusOrNone(status: () => PolicyStatus): PolicyStatus | undefined {
+  try {
+    return status()
+  } catch {
+    return undefined
+  }
 }

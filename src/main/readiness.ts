@@ -1,4 +1,5 @@
 /** Says whether this process should be sent requests, and which dependency says no. Floor 5. */
+import type { FreshnessStatus } from '../access/freshness.ts'
 import type { Readiness, ReadinessReport } from '../decision/transport/readiness.ts'
 import type { PolicyStatus } from '../model/administration.ts'
 
@@ -6,6 +7,10 @@ export interface ReadinessNeeds {
   /** False while the service starts or stops. */
   readonly serving: () => boolean
   readonly store: { ping(): Promise<void> }
+  readonly freshness: () => FreshnessStatus
+  /** Absent: there is no Redis. */
+  readonly redis: { readonly connected: boolean; readonly breakerOpen: boolean } | undefined
+  /** @throws StoreError while no policy is in force */
   readonly policyStatus: () => PolicyStatus
 }
 type Check = ReadinessReport['checks'][number]
@@ -16,7 +21,9 @@ export function openReadiness(needs: ReadinessNeeds): Readiness {
     const checks: readonly Check[] = [
       { name: 'service', ok: serving, text: serving ? 'serving' : 'starting or stopping' },
       await checkDatabase(needs.store),
-      policyCheck(needs.policyStatus()),
+      freshnessCheck(needs.freshness()),
+      cacheCheck(needs.redis),
+      policyCheck(needs.policyStatus),
     ]
     return { ready: checks.every((check) => check.ok), checks }
   }
@@ -29,8 +36,31 @@ async function checkDatabase(store: ReadinessNeeds['store']): Promise<Check> {
   )
 }
 
-/** Broken files are no reason to take a replica out: the last good revision answers, here as everywhere. */
-function policyCheck({ revision, source, faults }: PolicyStatus): Check {
-  const inForce = `revision ${revision.slice(0, 12)} in force${source === 'stored' ? ' (the stored one: the files were broken at start)' : ''}`
-  return { name: 'policy', ok: true, text: faults.length === 0 ? inForce : `${inForce}; newer files refused, faults: ${faults.length}` }
+/** Other replicas may be able to answer from memory when this one has to ask the database for everything. */
+function freshnessCheck({ fresh, ageMs, position }: FreshnessStatus): Check {
+  const name = 'freshness'
+  if (fresh) return { name, ok: true, text: `feed position ${position}, read ${Math.round(ageMs)} ms ago` }
+  const since = Number.isFinite(ageMs) ? `not read for ${(ageMs / 1_000).toFixed(1)} s` : 'not read yet'
+  return { name, ok: false, text: `feed ${since}; checks ask the database` }
+}
+
+/** Redis only makes answers quicker: without it none is wrong, so it takes no replica out. */
+function cacheCheck(redis: ReadinessNeeds['redis']): Check {
+  if (redis === undefined) return { name: 'cache', ok: true, text: 'memory' }
+  const usable = redis.connected && !redis.breakerOpen
+  return { name: 'cache', ok: true, text: usable ? 'memory and Redis' : 'memory; Redis unreachable' }
+}
+
+/** Broken files are no reason to take a replica out: the revision in force answers, here as everywhere. */
+function policyCheck(policyStatus: () => PolicyStatus): Check {
+  let status: PolicyStatus
+  try {
+    status = policyStatus()
+  } catch {
+    return { name: 'policy', ok: false, text: 'none in force' }
+  }
+  const { revision, source, faults } = status
+  const inForce = `revision ${revision.slice(0, 12)} in force`
+  const files = source === 'stored' ? 'not that of the files here' : 'newer files refused'
+  return { name: 'policy', ok: true, text: faults.length === 0 ? inForce : `${inForce}; ${files}, faults: ${faults.length}` }
 }

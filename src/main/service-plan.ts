@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import type { TlsFiles } from '../decision/transport/wire-needs.ts'
 import { AppError } from '../ground/errors.ts'
 import type { DatabaseOptions } from '../store/database.ts'
+import type { AccessPlan } from './open-access.ts'
 import { type Settings, settingTable } from './settings.ts'
 
 export interface Address {
@@ -13,7 +14,7 @@ export interface Address {
   readonly port: number
 }
 
-export interface ServicePlan {
+export interface ServicePlan extends AccessPlan {
   readonly database: DatabaseOptions
   /** `require`: a database that is not at this build's schema is refused. */
   readonly schema: 'migrate' | 'require'
@@ -39,6 +40,8 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
     grpc: { host: settings.grpcHost, port: settings.grpcPort },
     probes: { host: settings.metricsHost, port: settings.metricsPort },
     tls: readTls(settings),
+    cacheBytes: settings.cacheMebibytes * 1_048_576,
+    redis: readRedis(settings),
     connectionAgeMs: settings.connectionAgeSeconds * 1_000,
   }
 }
@@ -55,6 +58,14 @@ function readTls({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: Settings): TlsFil
   const clientCa = readPem(settingTable.tlsClientCaFile.name, tlsClientCaFile)
   parseCertificates(settingTable.tlsClientCaFile.name, tlsClientCaFile, clientCa)
   return { cert, key, clientCa }
+}
+
+function readRedis({ redisUrl, redisTlsCaFile }: Settings): AccessPlan['redis'] {
+  if (redisUrl === undefined) return undefined
+  if (redisTlsCaFile === undefined) return { address: redisUrl, ca: undefined }
+  const ca = readPem(settingTable.redisTlsCaFile.name, redisTlsCaFile)
+  parseCertificates(settingTable.redisTlsCaFile.name, redisTlsCaFile, ca)
+  return { address: redisUrl, ca }
 }
 
 const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g
