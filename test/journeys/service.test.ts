@@ -128,6 +128,8 @@ describe('castellan serve', () => {
     expect(report.checks.map(({ name, ok }) => [name, ok])).toEqual([
       ['service', true],
       ['database', true],
+      ['freshness', true],
+      ['cache', true],
       ['policy', true],
     ])
   })
