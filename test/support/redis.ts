@@ -8,18 +8,21 @@ import { join } from 'node:path'
 
 export interface RedisOptions {
   readonly password?: string
-  /** Over TLS only, with a certificate for 127.0.0.1 that `ca` vouches for. */
-  readonly tls?: boolean
+  /** Over TLS only, with a certificate for 127.0.0.1 that `ca` vouches for: one of its own, or that of another server. */
+  readonly tls?: true | TestRedis
   /** A cluster of this one node. */
   readonly cluster?: boolean
-  /** A sentinel that watches the master on this port, under the name `castellan`. */
-  readonly sentinelOf?: number
+  /** A sentinel that watches this master under the name `castellan`; it needs the same password and TLS. */
+  readonly sentinelOf?: TestRedis
+  readonly replicaOf?: TestRedis
 }
 
 export interface TestRedis {
   readonly port: number
   /** `redis://…` or `rediss://…`, with the password. */
   readonly url: string
+  /** Where its certificates lie. */
+  readonly folder: string
   /** The authority of its certificate; empty without TLS. */
   readonly ca: Buffer
   /** Runs a command by redis-cli, apart from any client of ours. @returns lines of its plain output */
@@ -37,9 +40,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
   const folder = mkdtempSync(join(tmpdir(), 'castellan-redis-'))
   const port = await freePort(options.cluster === true ? 55_535 : 65_535)
   if (options.tls === true) certify(folder)
+  const certificates = certificatesOf(folder, options)
   const access = [
     ...(options.password === undefined ? [] : ['--no-auth-warning', '-a', options.password]),
-    ...(options.tls === true ? ['--tls', '--cacert', join(folder, 'ca.crt')] : []),
+    ...(options.tls === undefined ? [] : ['--tls', '--cacert', join(certificates, 'ca.crt')]),
   ]
   const command = (...words: readonly string[]) =>
     execFileSync('redis-cli', ['-h', '127.0.0.1', '-p', String(port), ...access, ...words], {
@@ -61,8 +65,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
   }
   const redis: TestRedis = {
     port,
-    url: `redis${options.tls === true ? 's' : ''}://${options.password === undefined ? '' : `:${options.password}@`}127.0.0.1:${port}`,
-    ca: options.tls === true ? readFileSync(join(folder, 'ca.crt')) : Buffer.alloc(0),
+    folder,
+    url: `redis${options.tls === undefined ? '' : 's'}://${options.password === undefined ? '' : `:${options.password}@`}127.0.0.1:${port}`,
+    ca: options.tls === undefined ? Buffer.alloc(0) : readFileSync(join(certificates, 'ca.crt')),
     command,
     pause: () => {
       paused = server.kill('SIGSTOP')
@@ -89,19 +94,11 @@ async function launch(folder: string, port: number, options: RedisOptions): Prom
   const lines = [
     'bind 127.0.0.1',
     `dir ${folder}`,
-    ...(options.tls === true
-      ? [
-          'port 0',
-          `tls-port ${port}`,
-          `tls-cert-file ${join(folder, 'server.crt')}`,
-          `tls-key-file ${join(folder, 'server.key')}`,
-          `tls-ca-cert-file ${join(folder, 'ca.crt')}`,
-          'tls-auth-clients no',
-        ]
-      : [`port ${port}`]),
+    ...(options.tls === undefined ? [`port ${port}`] : tlsLines(port, certificatesOf(folder, options))),
     ...(options.password === undefined ? [] : [`requirepass ${options.password}`]),
-    ...(options.sentinelOf === undefined ? ['save ""', 'appendonly no', 'maxclients 200'] : sentinelLines(options.sentinelOf)),
-    ...(options.cluster === true ? ['cluster-enabled yes'] : []),
+    ...(options.sentinelOf === undefined ? ['save ""', 'appendonly no', 'maxclients 200'] : sentinelLines(options.sentinelOf, options)),
+    ...(options.replicaOf === undefined ? [] : [`replicaof 127.0.0.1 ${options.replicaOf.port}`]),
+    ...(options.cluster === true ? ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1', ...(options.tls === undefined ? [] : ['tls-cluster yes'])] : []),
   ]
   const file = join(folder, 'redis.conf')
   writeFileSync(file, `${lines.join('\n')}\n`)
@@ -122,8 +119,30 @@ async function launch(folder: string, port: number, options: RedisOptions): Prom
   return server
 }
 
-function sentinelLines(masterPort: number): string[] {
-  return [`sentinel monitor castellan 127.0.0.1 ${masterPort} 1`, 'sentinel down-after-milliseconds castellan 1000']
+function sentinelLines({ port }: TestRedis, { password, tls }: RedisOptions): string[] {
+  return [
+    `sentinel monitor castellan 127.0.0.1 ${port} 1`,
+    'sentinel down-after-milliseconds castellan 500',
+    'sentinel failover-timeout castellan 2000',
+    ...(password === undefined ? [] : [`sentinel auth-pass castellan ${password}`]),
+    // Sentinels reach a master as replicas do.
+    ...(tls === undefined ? [] : ['tls-replication yes']),
+  ]
+}
+
+function tlsLines(port: number, certificates: string): string[] {
+  return [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file ${join(certificates, 'server.crt')}`,
+    `tls-key-file ${join(certificates, 'server.key')}`,
+    `tls-ca-cert-file ${join(certificates, 'ca.crt')}`,
+    'tls-auth-clients no',
+  ]
+}
+
+function certificatesOf(folder: string, { tls }: RedisOptions): string {
+  return tls === undefined || tls === true ? folder : tls.folder
 }
 
 function failed(server: ChildProcess, output: readonly string[]): false {
