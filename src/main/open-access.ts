@@ -13,6 +13,7 @@ import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { MEMORY_CALLERS_BYTES_MAX, MEMORY_CALLERS_MAX, MEMORY_ENTRIES_MAX, MEMORY_ENTRY_BYTES_MIN } from '../model/limits.ts'
 import { PolicyInForce } from '../policy/in-force.ts'
 import type { Database } from '../store/database.ts'
@@ -34,6 +35,8 @@ export interface AccessNeeds extends Pick<FreshnessNeeds, 'holds'> {
   readonly random: Random
   readonly log: Log
   readonly observe: AccessObserver
+  /** Compiled from files already: when it is the one in force, its stored content is not needed. */
+  readonly offered?: CompiledPolicy | undefined
 }
 
 export interface AccessObserver {
@@ -63,6 +66,7 @@ export async function openAccess(plan: AccessPlan, needs: AccessNeeds, lifecycle
   lifecycle.add('feed', () => feed.close())
   const redis = plan.redis && openRedis(plan.redis, needs, lifecycle)
   const policy = new PolicyInForce({ findRevision: (revision) => store.records.findRevision(revision) })
+  if (needs.offered !== undefined) policy.offer(needs.offered)
   const memory = openMemory(plan.cacheBytes)
   const opening = openFreshness({
     replicaId,

@@ -25,7 +25,7 @@ import { openStore } from '../store/store.ts'
 import { openFreshnessMetrics } from './freshness-metrics.ts'
 import { listening } from './listen.ts'
 import { openAccess } from './open-access.ts'
-import { openPolicies } from './open-policies.ts'
+import { openPolicies, readPolicies } from './open-policies.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
 import { openReadiness } from './readiness.ts'
 import type { ServicePlan } from './service-plan.ts'
@@ -71,10 +71,11 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
   if (plan.database.kind === 'pglite') await removeReplicas(store)
 
   const counts = openFreshnessMetrics(metrics)
-  const access = await openAccess(plan, { ...needs, database, store, observe: counts.observe }, lifecycle)
+  const files = await readPolicies(plan.policyDirectory)
+  const access = await openAccess(plan, { ...needs, database, store, observe: counts.observe, offered: files.policy }, lifecycle)
   const { freshness, policy } = access
   counts.watch({ status: () => freshness.status(), kept: () => access.memory.states })
-  const directory = await openPolicies(plan, needs, access)
+  const directory = await openPolicies(plan, files, needs, access)
   lifecycle.add('policy', () => directory.close())
   addPolicyMetrics(metrics, () => directory.status())
 

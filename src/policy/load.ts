@@ -47,24 +47,38 @@ export async function loadPolicy(directory: string): Promise<PolicyReading> {
   return parsePolicy(files, faults)
 }
 
+/** What lies in a directory at the start, before anything is known of what is in force. */
+export interface PolicyFiles {
+  /** Fingerprint of the contents. */
+  readonly contents: string
+  /** Absent when they are broken. */
+  readonly policy: CompiledPolicy | undefined
+  readonly faults: readonly PolicyFault[]
+}
+
+/** @throws PolicyError when files that can be read make no policy */
+export async function readPolicyFiles(directory: string): Promise<PolicyFiles> {
+  const read = await readPolicyDirectory(directory)
+  const { bundle, faults } = parsePolicy(read.files, read.faults)
+  return { contents: fingerprint(read), policy: bundle === undefined ? undefined : compilePolicy(bundle), faults }
+}
+
 /**
  * Good files are in force when it resolves, unless somebody put others in force at the same time.
+ * @param files as they were found there
  * @throws PolicyError when the files are broken and no revision is in force
  * @throws whatever `propose` throws: nothing is served that could not be kept
  */
-export async function openPolicyDirectory(needs: PolicyDirectoryNeeds): Promise<PolicyDirectory> {
-  const read = await readPolicyDirectory(needs.directory)
-  const reading = parsePolicy(read.files, read.faults)
-  const settled = fingerprint(read)
-  if (reading.bundle === undefined) {
+export async function openPolicyDirectory(needs: PolicyDirectoryNeeds, files: PolicyFiles): Promise<PolicyDirectory> {
+  const { contents: settled, policy } = files
+  if (policy === undefined) {
     const { revision } = needs.inForce
-    if (revision === undefined) throw new PolicyError(reading.faults)
-    const faults = errorLines(reading.faults)
+    if (revision === undefined) throw new PolicyError(files.faults)
+    const faults = errorLines(files.faults)
     needs.log.error({ revision, faults }, 'policy files refused; the last good revision is served from the store')
     return new WatchedDirectory(needs, { settled, good: undefined, faults })
   }
-  const policy = compilePolicy(reading.bundle)
-  logWarnings(needs.log, reading.faults)
+  logWarnings(needs.log, files.faults)
   await proposeUnlessInForce(needs, policy)
   return new WatchedDirectory(needs, { settled, good: policy.revision, faults: [] })
 }

@@ -98,9 +98,12 @@ describe('a replica', () => {
     expect(await replicas()).toBe(0)
   })
 
-  it('does not start on a stored revision that is damaged, whatever its files say, and leaves nothing behind then either', async () => {
+  it('starts on a revision whose stored content is damaged only with the very files of it, and else leaves nothing behind', async () => {
     await (await open(writePolicies('one', 'One'))).stop()
     await postgres.query(`update policy_revision set content = content || ' '`)
+    const service = await open(join(folder, 'one'))
+    expect(statusOf(service)).toMatchObject({ source: 'directory', faults: [] })
+    await service.stop()
     await expect(open(writePolicies('other', 'Other'))).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(await replicas()).toBe(0)
     expect(await postgres.query('select count(*)::int as activated from policy_activation')).toEqual([{ activated: 1 }])

@@ -9,7 +9,7 @@ import { canonicalJson, revisionOf } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { PolicyError } from '../../src/policy/faults.ts'
 import { PolicyInForce } from '../../src/policy/in-force.ts'
-import { loadPolicy, openPolicyDirectory, type PolicyDirectory } from '../../src/policy/load.ts'
+import { loadPolicy, openPolicyDirectory, type PolicyDirectory, readPolicyFiles } from '../../src/policy/load.ts'
 import { readPolicyDirectory } from '../../src/policy/read-directory.ts'
 import { bundleOf } from '../support/house.ts'
 
@@ -52,15 +52,18 @@ let replica: Replica
 const opened: PolicyDirectory[] = []
 
 async function open(nowMs = 1_000): Promise<PolicyDirectory> {
-  const policy = await openPolicyDirectory({
-    directory,
-    inForce: replica.inForce,
-    propose: (compiled, source) => replica.activate(compiled, source),
-    clock: { nowMs: () => nowMs },
-    log: openLog('info', { write: (line) => lines.push(JSON.parse(line)) }),
-    // Longer than any test: what changes is looked at when the test says so.
-    intervalMs: 3_600_000,
-  })
+  const policy = await openPolicyDirectory(
+    {
+      directory,
+      inForce: replica.inForce,
+      propose: (compiled, source) => replica.activate(compiled, source),
+      clock: { nowMs: () => nowMs },
+      log: openLog('info', { write: (line) => lines.push(JSON.parse(line)) }),
+      // Longer than any test: what changes is looked at when the test says so.
+      intervalMs: 3_600_000,
+    },
+    await readPolicyFiles(directory),
+  )
   opened.push(policy)
   return policy
 }
@@ -267,14 +270,17 @@ describe('a change', () => {
         if (replica.activated.length === 2) resolve()
       }
     })
-    const policy = await openPolicyDirectory({
-      directory,
-      inForce: replica.inForce,
-      propose: (compiled, source) => replica.activate(compiled, source),
-      clock: { nowMs: () => 0 },
-      log: openLog('silent'),
-      intervalMs: 5,
-    })
+    const policy = await openPolicyDirectory(
+      {
+        directory,
+        inForce: replica.inForce,
+        propose: (compiled, source) => replica.activate(compiled, source),
+        clock: { nowMs: () => 0 },
+        log: openLog('silent'),
+        intervalMs: 5,
+      },
+      await readPolicyFiles(directory),
+    )
     opened.push(policy)
     await write('b.yaml', catalogue('B').replace('a.read', 'b.read').replace('a.r', 'b.r'))
     await swapped
