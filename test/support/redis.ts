@@ -98,7 +98,9 @@ async function launch(folder: string, port: number, options: RedisOptions): Prom
     ...(options.password === undefined ? [] : [`requirepass ${options.password}`]),
     ...(options.sentinelOf === undefined ? ['save ""', 'appendonly no', 'maxclients 200'] : sentinelLines(options.sentinelOf, options)),
     ...(options.replicaOf === undefined ? [] : [`replicaof 127.0.0.1 ${options.replicaOf.port}`]),
-    ...(options.cluster === true ? ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1', ...(options.tls === undefined ? [] : ['tls-cluster yes'])] : []),
+    ...(options.cluster === true
+      ? ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1', ...(options.tls === undefined ? [] : ['tls-cluster yes'])]
+      : []),
   ]
   const file = join(folder, 'redis.conf')
   writeFileSync(file, `${lines.join('\n')}\n`)
