@@ -1,4 +1,4 @@
-/** What a run of chaos records and what really happened: the words in which judge.ts judges. Floor: tests. */
+/** What a run of chaos records and what really happened: the words in which judge.ts judges. */
 
 /** What a change does to who may do what. Windows are on the database's clock. */
 export type Effect =

@@ -1,4 +1,4 @@
-/** Counts where a recorded history breaks the promises of freshness. Pure: knows no process, no clock. Floor: tests. */
+/** Counts where a recorded history breaks the promises of freshness. Pure: knows no process, no clock. */
 import type { Acknowledgement, Answer, Check, History, Roles } from './history.ts'
 import { hasVerdict, indexAt, type State, States } from './states.ts'
 
@@ -39,6 +39,7 @@ export function judge(history: History): Judgement {
       counts[promise] += 1
       if (counts[promise] <= EXAMPLES_MAX) examples.push({ promise, check, text: `${told(check)}; ${text}` })
     }
+  examples.sort((a, b) => PROMISES.indexOf(a.promise) - PROMISES.indexOf(b.promise))
   return { counts, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
 }
 
@@ -89,7 +90,9 @@ class Bench {
   #tryAnswer(check: Check, answer: Answer, effective: number, committed: number): Finding[] {
     if (!this.#couldBe(check, answer, 0)) {
       if (this.#couldBe(check, answer, 0, 'any time before'))
-        return [['window', `this was true only until a window began or ended, ${this.#edges(check)}`]]
+        return [
+          ['window', `this was true only before a window began or ended: ${this.#clock(check)}, ${this.#truth(check, answer.position)}`],
+        ]
       return [['truth', 'this was true at no time']]
     }
     const demands: readonly (readonly [Promised, number, string])[] = [
@@ -99,13 +102,13 @@ class Bench {
     ]
     const broken: Finding[] = []
     for (const [promise, least, text] of demands) {
-      const why = `${text}, and what was true since then ${this.#since(check, least)}`
+      const why = `${text}, and then ${this.#truth(check, least)}`
       if (answer.position < least) broken.push([promise, text])
       else if (!this.#couldBe(check, answer, least))
         broken.push(this.#couldBe(check, answer, least, 'any time before') ? ['window', why] : [promise, why])
     }
     if (broken.length === 0 && !this.#isOf(check, answer, answer.position))
-      broken.push(['F3', `at the position that it names it was otherwise: ${this.#since(check, answer.position)}`])
+      broken.push(['F3', `but at the position that it names ${this.#truth(check, answer.position)}`])
     return broken
   }
 
@@ -148,19 +151,22 @@ class Bench {
     return since <= committed ? [['F2', `${text}, committed more than the bound before`]] : []
   }
 
-  #since(check: Check, least: number): string {
+  #truth(check: Check, position: number): string {
     const states = this.#states.of(check.tenant, check.user)
-    const state = states[indexAt(states, least)]
-    if (state === undefined) return 'is unknown'
-    const grants = state.grants.map(({ role, validFromMs, expiresAtMs }) => `${role} ${validFromMs}–${expiresAtMs ?? ''}`).join(', ')
-    const said = [state.suspended ? 'tenant suspended' : '', state.deactivated ? 'account deactivated' : '', `grants [${grants}]`]
-    return `is the state of position ${state.position}: ${said.filter((part) => part !== '').join(', ')}`
+    const state = states[indexAt(states, position)]
+    if (state === undefined) return 'nothing is known'
+    const grants = state.grants.map(({ role, validFromMs, expiresAtMs }) => `${role} ${validFromMs}–${expiresAtMs ?? ''}`)
+    const parts = [
+      ...(state.suspended ? ['the tenant was suspended'] : []),
+      ...(state.deactivated ? ['the account was deactivated'] : []),
+      grants.length === 0 ? 'nothing was granted' : `granted were ${grants.join(', ')}`,
+    ]
+    return `${parts.join(', ')} (since position ${state.position})`
   }
 
-  #edges(check: Check): string {
+  #clock({ startedAt, endedAt }: Check): string {
     const { leastMs, mostMs } = this.#history.offset
-    const from = Math.floor(check.startedAt + leastMs)
-    return `and the database's clock stood at ${from} to ${Math.ceil(check.endedAt + mostMs)} (${this.#since(check, Number.MAX_SAFE_INTEGER)})`
+    return `by the database's clock it was asked at ${Math.floor(startedAt + leastMs)} or later and answered by ${Math.ceil(endedAt + mostMs)}`
   }
 }
 

@@ -1,4 +1,4 @@
-/** What was true of [tenant, user] from which position on, and the rule of deciding as plainly as it can be written. Judges nothing. Floor: tests. */
+/** What was true of [tenant, user] from which position on, and the rule of deciding as plainly as it can be written. Judges nothing. */
 import type { Change, Effect, Roles } from './history.ts'
 
 export interface Grant {
