@@ -100,6 +100,7 @@ export class RedisLink {
         if (made.connection !== undefined) this.drop(made.connection, fault)
       }
       const connection = await unlessAborted(connectRedis({ address, ca, signal: abort.signal, lost }), abort.signal)
+      if (this.#closed) return connection.close()
       made.connection = connection
       this.#connection = connection
       this.#connectedAtMs = clock.monotonicMs()
