@@ -184,7 +184,7 @@ const GRANTS: readonly Route[] = [
     method: 'GET',
     path: '/v1/policy',
     operation: 'GetPolicy',
-    summary: 'The policy in force, and faults of newer files that were refused.',
+    summary: 'The policy in force, and why files that differ from it are not.',
     scopes: POLICY_READERS,
     request: administration.emptySchema,
     response: answers.policy,
