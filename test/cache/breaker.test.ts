@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { type Attempt, Breaker } from '../../src/cache/breaker.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 function openBreaker() {
   const clock = new ManualClock()

@@ -7,8 +7,8 @@ import { RedisDoorbell } from '../../src/cache/redis-doorbell.ts'
 import type { RedisNeeds } from '../../src/cache/redis-link.ts'
 import { openLog } from '../../src/ground/log.ts'
 import { systemRandom } from '../../src/ground/random.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { type TestRedis, until } from '../support/redis.ts'
-import { ManualClock } from './manual-clock.ts'
 import { stateAt } from './states.ts'
 
 export interface Seen {
