@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
@@ -110,6 +110,45 @@ describe('deadlines and cancellation', () => {
     await until(() => signals.every((signal) => signal.aborted))
     release()
     await until(() => wires.admission.inFlight() === 0)
+  })
+})
+
+describe('a key that is revoked while its request is still being sent', () => {
+  it.each([
+    ['decides nothing', '/v1/check', QUESTION],
+    ['makes no caller', '/v1/callers', { name: 'heir', scopes: ['administer'] }],
+    ['changes nothing', '/v1/tenants/north/users/dan/assignments', { role: 'coder' }],
+  ])('%s once the revocation was acknowledged', async (_, path, fields) => {
+    let known = 0
+    const { wires } = await house((needs) => ({
+      ...needs,
+      authentication: {
+        async authenticate(authorization) {
+          const caller = await needs.authentication.authenticate(authorization)
+          known += 1
+          return caller
+        },
+      },
+    }))
+    const { administration, context, admin } = wires.house
+    const { record, key } = await administration.createCaller(context, { name: 'stolen', scopes: ['administer', 'decide'] })
+    const before = (await administration.listAudit(admin, {}, { pageSize: 100 })).items.length
+    const body = JSON.stringify(fields)
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': String(body.length) }
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: wires.http.port, path, method: 'POST', agent: false, headers }, resolve)
+      sent.on('error', reject)
+      sent.flushHeaders()
+      until(() => known > 0)
+        .then(() => administration.revokeCaller(context, record.id))
+        .then(({ effective }) => (effective ? sent.end(body) : reject(new Error('not acknowledged'))))
+        .catch(reject)
+    })
+    const answer = await answered
+    answer.resume()
+    expect(answer.statusCode).toBe(401)
+    const { items } = await administration.listAudit(admin, {}, { pageSize: 100 })
+    expect(items.slice(0, items.length - before)).toMatchObject([{ action: 'caller.revoke', target: record.id }])
   })
 })
 

@@ -1,4 +1,4 @@
-/** One HTTP request of a route: admit, authenticate, read, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
+/** One HTTP request of a route: admit, authenticate, read, authenticate again, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { abortable } from '../../../access/abortable.ts'
@@ -60,8 +60,12 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
     const end = new CallEnd()
     response.on('close', () => end.cancel())
     const work = (async () => {
-      const caller = await needs.authentication.authenticate(singleHeader(request, 'authorization'))
+      const authorization = singleHeader(request, 'authorization')
+      // Before the body: nobody unknown has one read.
+      const early = await needs.authentication.authenticate(authorization)
       const plain = await plainOf(request, params, end.signal)
+      // The sender decides when its body is over, and may have lost its key since: it operates as who it is now.
+      const caller = hasBody(request) ? await needs.authentication.authenticate(authorization) : early
       end.signal.throwIfAborted()
       return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
     })().finally(() => needs.admission.leave())
