@@ -13,11 +13,11 @@ export class ControlDatabase {
 
   /** Waits as long as the database does. @throws when it cannot be reached or goes away; the next query connects again */
   async query<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
+    const client = await this.#connected()
     try {
-      this.#client ??= await this.#connect()
-      return (await this.#client.query<R>(text, [...values])).rows
+      return (await client.query<R>(text, [...values])).rows
     } catch (fault) {
-      await this.close()
+      this.#forget(client)
       throw fault
     }
   }
@@ -34,13 +34,18 @@ export class ControlDatabase {
     await client?.end().catch(() => undefined)
   }
 
-  async #connect(): Promise<pg.Client> {
+  async #connected(): Promise<pg.Client> {
+    if (this.#client !== undefined) return this.#client
     const client = new pg.Client({ connectionString: this.#url, application_name: APPLICATION })
-    client.on('error', () => {
-      if (this.#client === client) this.#client = undefined
-    })
+    client.on('error', () => this.#forget(client))
     await client.connect()
+    this.#client = client
     return client
+  }
+
+  #forget(client: pg.Client): void {
+    if (this.#client === client) this.#client = undefined
+    client.end().catch(() => undefined)
   }
 }
 

@@ -2,9 +2,12 @@
 import { execFileSync } from 'node:child_process'
 
 const frozen = new Set<number>()
-process.once('exit', () => {
+process.once('exit', thawAll)
+
+export function thawAll(): void {
   for (const pid of frozen) signal(pid, 'SIGCONT')
-})
+  frozen.clear()
+}
 
 /** Parents first: one that stands still has no more children. @returns how to let them go on */
 export function freeze(root: number): () => void {

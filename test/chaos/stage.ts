@@ -24,57 +24,62 @@ export interface Stage {
   readonly adminKey: string
   /** Why processes ended before they were ready. */
   readonly failedStarts: readonly string[]
-  /** Ends what is open, also a second time. */
-  close(): Promise<void>
 }
 
-/** @throws what failed, after closing what was open */
-export async function openStage(plan: { readonly replicas: number; readonly validity: boolean }): Promise<Stage> {
-  const closing: (() => Promise<unknown>)[] = []
-  const close = async () => {
-    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step().catch(() => undefined)
+/** What is open, to be closed in reverse. A fault of one does not keep the others open. */
+export class Closing {
+  readonly #steps: (() => Promise<unknown>)[] = []
+
+  add(step: () => Promise<unknown>): void {
+    this.#steps.push(step)
   }
-  try {
-    const folder = mkdtempSync(join(tmpdir(), 'castellan-chaos-'))
-    closing.push(async () => rmSync(folder, { recursive: true, force: true }))
-    const policies = join(folder, 'policies')
-    mkdirSync(policies)
-    const files = new PolicyFiles(policies)
 
-    const postgres = await startEmbeddedPostgres()
-    closing.push(() => postgres.stop())
-    const redis = await startRedis()
-    closing.push(() => redis.stop())
-    const adminKey = randomBytes(32).toString('base64url')
-    const environment = {
-      CASTELLAN_DATABASE_URL: postgres.url,
-      CASTELLAN_REDIS_URL: redis.url,
-      CASTELLAN_POLICIES: policies,
-      CASTELLAN_POLICY_POLL_SECONDS: '1',
-      CASTELLAN_STOP_SETTLE_SECONDS: '0',
-      CASTELLAN_ADMIN_KEY: adminKey,
-    }
-    const migrated = await runCastellan(['migrate'], { cwd: folder, environment: { CASTELLAN_DATABASE_URL: postgres.url } })
-    if (migrated.code !== 0) throw new Error(`castellan migrate failed:\n${migrated.out}${migrated.err}`)
-
-    const database = new ControlDatabase(postgres.url)
-    closing.push(() => database.close())
-    const clock = new DatabaseClock(database)
-    await clock.measure()
-
-    const failedStarts: string[] = []
-    const startFailed = (why: string) => void failedStarts.push(why)
-    const replica = { validity: plan.validity, environment, cwd: folder, services: loadServices(), startFailed }
-    const slots: ReplicaSlot[] = []
-    closing.push(() => Promise.all(slots.map((slot) => slot.kill())))
-    // All at once, as a deployment does.
-    const names = Array.from({ length: plan.replicas }, (_, number) => String(number + 1))
-    const started = await Promise.allSettled(names.map(async (name) => slots.push(await ReplicaSlot.start(name, replica))))
-    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
-    slots.sort((a, b) => a.name.localeCompare(b.name))
-    return { postgres, redis, database, clock, files, slots, counters: new Counters(slots), adminKey, failedStarts, close }
-  } catch (fault) {
-    await close()
-    throw fault
+  async close(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step().catch(() => undefined)
   }
+}
+
+/** @param closing gets whatever is opened, at once: an interruption may come before all is */
+export async function openStage(plan: { readonly replicas: number; readonly validity: boolean }, closing: Closing): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'castellan-chaos-'))
+  closing.add(async () => rmSync(folder, { recursive: true, force: true }))
+  const policies = join(folder, 'policies')
+  mkdirSync(policies)
+  const files = new PolicyFiles(policies)
+
+  const postgres = await startEmbeddedPostgres()
+  closing.add(() => postgres.stop())
+  const redis = await startRedis()
+  closing.add(() => redis.stop())
+  const adminKey = randomBytes(32).toString('base64url')
+  const environment = {
+    CASTELLAN_DATABASE_URL: postgres.url,
+    CASTELLAN_REDIS_URL: redis.url,
+    CASTELLAN_POLICIES: policies,
+    CASTELLAN_POLICY_POLL_SECONDS: '1',
+    CASTELLAN_STOP_SETTLE_SECONDS: '0',
+    CASTELLAN_ADMIN_KEY: adminKey,
+  }
+  const migrated = await runCastellan(['migrate'], { cwd: folder, environment: { CASTELLAN_DATABASE_URL: postgres.url } })
+  if (migrated.code !== 0) throw new Error(`castellan migrate failed:\n${migrated.out}${migrated.err}`)
+
+  const database = new ControlDatabase(postgres.url)
+  closing.add(() => database.close())
+  // Of its own: a measurement that fails must not take away the connection of a fault.
+  const clockDatabase = new ControlDatabase(postgres.url)
+  closing.add(() => clockDatabase.close())
+  const clock = new DatabaseClock(clockDatabase)
+  await clock.measure()
+
+  const failedStarts: string[] = []
+  const startFailed = (why: string) => void failedStarts.push(why)
+  const replica = { validity: plan.validity, environment, cwd: folder, services: loadServices(), startFailed }
+  const slots: ReplicaSlot[] = []
+  closing.add(() => Promise.all(slots.map((slot) => slot.kill())))
+  // All at once, as a deployment does.
+  const names = Array.from({ length: plan.replicas }, (_, number) => String(number + 1))
+  const started = await Promise.allSettled(names.map(async (name) => slots.push(await ReplicaSlot.start(name, replica))))
+  for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
+  slots.sort((a, b) => a.name.localeCompare(b.name))
+  return { postgres, redis, database, clock, files, slots, counters: new Counters(slots), adminKey, failedStarts }
 }

@@ -9,7 +9,7 @@ export const STANDING_ROLES = ['reader', 'editor'] as const
 export const COVER_ROLE = 'cover'
 
 const TENANTS = 6
-const USERS = 48
+const USERS = 30
 
 export interface World {
   /** Of these, the last ones are suspended and resumed. */

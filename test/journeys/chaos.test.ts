@@ -7,17 +7,23 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { FaultKind } from '../chaos/options.ts'
 import type { Summary } from '../chaos/summary.ts'
-import { cleanEnvironment, type Ended, follow } from '../support/castellan-process.ts'
+import { cleanEnvironment, type Ended, follow, type RunningCastellan } from '../support/castellan-process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Those in which what is kept and what holds come apart furthest. */
 const TELLING: readonly FaultKind[] = ['redis-kill', 'redis-old-copy', 'replica-freeze', 'replica-kill', 'both-away']
 
 let folder: string
+const running = new Set<RunningCastellan>()
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'castellan-chaos-journey-'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(async () => {
+  // One that a failed test left behind ends, with all that it has started.
+  for (const run of running) run.kill('SIGTERM')
+  await Promise.all([...running].map((run) => run.ended))
+  rmSync(folder, { recursive: true, force: true })
+})
 
 function chaos(...args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', './test/chaos/typescript.mjs', 'test/chaos/run.ts', ...args], {
@@ -25,7 +31,9 @@ function chaos(...args: readonly string[]): Promise<Ended> {
     env: cleanEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return follow(child).ended
+  const run = follow(child)
+  running.add(run)
+  return run.ended.finally(() => running.delete(run))
 }
 
 async function summaryOf(...args: readonly string[]): Promise<Summary & { readonly code: number | null }> {
@@ -37,7 +45,7 @@ async function summaryOf(...args: readonly string[]): Promise<Summary & { readon
 
 describe('three replicas that are asked and changed while things break', () => {
   it('keep every promise of freshness', async () => {
-    const summary = await summaryOf('--seconds', '25', '--seed', '7', '--faults', TELLING.join(','))
+    const summary = await summaryOf('--seconds', '25', '--seed', '12', '--faults', TELLING.join(','))
     expect(summary.examples).toEqual([])
     expect(summary.violations).toEqual({ F1: 0, F2: 0, F3: 0, window: 0, outage: 0, truth: 0, lost: 0 })
     expect(summary.complaints).toEqual([])
@@ -52,7 +60,7 @@ describe('three replicas that are asked and changed while things break', () => {
   }, 300_000)
 
   it('would be seen to break them without the validity rule', async () => {
-    const summary = await summaryOf('--seconds', '8', '--seed', '7', '--faults', 'redis-old-copy', '--validity', 'off')
+    const summary = await summaryOf('--seconds', '6', '--replicas', '2', '--seed', '7', '--faults', 'redis-old-copy', '--validity', 'off')
     expect(summary.violations.F1).toBeGreaterThan(0)
     expect(summary.violations.F2).toBeGreaterThan(0)
     expect(summary.violations.window).toBeGreaterThan(0)
