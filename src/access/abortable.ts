@@ -1,8 +1,12 @@
 /** Waiting no longer than a caller does. Floor 3. */
 import { ServiceError } from '../model/error-code.ts'
 
-/** Waits for `work`, but no longer than the caller does. Work that goes on unwatched cannot raise an unhandled rejection. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Waits for `work`, but no longer than the caller does. Work that goes on unwatched cannot raise an unhandled rejection.
+ * @param signal absent: until the end of the work
+ */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work
   let stop: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(abortError(signal))
@@ -17,8 +21,8 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promi
 }
 
 /** @throws the signal's error when the caller has gone or its time is over: no work is begun for nobody */
-export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw abortError(signal)
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError(signal)
 }
 
 function abortError(signal: AbortSignal): Error {

@@ -3,10 +3,11 @@ import type { SharedLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
 import type { Log } from '../ground/log.ts'
-import { FEED_INTERVAL_MS, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
+import { FEED_INTERVAL_MS, FEED_RING_MS_MIN, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Doorbell, FeedReader, FeedReading, ReplicaReport } from '../store/ports.ts'
 import type { Knowledge } from './knowledge.ts'
+import { PolicyAdoption } from './policy-adoption.ts'
 
 export interface FollowerNeeds {
   readonly feed: FeedReader
@@ -30,14 +31,20 @@ export interface FollowerObserver {
 
 export class FeedFollower {
   readonly #needs: FollowerNeeds
+  readonly #adoption: PolicyAdoption
   readonly #readings = new Coalesced(() => this.#readToHead())
   #mark: string | undefined
+  #sentAtMs = Number.NEGATIVE_INFINITY
   #cancelTimer: (() => void) | undefined
+  #ringIsDue = false
   #failing = false
+  /** It cannot apply what it reads, and took itself out of those that changes wait for. */
+  #aside = false
   #closed = false
 
   constructor(needs: FollowerNeeds) {
     this.#needs = needs
+    this.#adoption = new PolicyAdoption(needs.policy, needs.clock)
   }
 
   /** Registers this replica and reads to the head. @throws StoreError */
@@ -45,7 +52,7 @@ export class FeedFollower {
     const { feed, doorbell, shared } = this.#needs
     await feed.register()
     await this.catchUp()
-    doorbell.onRing(() => this.ring())
+    doorbell.onRing(() => this.#rung())
     shared?.onHeadAhead((head) => void this.#suspectRestore(head))
     this.#schedule()
   }
@@ -66,6 +73,21 @@ export class FeedFollower {
     this.#cancelTimer?.()
     await this.#readings.join().catch(() => undefined)
     await this.#needs.feed.unregister()
+  }
+
+  /** Somebody else's bell: rung without pause, it must not be heard without pause. */
+  #rung(): void {
+    if (this.#ringIsDue) return
+    const waitMs = this.#sentAtMs + FEED_RING_MS_MIN - this.#needs.clock.monotonicMs()
+    if (waitMs <= 0) {
+      this.ring()
+      return
+    }
+    this.#ringIsDue = true
+    this.#needs.clock.after(waitMs, () => {
+      this.#ringIsDue = false
+      this.ring()
+    })
   }
 
   #schedule(): void {
@@ -94,11 +116,14 @@ export class FeedFollower {
 
   /** @returns what was reported with it when it reached the head; otherwise there is more to read */
   async #readOnce(): Promise<ReplicaReport | undefined> {
-    const { feed, knowledge, clock } = this.#needs
-    const sentAtMs = clock.monotonicMs()
+    const { feed, knowledge, clock, log } = this.#needs
+    const [sentAtMs, sentAtWallMs] = [clock.monotonicMs(), clock.nowMs()]
+    this.#sentAtMs = sentAtMs
     const report = this.#report()
     const reading = await feed.read(report)
-    if (!reading.registered) {
+    if (!reading.registered && !this.#aside) {
+      // Nobody waits for it, so from this moment on it answers nothing from memory.
+      knowledge.distrust()
       await feed.register()
       return undefined
     }
@@ -111,16 +136,20 @@ export class FeedFollower {
       return undefined
     }
     if (reading.prunedThrough > knowledge.known) {
-      this.#needs.log.warn(
-        { known: knowledge.known, head: reading.head },
-        'this replica missed what the feed does not hold any more; it starts over',
-      )
+      const { known } = knowledge
+      log.warn({ known, head: reading.head }, 'this replica missed what the feed does not hold any more; it starts over')
       await this.#restart(reading)
       return undefined
     }
     await this.#apply(reading)
+    if (this.#aside) {
+      // Fresh by the next reading, which finds it registered.
+      await feed.register()
+      this.#aside = false
+      return undefined
+    }
     if (reading.through < reading.head) return undefined
-    knowledge.catchUp({ sentAtMs, atMs: reading.atMs })
+    knowledge.catchUp({ sentAtMs, sentAtWallMs, atMs: reading.atMs })
     this.#needs.shared?.observe({ incarnation: reading.incarnation, secret: reading.cacheSecret, head: reading.head })
     return report
   }
@@ -135,17 +164,32 @@ export class FeedFollower {
   }
 
   async #apply(reading: FeedReading): Promise<void> {
-    const { knowledge, policy, observe } = this.#needs
+    const { knowledge, observe } = this.#needs
     for (const change of reading.changes) {
       knowledge.note(change)
       if (change.kind === 'revision') this.#prepare(change.revision)
     }
     // Before the position is reached: a replica is never past an activation that it has not applied.
     const active = reading.through === reading.head ? reading.policy : reading.changes.findLast((change) => change.kind === 'policy')
-    if (active !== undefined && active.position !== policy.position) await policy.adopt(active.revision, active.position)
+    try {
+      if (active !== undefined) await this.#adoption.adopt(active.revision, active.position)
+    } catch (fault) {
+      await this.#stepAside()
+      throw fault
+    }
     knowledge.reach(reading.through)
     this.#mark = reading.throughMark
     for (const change of reading.changes) observe.applied(Math.max(0, reading.atMs - change.atMs))
+  }
+
+  /** Once it is not fresh it answers nothing from memory, and no change need wait for it. */
+  async #stepAside(): Promise<void> {
+    const { feed, knowledge, clock, log } = this.#needs
+    if (this.#aside || knowledge.isFresh(clock.monotonicMs())) return
+    knowledge.distrust()
+    this.#aside = true
+    log.error('the policy in force cannot be applied here; this replica refuses checks until it can')
+    await feed.unregister()
   }
 
   /** Beside everything else; the next reading reports it. */
@@ -166,6 +210,7 @@ export class FeedFollower {
   async #restart(reading: FeedReading): Promise<void> {
     const { feed, knowledge, policy, shared, log } = this.#needs
     const before = knowledge.incarnation
+    knowledge.distrust()
     if (before !== undefined && before !== reading.incarnation)
       log.error(
         { before, incarnation: reading.incarnation, head: reading.head },
@@ -180,16 +225,20 @@ export class FeedFollower {
 
   async #restored(incarnation: string): Promise<void> {
     const { feed, knowledge, log } = this.#needs
+    knowledge.distrust()
     log.error({ incarnation, known: knowledge.known }, 'the feed is not the one that was read before: the database was restored')
     await feed.renewIncarnation(incarnation)
   }
 
   /** Some replica told Redis of a later head: either it is ahead of us, which one reading shows, or the database was restored. */
   async #suspectRestore(head: number): Promise<void> {
+    const { knowledge } = this.#needs
+    const suspected = knowledge.incarnation
     try {
       await this.catchUp()
-      const { known, incarnation } = this.#needs.knowledge
-      if (known === undefined || incarnation === undefined || known >= head) return
+      const { known, incarnation } = knowledge
+      // A closed follower reads nothing; another incarnation means that somebody has dealt with it.
+      if (this.#closed || known === undefined || incarnation === undefined || incarnation !== suspected || known >= head) return
       await this.#restored(incarnation)
       await this.catchUp()
     } catch {

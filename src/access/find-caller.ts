@@ -7,7 +7,7 @@ import { FreshReader, type Kept, type ReadObserver, type Validity } from './fres
 import type { Knowledge } from './knowledge.ts'
 
 export interface CallerFinder {
-  /** By SHA-256 of the key; only a caller that is neither revoked nor expired. @throws StoreError when that cannot be said freshly */
+  /** Waits as long as the store's own limits let it. By SHA-256 of the key; only a caller that is neither revoked nor expired. @throws StoreError when that cannot be said freshly */
   findByKeyHash(keyHash: Uint8Array): Promise<CallerRecord | undefined>
 }
 
@@ -22,8 +22,6 @@ export interface CallerFinderNeeds {
 }
 
 const CALLER_BYTES = 600
-/** The store's own time limits end it. */
-const UNTIL_ANSWERED = new AbortController().signal
 
 export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { clear(): void } {
   const reader = new FreshReader<Uint8Array, CallerReading>({
@@ -37,7 +35,7 @@ export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { cle
     bytesOf: ({ caller }) => (caller === undefined ? undefined : CALLER_BYTES + 2 * JSON.stringify(caller.tenants ?? []).length),
   })
   return {
-    findByKeyHash: async (keyHash) => (await reader.read(keyHash, undefined, UNTIL_ANSWERED)).value.caller,
+    findByKeyHash: async (keyHash) => (await reader.read(keyHash, undefined)).value.caller,
     clear: () => reader.clear(),
   }
 }

@@ -2,10 +2,11 @@
 import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
-import { ServiceError, StoreError } from '../model/error-code.ts'
+import { StoreError } from '../model/error-code.ts'
 import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import { abortable, throwIfAborted } from './abortable.ts'
 import type { Knowledge } from './knowledge.ts'
+import { positionNotReached, reaches } from './min-position.ts'
 
 /** What is kept: read by one statement, as of one position and one instant. */
 export interface Dated {
@@ -21,11 +22,17 @@ export interface Kept<V> {
   readonly edgeMs: number
 }
 
-/** Whether something kept still holds at `nowMs` of the monotonic clock. The one rule that freshness rests on. */
+/**
+ * Whether something kept still holds at `nowMs` of the monotonic clock. The one rule that freshness rests on. What is beyond the known position
+ * does not: were the database restored before this replica got there, nothing would tell that it never was.
+ */
 export type Validity = (kept: Kept<Dated>, lastChange: number, knowledge: Knowledge, nowMs: number) => boolean
 
 export const holds: Validity = (kept, lastChange, knowledge, nowMs) =>
-  knowledge.isFresh(nowMs) && kept.value.position >= lastChange && knowledge.latestDatabaseMs(nowMs) <= kept.edgeMs
+  knowledge.isFresh(nowMs) &&
+  kept.value.position >= lastChange &&
+  kept.value.position <= (knowledge.known ?? -1) &&
+  knowledge.latestDatabaseMs(nowMs) <= kept.edgeMs
 
 export interface FreshReaderNeeds<K, V extends Dated> {
   readonly clock: Clock
@@ -66,6 +73,8 @@ export interface Found<V> {
   /** Everything up to here is reflected in the value. */
   readonly position: number
   readonly level: Level
+  /** On the monotonic clock: when the store was asked for it; for a value that holds by knowledge, before all time. */
+  readonly askedAtMs: number
 }
 
 interface Looked<V> {
@@ -85,6 +94,7 @@ interface Flight<V> {
 export class FreshReader<K, V extends Dated> {
   readonly #needs: FreshReaderNeeds<K, V>
   readonly #flights = new Map<string, Flight<V>>()
+  #clears = 0
 
   constructor(needs: FreshReaderNeeds<K, V>) {
     this.#needs = needs
@@ -95,53 +105,86 @@ export class FreshReader<K, V extends Dated> {
    * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
    * @throws StoreError when nothing fresh enough can be had
    */
-  async read(key: K, minPosition: number | undefined, signal: AbortSignal): Promise<Found<V>> {
+  async read(key: K, minPosition: number | undefined, signal?: AbortSignal): Promise<Found<V>> {
     const text = this.#needs.textOf(key)
-    const kept = this.#needs.memory.get(text)
-    if (kept !== undefined) {
-      const found = this.#held(key, kept, 'memory')
-      if (found === undefined) this.#needs.observe.outdated('memory')
-      else if (reaches(found.position, minPosition)) return this.#answered(found)
+    const kept = this.#recall(key, text)
+    if (kept !== undefined && reaches(kept.position, minPosition)) return this.#answered(kept)
+    const startedAtMs = this.#needs.clock.monotonicMs()
+    if (minPosition === undefined || (await this.#reachKnown(minPosition, signal))) {
+      const found = minPosition === undefined ? undefined : this.#recall(key, text)
+      return found === undefined ? await this.#readBeyond(key, text, startedAtMs, undefined, signal) : this.#answered(found)
     }
-    return await this.#readBeyond(key, text, minPosition, signal)
+    return await this.#readBeyond(key, text, startedAtMs, minPosition, signal)
   }
 
+  /** Whether nothing that is known at this moment has touched what was read. */
+  stillHolds(key: K, value: V): boolean {
+    return this.#held(key, this.#toKeep(value), 'store') !== undefined
+  }
+
+  /** Whether what was found a while ago can still be an answer: it holds, or the store told it within the freshness bound. */
+  isCurrent(key: K, found: Found<V>): boolean {
+    return this.#needs.clock.monotonicMs() - found.askedAtMs < FRESHNESS_BOUND_MS || this.stillHolds(key, found.value)
+  }
+
+  /** Nothing that was read until now holds any more, nor what is being read. */
   clear(): void {
+    this.#clears++
     this.#needs.memory.clear()
   }
 
-  async #readBeyond(key: K, text: string, minPosition: number | undefined, signal: AbortSignal): Promise<Found<V>> {
+  #recall(key: K, text: string): Found<V> | undefined {
+    const kept = this.#needs.memory.get(text)
+    if (kept === undefined) return undefined
+    const found = this.#held(key, kept, 'memory')
+    if (found === undefined) this.#needs.observe.outdated('memory')
+    return found
+  }
+
+  /** @param ahead a position beyond what is known: nothing that is kept can suffice */
+  async #readBeyond(
+    key: K,
+    text: string,
+    startedAtMs: number,
+    ahead: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Found<V>> {
     const { clock, knowledge, observe } = this.#needs
-    const startedAtMs = clock.monotonicMs()
-    const ahead = minPosition !== undefined && !(await this.#reachKnown(minPosition, signal))
     for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
       throwIfAborted(signal)
       // Sharing a look that began before this question needs proof that nothing changed meanwhile, and only knowledge is one.
-      const joins = attempt === 1 && !ahead && knowledge.isFresh(clock.monotonicMs())
-      const looked = await this.#look(key, text, { joins, ahead }, signal).catch((fault: unknown) => {
+      const joins = attempt === 1 && ahead === undefined && knowledge.isFresh(clock.monotonicMs())
+      const looked = await this.#look(key, text, { joins, ahead: ahead !== undefined }, signal).catch((fault: unknown) => {
         if (fault instanceof StoreError) observe.refused()
         throw fault
       })
       const found = this.#accept(key, looked, startedAtMs)
       if (found === undefined) continue
-      if (!reaches(found.position, minPosition)) throw positionNotReached(found.position, minPosition)
+      if (!reaches(found.position, ahead)) throw positionNotReached(found.position, ahead)
       return this.#answered(found)
     }
     observe.refused()
     throw new StoreError('The database answers too slowly to say what holds now')
   }
 
-  /** Whether all up to `position` is known here, if need be after one more reading of the feed. */
-  async #reachKnown(position: number, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Whether all up to `position` is known here, if need be after one more reading of the feed; `false`: the feed cannot be read, and the
+   * store itself may still say how far it is.
+   * @throws ServiceError `position_not_reached` when the feed was read and is not there
+   */
+  async #reachKnown(position: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { knowledge, catchUp } = this.#needs
     const isKnown = () => (knowledge.known ?? -1) >= position
     if (isKnown()) return true
-    // When the feed cannot be read, the store itself may still say how far it is.
-    await abortable(
-      catchUp().catch(() => undefined),
+    const isRead = await abortable(
+      catchUp().then(
+        () => true,
+        () => false,
+      ),
       signal,
     )
-    return isKnown()
+    if (isRead && !isKnown()) throw positionNotReached(knowledge.known ?? 0, position)
+    return isRead
   }
 
   /** It holds by knowledge, or the store was asked after the question came and answered within the freshness bound. */
@@ -151,14 +194,14 @@ export class FreshReader<K, V extends Dated> {
     if (held !== undefined) return held
     const nowMs = this.#needs.clock.monotonicMs()
     if (askedAtMs < startedAtMs || nowMs - askedAtMs >= FRESHNESS_BOUND_MS) return undefined
-    return { value, position: value.position, level }
+    return { value, position: value.position, level, askedAtMs }
   }
 
   /** A value that nothing known has touched is as good as one read at the known position. */
   #held(key: K, kept: Kept<V>, level: Level): Found<V> | undefined {
     const { holds, knowledge, clock, lastChange } = this.#needs
     if (!holds(kept, lastChange(key), knowledge, clock.monotonicMs())) return undefined
-    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level }
+    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level, askedAtMs: Number.NEGATIVE_INFINITY }
   }
 
   #answered(found: Found<V>): Found<V> {
@@ -167,7 +210,7 @@ export class FreshReader<K, V extends Dated> {
   }
 
   /** @param ahead what is kept cannot suffice: the store is asked */
-  async #look(key: K, text: string, how: { readonly joins: boolean; readonly ahead: boolean }, signal: AbortSignal): Promise<Looked<V>> {
+  async #look(key: K, text: string, how: { readonly joins: boolean; readonly ahead: boolean }, signal?: AbortSignal): Promise<Looked<V>> {
     const name = how.ahead ? `ahead ${text}` : text
     let flight = this.#flights.get(name)
     if (flight === undefined) {
@@ -189,11 +232,10 @@ export class FreshReader<K, V extends Dated> {
     try {
       const kept = ahead ? undefined : await this.#lookShared(key, text)
       if (kept !== undefined) return kept
-      const askedAtMs = this.#needs.clock.monotonicMs()
-      const value = await this.#needs.load(key)
+      const looked = await this.#lookInStore(key)
       // What nobody waits for any more was cancelled: it is not kept.
-      if (flight.waiting > 0) this.#fill(key, text, value)
-      return { value, level: 'store', askedAtMs }
+      if (flight.waiting > 0) void this.#fill(key, text, looked.value)
+      return looked
     } finally {
       flight.looking = false
       this.#forgetEnded(name, flight)
@@ -207,8 +249,9 @@ export class FreshReader<K, V extends Dated> {
   async #lookShared(key: K, text: string): Promise<Looked<V> | undefined> {
     const { clock, knowledge, shared, observe } = this.#needs
     if (shared === undefined || !knowledge.isFresh(clock.monotonicMs())) return undefined
+    const clears = this.#clears
     const value = await shared.get(key)
-    if (value === undefined) return undefined
+    if (value === undefined || clears !== this.#clears) return undefined
     const kept = this.#toKeep(value)
     if (this.#held(key, kept, 'redis') === undefined) {
       observe.outdated('redis')
@@ -218,9 +261,21 @@ export class FreshReader<K, V extends Dated> {
     return { value, level: 'redis', askedAtMs: Number.NEGATIVE_INFINITY }
   }
 
-  /** What is outdated already would only be refused. */
-  #fill(key: K, text: string, value: V): void {
-    const { clock, knowledge, shared } = this.#needs
+  /** An answer that was under way while everything was dropped is of a database that is gone, however late it comes: asked again. */
+  async #lookInStore(key: K): Promise<Looked<V>> {
+    for (;;) {
+      const [askedAtMs, clears] = [this.#needs.clock.monotonicMs(), this.#clears]
+      const value = await this.#needs.load(key)
+      if (clears === this.#clears) return { value, level: 'store', askedAtMs }
+    }
+  }
+
+  /** What is outdated already would only be refused; what is ahead of the feed is kept once the feed is there. */
+  async #fill(key: K, text: string, value: V): Promise<void> {
+    const { clock, knowledge, shared, catchUp } = this.#needs
+    const clears = this.#clears
+    if (value.position > (knowledge.known ?? -1) && knowledge.isFresh(clock.monotonicMs())) await catchUp().catch(() => undefined)
+    if (clears !== this.#clears) return
     const kept = this.#toKeep(value)
     if (this.#held(key, kept, 'store') === undefined) return
     this.#keep(text, kept)
@@ -235,15 +290,4 @@ export class FreshReader<K, V extends Dated> {
   #toKeep(value: V): Kept<V> {
     return { value, edgeMs: this.#needs.edgeMs(value) }
   }
-}
-
-function reaches(position: number, minPosition: number | undefined): boolean {
-  return minPosition === undefined || position >= minPosition
-}
-
-function positionNotReached(position: number, minPosition: number | undefined): ServiceError {
-  return new ServiceError('position_not_reached', `The feed is at position ${position}, before the ${minPosition} that was asked for.`, {
-    hint: 'Use a position that an answer of this service gave; try again if it was given moments ago.',
-    retryAfterSeconds: 1,
-  })
 }

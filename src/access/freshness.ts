@@ -8,15 +8,15 @@ import type { PolicyInForce } from '../policy/in-force.ts'
 import type { CallerReading, Doorbell, FeedReader, Store } from '../store/ports.ts'
 import { type Acknowledgement, openAcknowledgement } from './acknowledge.ts'
 import { FeedFollower, type FollowerObserver } from './feed-follower.ts'
-import { type CallerFinder, openCallerFinder } from './find-caller.ts'
+import { type CallerFinder, type CallerFinderNeeds, openCallerFinder } from './find-caller.ts'
 import { holds, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import { Knowledge } from './knowledge.ts'
-import { type AccessResolver, openAccessResolver } from './resolve.ts'
+import { type AccessResolver, openAccessResolver, type ResolverNeeds } from './resolve.ts'
 import { openTidy } from './tidy.ts'
 
 export interface FreshnessNeeds {
   readonly replicaId: string
-  readonly store: Pick<Store, 'access' | 'records' | 'replicas' | 'pruneFeed'>
+  readonly store: Pick<Store, 'replicas' | 'pruneFeed'> & Pick<ResolverNeeds, 'access'> & Pick<CallerFinderNeeds, 'records'>
   readonly feed: FeedReader
   readonly doorbell: Doorbell
   readonly policy: PolicyInForce
@@ -58,7 +58,7 @@ export interface Freshness {
 /** Resolves when this replica has read the feed to its head and the policy in force, if there is one, is in force here. @throws StoreError */
 export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
   const { store, clock, policy, shared, observe } = needs
-  const knowledge = new Knowledge(LAST_CHANGES_KEPT_MAX)
+  const knowledge = new Knowledge(LAST_CHANGES_KEPT_MAX, clock)
   const follower = new FeedFollower({
     ...needs,
     knowledge,

@@ -1,5 +1,6 @@
 /** What this replica knows of the feed: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
-import { FRESHNESS_BOUND_MS } from '../model/limits.ts'
+import type { Clock } from '../ground/clock.ts'
+import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS, SUSPENSION_MS_MAX } from '../model/limits.ts'
 import type { FeedEntry } from '../store/ports.ts'
 import { LastChanges } from './last-changes.ts'
 
@@ -10,6 +11,8 @@ const NEVER = Number.MAX_SAFE_INTEGER
 export interface Caught {
   /** This machine's monotonic time when the reading was sent: it reflects every change committed before. */
   readonly sentAtMs: number
+  /** This machine's wall clock at the same moment. */
+  readonly sentAtWallMs: number
   /** The database's time while it ran, in whole milliseconds. */
   readonly atMs: number
 }
@@ -19,6 +22,7 @@ export interface Caught {
  * a fill that was overtaken carries an old position and is refused, whoever delivers it, and no deletion is needed to be safe.
  */
 export class Knowledge {
+  readonly #wallMs: () => number
   readonly #users: LastChanges
   readonly #tenants: LastChanges
   #known: number | undefined
@@ -28,7 +32,8 @@ export class Knowledge {
   #caught: Caught | undefined
 
   /** @param keptMax users, and tenants, whose last change is remembered */
-  constructor(keptMax: number) {
+  constructor(keptMax: number, clock: Pick<Clock, 'nowMs'>) {
+    this.#wallMs = () => clock.nowMs()
     this.#users = new LastChanges(keptMax)
     this.#tenants = new LastChanges(keptMax)
   }
@@ -42,9 +47,14 @@ export class Knowledge {
     return this.#incarnation
   }
 
-  /** Whether answers from memory keep the freshness bound at this moment. */
+  /** Whether answers from memory keep the freshness bound at this moment, `nowMs` of the monotonic clock. */
   isFresh(nowMs: number): boolean {
-    return this.#caught !== undefined && nowMs - this.#caught.sentAtMs < FRESHNESS_BOUND_MS
+    return this.#caught !== undefined && nowMs - this.#caught.sentAtMs < FRESHNESS_BOUND_MS && !this.#wasSuspended(this.#caught, nowMs)
+  }
+
+  /** The monotonic clock of Linux stands still while the machine is suspended; the wall clock does not. */
+  #wasSuspended(caught: Caught, nowMs: number): boolean {
+    return this.#wallMs() - caught.sentAtWallMs - (nowMs - caught.sentAtMs) > SUSPENSION_MS_MAX
   }
 
   /** Milliseconds since the last complete reading was sent; infinite before the first. */
@@ -54,8 +64,9 @@ export class Knowledge {
 
   /** The database's time is before this, at `nowMs` of the monotonic clock. */
   latestDatabaseMs(nowMs: number): number {
-    // It told whole milliseconds, rounded down, at some moment after the reading was sent.
-    return this.#caught === undefined ? Number.POSITIVE_INFINITY : this.#caught.atMs + 1 + (nowMs - this.#caught.sentAtMs)
+    if (this.#caught === undefined) return Number.POSITIVE_INFINITY
+    // It told whole milliseconds, rounded down, at some moment after the reading was sent; and its clock may be the faster one.
+    return this.#caught.atMs + 1 + (nowMs - this.#caught.sentAtMs) * (1 + FRESHNESS_MARGIN_MS / FRESHNESS_BOUND_MS)
   }
 
   /** Position of the last change that touched the user or the tenant: what is older does not hold. */
@@ -76,6 +87,11 @@ export class Knowledge {
     this.#callers = floor
     this.#users.clear()
     this.#tenants.clear()
+    this.#caught = undefined
+  }
+
+  /** Not fresh any more, whatever was read: until the next complete reading. */
+  distrust(): void {
     this.#caught = undefined
   }
 

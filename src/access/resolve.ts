@@ -2,21 +2,29 @@
 import type { MemoryLevel, SharedLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { type AccessState, nextEdgeMs } from '../model/access-state.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { StoreError } from '../model/error-code.ts'
+import { RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { AccessReader } from '../store/ports.ts'
 import { abortable } from './abortable.ts'
 import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
 
+/** Rows and policy of one version of the database. */
+export interface Resolved extends Found<AccessState> {
+  readonly policy: CompiledPolicy
+}
+
 export interface AccessResolver {
   /**
-   * The policy in force when this resolves is not older than the state's.
    * @param minPosition the state must be at least this fresh (freshness, F3)
    * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
    * @throws StoreError when nothing fresh enough can be had
    */
-  resolve(tenant: string, user: string, minPosition: number | undefined, signal: AbortSignal): Promise<Found<AccessState>>
+  resolve(tenant: string, user: string, minPosition: number | undefined, signal: AbortSignal): Promise<Resolved>
+  /** Whether what was resolved a while ago can be an answer at this moment, together with the policy in force now. */
+  isCurrent(tenant: string, user: string, found: Found<AccessState>): boolean
   /** For what was read past the caches: waits until the policy in force is not older. @throws StoreError when it cannot be had */
   requirePolicy(policyPosition: number, signal: AbortSignal): Promise<void>
 }
@@ -26,7 +34,7 @@ export interface ResolverNeeds {
   readonly memory: MemoryLevel<Kept<AccessState>>
   readonly shared: SharedLevel | undefined
   readonly knowledge: Knowledge
-  readonly policy: Pick<PolicyInForce, 'position'>
+  readonly policy: Pick<PolicyInForce, 'position' | 'current'>
   readonly catchUp: () => Promise<void>
   readonly clock: Clock
   readonly holds: Validity
@@ -52,6 +60,9 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
     edgeMs: nextEdgeMs,
     bytesOf: bytesOfState,
   })
+  /** Rows of one version and the policy of another would be a state that never was: a change made before an activation has to count with it. */
+  const isOfOneVersion = (pair: Pair, state: AccessState) =>
+    policy.position === state.policyPosition || (policy.position > state.position && reader.stillHolds(pair, state))
   const requirePolicy = async (position: number, signal: AbortSignal) => {
     if (policy.position >= position) return
     await abortable(needs.catchUp(), signal)
@@ -59,10 +70,17 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
   }
   return {
     async resolve(tenant, user, minPosition, signal) {
-      const found = await reader.read({ tenant, user }, minPosition, signal)
-      if (policy.position < found.value.policyPosition) await requirePolicy(found.value.policyPosition, signal)
-      return found
+      for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
+        const found = await reader.read({ tenant, user }, minPosition, signal)
+        // Taken in the same moment: what takes force meanwhile is another version.
+        if (isOfOneVersion({ tenant, user }, found.value)) return { ...found, policy: policy.current() }
+        // Rows overtaken by an activation are read again at once; otherwise this replica is behind. Either way what was found grows old meanwhile.
+        if (policy.position < found.value.policyPosition || attempt > 1) await abortable(needs.catchUp(), signal)
+      }
+      needs.observe.refused()
+      throw new StoreError('The policy that belongs to what the database says is not in force here yet')
     },
+    isCurrent: (tenant, user, found) => reader.isCurrent({ tenant, user }, found) && isOfOneVersion({ tenant, user }, found.value),
     requirePolicy,
     clear: () => reader.clear(),
   }

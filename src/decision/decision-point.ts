@@ -2,6 +2,7 @@
 import { abortable, throwIfAborted } from '../access/abortable.ts'
 import type { Found } from '../access/fresh-reader.ts'
 import type { AccessResolver } from '../access/resolve.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
@@ -15,8 +16,8 @@ import type {
   PermissionHolder,
   Verdict,
 } from '../model/decision.ts'
-import { NotFoundError } from '../model/error-code.ts'
-import { BATCH_LOADS_AT_ONCE_MAX, BATCH_SUGGESTIONS_MAX } from '../model/limits.ts'
+import { NotFoundError, StoreError } from '../model/error-code.ts'
+import { BATCH_LOADS_AT_ONCE_MAX, BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import { decodePageToken, encodePageToken } from '../store/page.ts'
 import type { AccessReader, Holders } from '../store/ports.ts'
@@ -28,6 +29,7 @@ export interface DecisionNeeds {
   readonly resolver: AccessResolver
   readonly access: Pick<AccessReader, 'listHolders'>
   readonly policy: PolicySource
+  readonly clock: Clock
   readonly random: Random
 }
 
@@ -44,14 +46,12 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     async check(question, signal) {
       throwIfAborted(signal)
       const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      return stamp(needs.policy.current(), found, question, always)
+      return stamp(found.policy, found, question, always)
     },
 
     async checkBatch(questions, signal) {
       throwIfAborted(signal)
-      const pairs = await resolvePairs(resolver, questions, signal)
-      // One bundle for the whole batch: two items never disagree because a policy was activated between them.
-      const policy = needs.policy.current()
+      const { pairs, policy } = await resolvePairs(needs, questions, signal)
       const suggest = atMost(BATCH_SUGGESTIONS_MAX)
       return questions.map((question) => {
         const found = pairs.get(pairKey(question))
@@ -66,8 +66,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
-      const { value: state, position } = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      const policy = needs.policy.current()
+      const { value: state, position, policy } = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       const allowed = question.permissions.map(
         (permission) => decide(policy, { user: question.user, tenant: question.tenant, permission }, state).allowed,
       )
@@ -76,8 +75,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async listPermissions(user, tenant, signal) {
       throwIfAborted(signal)
-      const { value: state, position } = await resolver.resolve(tenant, user, undefined, signal)
-      const policy = needs.policy.current()
+      const { value: state, position, policy } = await resolver.resolve(tenant, user, undefined, signal)
       return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position }
     },
 
@@ -106,8 +104,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     async explain(question, privileged, signal): Promise<Explanation> {
       throwIfAborted(signal)
       const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      const policy = needs.policy.current()
-      return { decision: stamp(policy, found, question, always), ...explain(policy, question, found.value, privileged) }
+      return { decision: stamp(found.policy, found, question, always), ...explain(found.policy, question, found.value, privileged) }
     },
   }
 }
@@ -119,8 +116,9 @@ async function listHolders(
   after: string | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly policy: CompiledPolicy; readonly entry: PermissionEntry; readonly page: Holders }> {
-  for (;;) {
+  for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
     throwIfAborted(signal)
+    const askedAtMs = needs.clock.monotonicMs()
     const policy = needs.policy.current()
     const entry = policy.findPermission(question.permission)
     if (entry === undefined) throw unknownPermission(policy, question.permission)
@@ -129,20 +127,44 @@ async function listHolders(
       signal,
     )
     await needs.resolver.requirePolicy(page.policyPosition, signal)
-    if (needs.policy.current() === policy) return { policy, entry, page }
+    if (needs.policy.current() === policy && needs.clock.monotonicMs() - askedAtMs < FRESHNESS_BOUND_MS) return { policy, entry, page }
   }
+  throw new StoreError('The database answers too slowly to say who holds what now')
 }
 
-/** Each distinct pair once, a few at a time; a pair that fails fails only its own items. */
+/**
+ * Each distinct pair once, a few at a time; a pair that fails fails only its own items. What was found first may be outdated when the last one
+ * is there: it is found again then, until all are current at one moment, the one at which this resolves.
+ */
 async function resolvePairs(
-  resolver: AccessResolver,
+  { resolver, policy }: DecisionNeeds,
   questions: readonly CheckQuestion[],
   signal: AbortSignal,
-): Promise<Map<string, Found<AccessState> | Error>> {
+): Promise<{ readonly pairs: ReadonlyMap<string, Found<AccessState> | Error>; readonly policy: CompiledPolicy }> {
   const pairs = new Map<string, CheckQuestion>()
   for (const question of questions) pairs.set(pairKey(question), question)
-  const waiting = [...pairs]
   const found = new Map<string, Found<AccessState> | Error>()
+  let waiting = [...pairs]
+  for (let attempt = 1; waiting.length > 0 && attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
+    await resolveEach(resolver, waiting, found, signal)
+    throwIfAborted(signal)
+    waiting = [...pairs].filter(([key, { tenant, user }]) => {
+      const one = found.get(key)
+      return one !== undefined && !(one instanceof Error) && !resolver.isCurrent(tenant, user, one)
+    })
+  }
+  for (const [key] of waiting) found.set(key, new StoreError('What was read for a batch is outdated before the rest of it could be read'))
+  // One bundle for all of them, taken in the same moment: two items never disagree because of what happened between them.
+  return { pairs: found, policy: policy.current() }
+}
+
+async function resolveEach(
+  resolver: AccessResolver,
+  pairs: readonly [string, CheckQuestion][],
+  found: Map<string, Found<AccessState> | Error>,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = [...pairs]
   const work = async () => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       throwIfAborted(signal)
@@ -151,8 +173,6 @@ async function resolvePairs(
     }
   }
   await Promise.all(Array.from({ length: BATCH_LOADS_AT_ONCE_MAX }, work))
-  throwIfAborted(signal)
-  return found
 }
 
 /** Lengths stand in front, so that no two pairs (and freshness demands) can meet in one key. */

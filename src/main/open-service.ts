@@ -84,11 +84,12 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
     policy,
     policyStatus: () => directory.status(),
     acknowledgement: freshness.acknowledgement,
+    catchUp: () => freshness.catchUp(),
     random,
     strictSubjects: plan.strictSubjects,
   })
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
-    decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, random }),
+    decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random }),
     administration,
     authentication: openAuthentication({ findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash), adminKey: plan.adminKey }),
     admission: openAdmission(),

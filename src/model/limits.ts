@@ -178,3 +178,12 @@ export const DOORBELL_ECHO_MS = 5_000
 export const MEMORY_CALLERS_BYTES_MAX = 33_554_432
 /** Fewest bytes an entry of the in-process level takes: no more places are made than can be filled. */
 export const MEMORY_ENTRY_BYTES_MIN = 256
+/** Milliseconds by which the wall clock may run ahead of the monotonic one since the last reading: beyond it the machine was suspended meanwhile. */
+export const SUSPENSION_MS_MAX = 100
+/** Milliseconds between two readings that doorbells ask for: whoever rings without pause must not make replicas read without pause. */
+export const FEED_RING_MS_MIN = 5
+/** Milliseconds until an activation that could not be applied is tried again, at first and at most: each attempt loads the whole revision. */
+export const POLICY_ADOPT_AGAIN_MS_MIN = 500
+export const POLICY_ADOPT_AGAIN_MS_MAX = 30_000
+/** Attempts at one change when the policy that it went by is not the one in force at its position any more. */
+export const POLICY_CONSULTED_ATTEMPTS_MAX = 3

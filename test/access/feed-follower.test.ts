@@ -46,8 +46,8 @@ class StillClock implements Clock {
 async function openReplica(): Promise<Replica> {
   const id = `replica-${randomUUID()}`
   const feed = openFeed(opened.database, id)
-  const knowledge = new Knowledge(100)
   const clock = new StillClock()
+  const knowledge = new Knowledge(100, clock)
   const logged: Replica['logged'] = []
   const policy = new PolicyInForce({ findRevision: (revision) => opened.store.records.findRevision(revision) })
   const made = { id, feed, knowledge, policy, clock, logged, restarts: 0 }

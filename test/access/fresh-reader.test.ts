@@ -70,7 +70,7 @@ function open(shared?: SharedFor<string, Value>, more: Partial<FreshReaderNeeds<
 /** A reading of the feed that reached position 10 just now. */
 function readFeed(): void {
   knowledge.reach(10)
-  knowledge.catchUp({ sentAtMs: clock.monotonicMs(), atMs: OFFSET_MS + clock.nowMs() })
+  knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: OFFSET_MS + clock.nowMs() })
 }
 
 async function answering(question: Promise<unknown>, load: number, value: Partial<Value> = {}): Promise<unknown> {
@@ -81,7 +81,7 @@ async function answering(question: Promise<unknown>, load: number, value: Partia
 
 beforeEach(() => {
   clock = new ManualClock()
-  knowledge = new Knowledge(100)
+  knowledge = new Knowledge(100, clock)
   knowledge.restart('one', 0)
   readFeed()
   loads = []
@@ -130,6 +130,31 @@ describe('reading through memory', () => {
     expect(await reader.read('a', undefined, NEVER)).toMatchObject({ level: 'memory' })
     await clock.pass(1)
     expect(await answering(reader.read('a', undefined, NEVER), 1)).toMatchObject({ level: 'store' })
+  })
+
+  it('keeps what is ahead of the feed as soon as the feed is there, and not before', async () => {
+    let read: () => void = () => undefined
+    const reader = open(undefined, {
+      catchUp: () =>
+        new Promise((resolve) => {
+          read = resolve
+        }),
+    })
+    await answering(reader.read('a', undefined, NEVER), 0, { position: 11 })
+    await answering(reader.read('a', undefined, NEVER), 1, { position: 11 })
+    knowledge.reach(11)
+    read()
+    await settle()
+    expect(await reader.read('a', undefined, NEVER)).toMatchObject({ level: 'memory' })
+  })
+
+  it('keeps nothing that was being read while everything was dropped, and asks again', async () => {
+    const reader = open()
+    const question = reader.read('a', undefined, NEVER)
+    await settle()
+    reader.clear()
+    loads[0]?.answer({ text: 'of a database that is gone' })
+    expect(await answering(question, 1, { text: 'asked again' })).toMatchObject({ value: { text: 'asked again' } })
   })
 
   it('keeps nothing that was overtaken while it was loaded', async () => {
@@ -240,7 +265,7 @@ describe('a question with a position', () => {
     const reader = open(undefined, {
       catchUp: async () => {
         knowledge.reach(12)
-        knowledge.catchUp({ sentAtMs: clock.monotonicMs(), atMs: OFFSET_MS + clock.nowMs() })
+        knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: OFFSET_MS + clock.nowMs() })
       },
     })
     await answering(reader.read('a', undefined, NEVER), 0)
@@ -253,9 +278,27 @@ describe('a question with a position', () => {
     expect(await answering(reader.read('a', 12, NEVER), 0, { position: 12 })).toMatchObject({ level: 'store', position: 12 })
   })
 
-  it('fails when the store itself is not there yet', async () => {
+  it('fails when the feed was read and is not there yet, without asking the store: any caller may name any position', async () => {
     const reader = open()
-    await expect(answering(reader.read('a', 12, NEVER), 0, { position: 11 })).rejects.toMatchObject({ code: 'position_not_reached' })
+    await expect(reader.read('a', 12, NEVER)).rejects.toMatchObject({ code: 'position_not_reached' })
+    expect(loads).toHaveLength(0)
+  })
+
+  it('fails when the feed cannot be read and the store is not there yet', async () => {
+    const reader = open(undefined, { catchUp: () => Promise.reject(new StoreError('no feed')) })
+    const question = expect(reader.read('a', 12, NEVER)).rejects.toMatchObject({ code: 'position_not_reached' })
+    await answering(Promise.resolve(), 0, { position: 11 })
+    await question
+  })
+
+  it('is answered from memory after one reading of the feed when that shows that what is kept still holds', async () => {
+    const reader = open(undefined, {
+      catchUp: async () => {
+        knowledge.reach(12)
+      },
+    })
+    await answering(reader.read('a', undefined, NEVER), 0)
+    expect(await reader.read('a', 12, NEVER)).toMatchObject({ level: 'memory', position: 12 })
   })
 })
 

@@ -2,15 +2,17 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import { LastChanges } from '../../src/access/last-changes.ts'
-import { FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
+import { FRESHNESS_BOUND_MS, SUSPENSION_MS_MAX } from '../../src/model/limits.ts'
 import type { FeedChange } from '../../src/store/ports.ts'
 import { HOSTILE_IDS } from '../support/ids.ts'
 
+/** A wall clock that nobody moves runs behind the monotonic one, which is harmless. */
+const WALL = { nowMs: () => 0 }
 const at = (position: number, change: FeedChange) => ({ ...change, position, atMs: 0 })
 
 describe('what a replica knows', () => {
   it('refuses everything before it has begun: no entry is as new as nothing', () => {
-    const knowledge = new Knowledge(10)
+    const knowledge = new Knowledge(10, WALL)
     expect(knowledge.isFresh(0)).toBe(false)
     expect(knowledge.known).toBeUndefined()
     expect(knowledge.lastChange('t', 'u')).toBe(Number.MAX_SAFE_INTEGER)
@@ -19,24 +21,37 @@ describe('what a replica knows', () => {
   })
 
   it('is fresh for less than the bound, counted from when the reading was sent', () => {
-    const knowledge = new Knowledge(10)
+    const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
     expect(knowledge.isFresh(0)).toBe(false)
-    knowledge.catchUp({ sentAtMs: 1_000, atMs: 77_000 })
+    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 0, atMs: 77_000 })
     expect(knowledge.isFresh(1_000 + FRESHNESS_BOUND_MS - 1)).toBe(true)
     expect(knowledge.isFresh(1_000 + FRESHNESS_BOUND_MS)).toBe(false)
     expect(knowledge.ageMs(1_250)).toBe(250)
   })
 
-  it('takes the database for as late as it can be: the reading may have run the moment it was sent', () => {
-    const knowledge = new Knowledge(10)
+  it('is not fresh when the machine was suspended, which the wall clock shows and the monotonic one does not', () => {
+    let wallMs = 50_000
+    const knowledge = new Knowledge(10, { nowMs: () => wallMs })
     knowledge.restart('one', 5)
-    knowledge.catchUp({ sentAtMs: 1_000, atMs: 77_000 })
+    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 50_000, atMs: 77_000 })
+    wallMs = 50_200 + SUSPENSION_MS_MAX
+    expect(knowledge.isFresh(1_200)).toBe(true)
+    wallMs += 1
+    expect(knowledge.isFresh(1_200)).toBe(false)
+    knowledge.catchUp({ sentAtMs: 1_201, sentAtWallMs: wallMs, atMs: 77_500 })
+    expect(knowledge.isFresh(1_201)).toBe(true)
+  })
+
+  it('takes the database for as late as it can be: the reading may have run the moment it was sent', () => {
+    const knowledge = new Knowledge(10, WALL)
+    knowledge.restart('one', 5)
+    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 0, atMs: 77_000 })
     expect(knowledge.latestDatabaseMs(1_300)).toBe(77_301)
   })
 
   it('knows the last change of a pair by its user and by its tenant, and not before the floor', () => {
-    const knowledge = new Knowledge(10)
+    const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
     knowledge.note(at(6, { kind: 'user', user: 'ann' }))
     knowledge.note(at(7, { kind: 'tenant', tenant: 'north' }))
@@ -49,10 +64,10 @@ describe('what a replica knows', () => {
   })
 
   it('forgets all of it when it begins anew, and is not fresh then', () => {
-    const knowledge = new Knowledge(10)
+    const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
     knowledge.note(at(6, { kind: 'user', user: 'ann' }))
-    knowledge.catchUp({ sentAtMs: 0, atMs: 0 })
+    knowledge.catchUp({ sentAtMs: 0, sentAtWallMs: 0, atMs: 0 })
     knowledge.restart('two', 3)
     expect(knowledge).toMatchObject({ incarnation: 'two', known: 3 })
     expect(knowledge.lastChange('north', 'ann')).toBe(3)
@@ -77,7 +92,7 @@ describe('what a replica knows', () => {
   })
 
   it('raises the floor to what it forgot, so that what it cannot judge is refused', () => {
-    const knowledge = new Knowledge(4)
+    const knowledge = new Knowledge(4, WALL)
     knowledge.restart('one', 0)
     for (let position = 1; position <= 5; position++) knowledge.note(at(position, { kind: 'user', user: `user-${position}` }))
     expect(knowledge.lastChange('north', 'nobody')).toBe(3)

@@ -5,7 +5,7 @@ import { openAcknowledgement } from '../../src/access/acknowledge.ts'
 import { activatePolicy, flipPolicy, publishRevision, waitUntilPrepared } from '../../src/access/policy-activation.ts'
 import { openLog } from '../../src/ground/log.ts'
 import type { Decision } from '../../src/model/decision.ts'
-import { FRESHNESS_BOUND_MS, POLICY_PREPARE_WAIT_MS_MAX } from '../../src/model/limits.ts'
+import { FRESHNESS_BOUND_MS, POLICY_ADOPT_AGAIN_MS_MIN, POLICY_PREPARE_WAIT_MS_MAX } from '../../src/model/limits.ts'
 import { canonicalJson } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { bundleOf, type House, type HouseSettings, NEVER, openHouse } from '../support/house.ts'
@@ -223,10 +223,16 @@ describe('a replica that cannot have the revision', () => {
     expect(other.freshness.status()).toMatchObject({ fresh: false })
     for (const permission of [permissionOf(before), permissionOf(after), 'any'])
       await expect(other.check('ann', 'north', permission)).rejects.toMatchObject({ code: 'store_unavailable' })
+    // It took itself out of those that changes wait for: it answers nothing that they could have to wait for.
+    await expect(other.freshness.catchUp()).rejects.toMatchObject({ code: 'store_unavailable' })
+    const registered = async () => (await postgres.store.replicas.list()).map(({ id }) => id)
+    expect(await registered()).not.toContain(other.replicaId)
 
     await postgres.database.knex('policy_revision').where({ revision: after.revision }).update({ content: after.kept.content })
+    await clock.pass(8 * POLICY_ADOPT_AGAIN_MS_MIN)
     expect(await other.check('ann', 'north', permissionOf(before))).toMatchObject({ allowed: false, policyRevision: after.revision })
     await other.freshness.catchUp()
+    expect(await registered()).toContain(other.replicaId)
     expect(other.freshness.status()).toMatchObject({ fresh: true })
   })
 })

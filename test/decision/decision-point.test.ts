@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { holds } from '../../src/access/fresh-reader.ts'
+import { Knowledge } from '../../src/access/knowledge.ts'
+import { openAccessResolver } from '../../src/access/resolve.ts'
+import { openMemoryLevel } from '../../src/cache/memory.ts'
+import { openDecisionPoint } from '../../src/decision/decision-point.ts'
+import { systemRandom } from '../../src/ground/random.ts'
+import type { AccessState } from '../../src/model/access-state.ts'
 import type { Decision } from '../../src/model/decision.ts'
 import { BATCH_SUGGESTIONS_MAX } from '../../src/model/limits.ts'
+import { compilePolicy } from '../../src/policy/compile.ts'
 import { bundleOf, type House, NEVER, openHouse } from '../support/house.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 
 describe('the decision point', () => {
   let house: House
@@ -26,7 +35,7 @@ describe('the decision point', () => {
     expect(answers.filter((answer) => answer.hint !== undefined)).toHaveLength(BATCH_SUGGESTIONS_MAX)
   })
 
-  it('uses one bundle for a whole batch, whatever is put in force meanwhile', async () => {
+  it('uses one bundle for a whole batch', async () => {
     const answers = (await house.decisions.checkBatch(
       Array.from({ length: 50 }, (_, index) => ({ user: `user-${index}`, tenant: 'north', permission: 'stay.read' })),
       NEVER,
@@ -44,5 +53,63 @@ describe('the decision point', () => {
     await expect(house.decisions.checkBatch([{ user: 'ann', tenant: 'north', permission: 'stay.read' }], late)).rejects.toMatchObject({
       code: 'deadline_exceeded',
     })
+  })
+})
+
+describe('a batch of which one pair takes long', () => {
+  const clock = new ManualClock()
+  const knowledge = new Knowledge(100, clock)
+  const policy = compilePolicy(bundleOf({ coder: ['stay.read'] }))
+  const loads = new Map<string, ((state: AccessState) => void)[]>()
+  const decisions = openDecisionPoint({
+    resolver: openAccessResolver({
+      access: { resolve: (_, user) => new Promise((resolve) => loads.set(user, [...(loads.get(user) ?? []), resolve])) },
+      memory: openMemoryLevel({ entriesMax: 10, bytesMax: 100_000 }),
+      shared: undefined,
+      knowledge,
+      policy: { position: 1, current: () => policy },
+      catchUp: async () => undefined,
+      clock,
+      holds,
+      observe: { answered: () => undefined, outdated: () => undefined, refused: () => undefined },
+    }),
+    access: { listHolders: () => Promise.reject(new Error('not asked')) },
+    policy: { current: () => policy },
+    clock,
+    random: systemRandom,
+  })
+  const state = (position: number, roles: readonly string[]): AccessState => ({
+    position,
+    policyPosition: 1,
+    readAtMs: 5_000,
+    tenant: { suspended: false, attributes: {} },
+    user: { deactivated: false, attributes: {}, epoch: 0 },
+    assignments: roles.map((role) => ({ id: role, role, validFromMs: 0, expiresAtMs: null })),
+  })
+  const read = (position: number) => {
+    knowledge.reach(position)
+    knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: 5_000 })
+  }
+
+  it('answers nothing by what was revoked while the rest of it was read', async () => {
+    knowledge.restart('one', 1)
+    read(10)
+    const answers = decisions.checkBatch(
+      ['ann', 'bob'].map((user) => ({ user, tenant: 'north', permission: 'stay.read' })),
+      NEVER,
+    ) as Promise<readonly Decision[]>
+    await settle()
+    loads.get('ann')?.[0]?.(state(10, ['coder']))
+    await settle()
+    await clock.pass(3_000)
+    knowledge.note({ kind: 'assignment', tenant: 'north', user: 'ann', position: 11, atMs: 0 })
+    read(11)
+    loads.get('bob')?.[0]?.(state(11, ['coder']))
+    await settle()
+    loads.get('ann')?.[1]?.(state(11, []))
+    expect((await answers).map(({ allowed, position }) => [allowed, position])).toEqual([
+      [false, 11],
+      [true, 11],
+    ])
   })
 })

@@ -80,7 +80,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     lifecycle,
   )
   const { policy, freshness, activation } = access
-  const admin: Caller = { id: 'test-admin', name: 'test', scopes: SCOPES, tenants: null }
+  const admin: Caller = { id: 'test-admin', name: 'test', scopes: SCOPES, tenants: null, builtIn: true }
   const context = { caller: admin, reason: 'test' }
   const use = async (next: PolicyBundle) => {
     const compiled = compilePolicy(next)
@@ -95,7 +95,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
   }
   const { acknowledgement } = freshness
   const strictSubjects = settings.strictSubjects ?? false
-  const decisions = openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, random })
+  const decisions = openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random })
   return {
     database: opened,
     store,
@@ -104,7 +104,15 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     policy,
     activation,
     decisions,
-    administration: openAdministration({ store, policy, policyStatus, acknowledgement, random, strictSubjects }),
+    administration: openAdministration({
+      store,
+      policy,
+      policyStatus,
+      acknowledgement,
+      catchUp: activation.catchUp,
+      random,
+      strictSubjects,
+    }),
     admin,
     context,
     use,
