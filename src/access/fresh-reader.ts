@@ -110,11 +110,10 @@ export class FreshReader<K, V extends Dated> {
     const kept = this.#recall(key, text)
     if (kept !== undefined && reaches(kept.position, minPosition)) return this.#answered(kept)
     const startedAtMs = this.#needs.clock.monotonicMs()
-    if (minPosition === undefined || (await this.#reachKnown(minPosition, signal))) {
-      const found = minPosition === undefined ? undefined : this.#recall(key, text)
-      return found === undefined ? await this.#readBeyond(key, text, startedAtMs, undefined, signal) : this.#answered(found)
-    }
-    return await this.#readBeyond(key, text, startedAtMs, minPosition, signal)
+    if (minPosition === undefined) return await this.#readBeyond(key, text, startedAtMs, { ahead: false, minPosition }, signal)
+    const ahead = !(await this.#reachKnown(minPosition, signal))
+    const found = ahead ? undefined : this.#recall(key, text)
+    return found === undefined ? await this.#readBeyond(key, text, startedAtMs, { ahead, minPosition }, signal) : this.#answered(found)
   }
 
   /** Whether nothing that is known at this moment has touched what was read. */
@@ -141,26 +140,29 @@ export class FreshReader<K, V extends Dated> {
     return found
   }
 
-  /** @param ahead a position beyond what is known: nothing that is kept can suffice */
+  /**
+   * `ahead`: the position asked for is beyond what is known, and nothing that is kept can suffice. The position is compared in any case: what
+   * was known before a restore is not there after it.
+   */
   async #readBeyond(
     key: K,
     text: string,
     startedAtMs: number,
-    ahead: number | undefined,
+    { ahead, minPosition }: { readonly ahead: boolean; readonly minPosition: number | undefined },
     signal: AbortSignal | undefined,
   ): Promise<Found<V>> {
     const { clock, knowledge, observe } = this.#needs
     for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
       throwIfAborted(signal)
       // Sharing a look that began before this question needs proof that nothing changed meanwhile, and only knowledge is one.
-      const joins = attempt === 1 && ahead === undefined && knowledge.isFresh(clock.monotonicMs())
-      const looked = await this.#look(key, text, { joins, ahead: ahead !== undefined }, signal).catch((fault: unknown) => {
+      const joins = attempt === 1 && !ahead && knowledge.isFresh(clock.monotonicMs())
+      const looked = await this.#look(key, text, { joins, ahead }, signal).catch((fault: unknown) => {
         if (fault instanceof StoreError) observe.refused()
         throw fault
       })
       const found = this.#accept(key, looked, startedAtMs)
       if (found === undefined) continue
-      if (!reaches(found.position, ahead)) throw positionNotReached(found.position, ahead)
+      if (!reaches(found.position, minPosition)) throw positionNotReached(found.position, minPosition)
       return this.#answered(found)
     }
     observe.refused()

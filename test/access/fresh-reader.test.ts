@@ -126,7 +126,8 @@ describe('reading through memory', () => {
   it('reads again from the instant on at which a window begins or ends, on the database’s clock', async () => {
     const reader = open()
     await answering(reader.read('a', undefined, NEVER), 0, { edgeMs: OFFSET_MS + clock.nowMs() + 300 })
-    await clock.pass(299)
+    // The database's clock may be one percent faster, and tells whole milliseconds.
+    await clock.pass(296)
     expect(await reader.read('a', undefined, NEVER)).toMatchObject({ level: 'memory' })
     await clock.pass(1)
     expect(await answering(reader.read('a', undefined, NEVER), 1)).toMatchObject({ level: 'store' })
