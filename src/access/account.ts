@@ -2,8 +2,7 @@
 import type { ChangeContext, Changed, UserInput } from '../model/administration.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import type { AssignmentRecord, UserRecord } from '../model/records.ts'
-import type { ChangeTransaction } from '../store/ports.ts'
-import { type ChangeNeeds, recordApplied, recordNoop, requireReason } from './change.ts'
+import { type CallerChange, type ChangeNeeds, changeBy, recordApplied, recordNoop, requireReason } from './change.ts'
 import { requireAllTenants, requireScope } from './guard.ts'
 import { sameData } from './same-data.ts'
 
@@ -11,7 +10,8 @@ import { sameData } from './same-data.ts'
 export async function putUser(needs: ChangeNeeds, context: ChangeContext, input: UserInput): Promise<Changed<UserRecord>> {
   requireScope(context.caller, 'administer')
   requireAllTenants(context.caller)
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     const { record: before, created } = await transaction.ensureUser(input.user)
     const record: UserRecord = {
       ...before,
@@ -19,12 +19,12 @@ export async function putUser(needs: ChangeNeeds, context: ChangeContext, input:
       displayName: input.displayName ?? before.displayName,
       attributes: input.attributes ?? before.attributes,
     }
-    const change = { action: 'user.put', user: input.user, before: created ? null : before, after: record } as const
+    const audited = { action: 'user.put', user: input.user, before: created ? null : before, after: record } as const
     if (!created && sameData(before, record)) {
-      return { record: before, changed: false, position: await recordNoop(transaction, context, change) }
+      return { record: before, changed: false, position: await recordNoop(change, audited) }
     }
     await transaction.updateUser(record, before.stateReason)
-    const position = await recordApplied(transaction, context, change, [{ kind: 'user', user: input.user }])
+    const position = await recordApplied(change, audited, [{ kind: 'user', user: input.user }])
     return { record, changed: true, position }
   })
 }
@@ -32,8 +32,8 @@ export async function putUser(needs: ChangeNeeds, context: ChangeContext, input:
 /** Every check of this user is a deny from the moment this has answered, in every tenant. */
 export async function deactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Changed<UserRecord>> {
   requireAccountChange(context)
-  return needs.store.change(async (transaction) => {
-    const { record, changed, position } = await setState(transaction, context, user, 'deactivated')
+  return changeBy(needs, context, async (change) => {
+    const { record, changed, position } = await setState(change, user, 'deactivated')
     return { record, changed, position }
   })
 }
@@ -45,8 +45,9 @@ export async function reactivateUser(
   user: string,
 ): Promise<Changed<UserRecord> & { readonly expiredMeanwhile: readonly AssignmentRecord[] }> {
   requireAccountChange(context)
-  return needs.store.change(async (transaction) => {
-    const { before, record, changed, position } = await setState(transaction, context, user, 'active')
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
+    const { before, record, changed, position } = await setState(change, user, 'active')
     const expiredMeanwhile: readonly AssignmentRecord[] = changed
       ? await transaction.listEndedAssignments(user, before.stateChangedAtMs, await transaction.nowMs())
       : []
@@ -60,13 +61,14 @@ function requireAccountChange(context: ChangeContext): void {
   requireReason(context)
 }
 
-async function setState(transaction: ChangeTransaction, context: ChangeContext, user: string, state: UserRecord['state']) {
+async function setState(change: CallerChange, user: string, state: UserRecord['state']) {
+  const { transaction, context } = change
   const before = await transaction.lockUser(user)
   if (before === undefined) throw new NotFoundError('The user is unknown.', 'Register them with `castellan user create`.')
   const action = state === 'active' ? 'user.reactivate' : 'user.deactivate'
   if (before.state === state) {
     const same = { state: before.state, epoch: before.epoch }
-    const position = await recordNoop(transaction, context, { action, user, before: same, after: same })
+    const position = await recordNoop(change, { action, user, before: same, after: same })
     return { before, record: before, changed: false, position }
   }
   // Both ways raise the epoch: nothing issued before either change is ever revived.
@@ -78,12 +80,12 @@ async function setState(transaction: ChangeTransaction, context: ChangeContext, 
     stateChangedAtMs: await transaction.nowMs(),
   }
   await transaction.updateUser(record, record.stateReason)
-  const change = {
+  const audited = {
     action,
     user,
     before: { state: before.state, epoch: before.epoch },
     after: { state, epoch: record.epoch },
   } as const
-  const position = await recordApplied(transaction, context, change, [{ kind: 'user', user }])
+  const position = await recordApplied(change, audited, [{ kind: 'user', user }])
   return { before, record, changed: true, position }
 }

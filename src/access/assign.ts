@@ -6,7 +6,7 @@ import { ASSIGNMENTS_PER_PAIR_MAX } from '../model/limits.ts'
 import type { RoleEntry } from '../model/policy.ts'
 import type { AssignmentRecord } from '../model/records.ts'
 import type { ChangeTransaction, FeedChange } from '../store/ports.ts'
-import { type AuditedChange, type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
+import { type AuditedChange, type ChangeNeeds, changeBy, changeUnderPolicy, recordApplied, recordNoop } from './change.ts'
 import { findNewBreach } from './constraints.ts'
 import { requireScope, requireTenant } from './guard.ts'
 
@@ -18,7 +18,8 @@ import { requireScope, requireTenant } from './guard.ts'
 export async function grant(needs: ChangeNeeds, context: ChangeContext, input: GrantInput): Promise<Changed<AssignmentRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, input.tenant)
-  return needs.store.change(async (transaction) => {
+  return changeUnderPolicy(needs, context, async (change, policy) => {
+    const { transaction } = change
     // Both rows are locked before anything is counted or timed: two grants that would only together break a constraint cannot
     // both pass, and of two equal ones the second sees the first as in force already.
     const made = await lockSubjects(needs, transaction, input)
@@ -27,12 +28,12 @@ export async function grant(needs: ChangeNeeds, context: ChangeContext, input: G
     const there = live.find((row) => isSameGrant(row, input, nowMs))
     const audited = { action: 'assignment.grant', tenant: input.tenant, user: input.user } as const
     if (there !== undefined) {
-      const change = { ...audited, target: there.id, before: there, after: there }
-      return { record: there, changed: false, position: await recordNoop(transaction, context, change) }
+      const same = { ...audited, target: there.id, before: there, after: there }
+      return { record: there, changed: false, position: await recordNoop(change, same) }
     }
     const wanted = { role: input.role, validFromMs: input.validFromMs ?? nowMs, expiresAtMs: input.expiresAtMs ?? null }
     requireWindow(wanted, nowMs)
-    requireAllowedByPolicy(needs, input, live, wanted, nowMs)
+    requireAllowedByPolicy(policy, input, live, wanted, nowMs)
     const record = await transaction.insertAssignment({
       ...wanted,
       id: needs.random.uuid(),
@@ -43,7 +44,7 @@ export async function grant(needs: ChangeNeeds, context: ChangeContext, input: G
     })
     const changes = [...made.changes, { ...audited, target: record.id, before: null, after: record }]
     const touched = { kind: 'assignment', tenant: input.tenant, user: input.user } as const
-    const position = await recordApplied(transaction, context, changes, [...made.feed, touched])
+    const position = await recordApplied(change, changes, [...made.feed, touched])
     return { record, changed: true, position }
   })
 }
@@ -58,7 +59,8 @@ export async function revoke(
 ): Promise<Changed<AssignmentRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, tenant)
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     await transaction.lockUser(user)
     const before = await transaction.findAssignment(assignmentId)
     if (before === undefined || before.tenant !== tenant || before.user !== user) {
@@ -66,10 +68,10 @@ export async function revoke(
     }
     const audited = { action: 'assignment.revoke', tenant, user, target: assignmentId, before } as const
     if (before.revokedAtMs !== null) {
-      return { record: before, changed: false, position: await recordNoop(transaction, context, { ...audited, after: before }) }
+      return { record: before, changed: false, position: await recordNoop(change, { ...audited, after: before }) }
     }
     const [record = before] = await transaction.revokeAssignments([assignmentId], context.caller.id)
-    const position = await recordApplied(transaction, context, { ...audited, after: record }, [{ kind: 'assignment', tenant, user }])
+    const position = await recordApplied(change, { ...audited, after: record }, [{ kind: 'assignment', tenant, user }])
     return { record, changed: true, position }
   })
 }
@@ -84,19 +86,20 @@ export async function revokeRole(
 ): Promise<Changed<readonly AssignmentRecord[]>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, tenant)
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     await transaction.lockUser(user)
     const before = (await transaction.listLiveAssignments(tenant, user, await transaction.nowMs())).filter((row) => row.role === role)
     const audited = { action: 'assignment.revoke', tenant, user, target: role, before } as const
     if (before.length === 0) {
       await requireEverMeant(needs, transaction, tenant, user, role)
-      return { record: [], changed: false, position: await recordNoop(transaction, context, { ...audited, after: [] }) }
+      return { record: [], changed: false, position: await recordNoop(change, { ...audited, after: [] }) }
     }
     const record = await transaction.revokeAssignments(
       before.map((row) => row.id),
       context.caller.id,
     )
-    const position = await recordApplied(transaction, context, { ...audited, after: record }, [{ kind: 'assignment', tenant, user }])
+    const position = await recordApplied(change, { ...audited, after: record }, [{ kind: 'assignment', tenant, user }])
     return { record, changed: true, position }
   })
 }
@@ -131,7 +134,10 @@ async function lockSubjects(
   return { changes, feed }
 }
 
-/** Nothing to revoke is fine when it is so already; a role that nobody ever had here is a typing error that leaves access standing. */
+/**
+ * Nothing to revoke is fine when it is so already; a role that nobody ever had here is a typing error that leaves access standing.
+ * By what this replica knows of the policy: no revocation waits for a policy, and here nothing is given or taken by it.
+ */
 async function requireEverMeant(
   needs: ChangeNeeds,
   transaction: ChangeTransaction,
@@ -173,13 +179,12 @@ function requireWindow(wanted: WantedWindow, nowMs: number): void {
 }
 
 function requireAllowedByPolicy(
-  needs: ChangeNeeds,
+  policy: CompiledPolicy,
   input: GrantInput,
   live: readonly AssignmentRecord[],
   wanted: WantedWindow,
   nowMs: number,
 ): void {
-  const policy = needs.policy.current()
   const role = policy.findRole(input.role)
   if (role === undefined) throw unknownRole(policy, input.role)
   requireTemporary(role, wanted)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { CallerInput, ChangeContext, Changed } from '../model/administration.ts'
 import type { Caller, CallerRecord } from '../model/caller.ts'
 import { CallerDeniedError, NotFoundError, RequestError } from '../model/error-code.ts'
-import { type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
+import { type ChangeNeeds, changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireScope } from './guard.ts'
 
 /** 256 bits, so that a key cannot be guessed and a plain SHA-256 of it cannot be inverted. */
@@ -26,31 +26,33 @@ export async function createCaller(
   requireTenantsWithin(context.caller, tenants)
   requireEndWithin(context.caller, input.expiresAtMs)
   const key = `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     const expiresAtMs = input.expiresAtMs ?? null
     if (expiresAtMs !== null && expiresAtMs <= (await transaction.nowMs())) {
       throw new RequestError([{ field: 'expiresAt', message: 'must lie in the future' }])
     }
     const row = { id: needs.random.uuid(), name: input.name, scopes, tenants, expiresAtMs }
     const record = await transaction.insertCaller(row, hashCallerKey(key))
-    const change = { action: 'caller.create', target: record.id, before: null, after: record } as const
-    const position = await recordApplied(transaction, context, change, [{ kind: 'caller', caller: record.id }])
+    const audited = { action: 'caller.create', target: record.id, before: null, after: record } as const
+    const position = await recordApplied(change, audited, [{ kind: 'caller', caller: record.id }])
     return { record, changed: true, position, key }
   })
 }
 
 export async function revokeCaller(needs: ChangeNeeds, context: ChangeContext, callerId: string): Promise<Changed<CallerRecord>> {
   requireScope(context.caller, 'administer')
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     const before = await transaction.findCaller(callerId)
     if (before === undefined) throw new NotFoundError('There is no caller of this id.')
     requireTenantsWithin(context.caller, before.tenants)
     const audited = { action: 'caller.revoke', target: callerId, before } as const
     if (before.revokedAtMs !== null) {
-      return { record: before, changed: false, position: await recordNoop(transaction, context, { ...audited, after: before }) }
+      return { record: before, changed: false, position: await recordNoop(change, { ...audited, after: before }) }
     }
     const record = (await transaction.revokeCaller(callerId)) ?? before
-    const position = await recordApplied(transaction, context, { ...audited, after: record }, [{ kind: 'caller', caller: callerId }])
+    const position = await recordApplied(change, { ...audited, after: record }, [{ kind: 'caller', caller: callerId }])
     return { record, changed: true, position }
   })
 }

@@ -1,18 +1,30 @@
-/** What every audited change shares: its needs, its audit row, and the checks on its reason. Floor 3. */
+/** What every audited change shares: its needs, whether its caller and its policy stand, its audit row, and the checks on its reason. Floor 3. */
 import type { Random } from '../ground/random.ts'
 import type { ChangeContext } from '../model/administration.ts'
-import type { PolicySource } from '../model/compiled-policy.ts'
-import { RequestError } from '../model/error-code.ts'
+import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
+import { RequestError, StoreError, UnauthenticatedError } from '../model/error-code.ts'
+import { POLICY_CONSULTED_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { AuditAction } from '../model/records.ts'
-import type { ChangeTransaction, FeedChange, Store } from '../store/ports.ts'
+import type { ChangeStanding, ChangeTransaction, FeedChange, Store } from '../store/ports.ts'
 
 export interface ChangeNeeds {
   readonly store: Store
-  readonly policy: PolicySource
+  /** `position`: of its activation. */
+  readonly policy: PolicySource & { readonly position: number }
+  /** This replica's own reading of the feed. */
+  readonly catchUp: () => Promise<void>
   readonly random: Random
   /** True: an assignment may only name users and tenants that were registered before. */
   readonly strictSubjects: boolean
 }
+
+/** A change under way: only `changeBy` and `changeUnderPolicy` begin one, and nothing is recorded without it. */
+export interface CallerChange {
+  readonly transaction: ChangeTransaction
+  readonly context: ChangeContext
+}
+
+type Work<T> = (change: CallerChange) => Promise<T>
 
 export interface AuditedChange {
   readonly action: AuditAction
@@ -23,10 +35,73 @@ export interface AuditedChange {
   readonly after: unknown
 }
 
+/**
+ * Runs `work` in one transaction for a caller that is in force when it begins and still is when the feed position was taken. A change and the
+ * revocation of its caller meet at the feed's head, and the later one sees the other: nothing of a caller is committed after its revocation.
+ * No lock is held on the caller's row, by which its own changes could keep its revocation waiting.
+ * @throws UnauthenticatedError when the caller was revoked or is over: nothing was changed
+ */
+export async function changeBy<T>(needs: { readonly store: Pick<Store, 'change'> }, context: ChangeContext, work: Work<T>): Promise<T> {
+  return await runChange(needs.store, context, () => ({ work }))
+}
+
+/**
+ * As `changeBy`, for a change that the policy has a say in: the policy that `work` is given is the one in force at the position that the change
+ * takes. When this replica has not applied that one yet it does so, and `work` begins anew.
+ * @throws StoreError when this replica cannot have the policy in force: nothing was changed
+ */
+export async function changeUnderPolicy<T>(
+  needs: Pick<ChangeNeeds, 'store' | 'policy' | 'catchUp'>,
+  context: ChangeContext,
+  work: (change: CallerChange, policy: CompiledPolicy) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runChange(needs.store, context, () => {
+        const policy = needs.policy.current()
+        return { consulted: { revision: policy.revision, position: needs.policy.position }, work: (change) => work(change, policy) }
+      })
+    } catch (fault) {
+      if (!(fault instanceof PolicyBehindError) || attempt >= POLICY_CONSULTED_ATTEMPTS_MAX) throw fault
+    }
+    await needs.catchUp()
+  }
+}
+
+class PolicyBehindError extends StoreError {
+  constructor() {
+    super('The policy in force is not the one that this replica has applied')
+  }
+}
+
+interface Attempt<T> {
+  readonly work: Work<T>
+  /** The policy that `work` goes by. */
+  readonly consulted?: ChangeStanding['policy']
+}
+
+async function runChange<T>(store: Pick<Store, 'change'>, context: ChangeContext, begin: () => Attempt<T>): Promise<T> {
+  const callerId = context.caller.builtIn === true ? undefined : context.caller.id
+  return await store.change(async (transaction) => {
+    const { work, consulted } = begin()
+    const requireStanding = async () => {
+      if (callerId === undefined && consulted === undefined) return
+      const { callerInForce, policy } = await transaction.readStanding(callerId)
+      if (!callerInForce) throw new UnauthenticatedError('revoked or over by the time of the change')
+      if (consulted === undefined) return
+      if (consulted.position !== policy?.position || consulted.revision !== policy.revision) throw new PolicyBehindError()
+    }
+    // Before: a refusal is not by an old policy either, and who was revoked while the change waited for its turn learns nothing.
+    await requireStanding()
+    const result = await work({ transaction, context })
+    await requireStanding()
+    return result
+  })
+}
+
 /** Takes the feed position and writes the audit rows, in order: the last steps of every change that changed something. */
 export async function recordApplied(
-  transaction: ChangeTransaction,
-  context: ChangeContext,
+  { transaction, context }: CallerChange,
   changes: AuditedChange | readonly AuditedChange[],
   feed: readonly FeedChange[],
 ): Promise<number> {
@@ -36,7 +111,7 @@ export async function recordApplied(
 }
 
 /** It was so already: audited all the same, and the feed stands still. */
-export async function recordNoop(transaction: ChangeTransaction, context: ChangeContext, change: AuditedChange): Promise<number> {
+export async function recordNoop({ transaction, context }: CallerChange, change: AuditedChange): Promise<number> {
   const position = await transaction.readPosition()
   await appendAudit(transaction, context, change, 'noop', position)
   return position

@@ -4,7 +4,7 @@ import type { ChangeContext } from '../model/administration.ts'
 import { POLICY_PREPARE_WAIT_MS_MAX } from '../model/limits.ts'
 import type { Store } from '../store/ports.ts'
 import type { Acknowledgement } from './acknowledge.ts'
-import { recordApplied } from './change.ts'
+import { changeBy, recordApplied } from './change.ts'
 
 export interface ActivationNeeds {
   readonly store: Pick<Store, 'change'>
@@ -68,14 +68,14 @@ export async function flipPolicy(
   revision: string,
   context: ChangeContext,
 ): Promise<{ readonly position: number; readonly changed: boolean }> {
-  const flipped = await store.change(async (transaction) => {
+  const flipped = await changeBy({ store }, context, async (change) => {
+    const { transaction } = change
     const before = await transaction.findActiveRevisionName()
     // Who activated it may be waiting still, so this waits as well.
     if (before === revision) return { position: await transaction.readPosition(), changed: false }
     await transaction.activateRevision(revision, context.caller.id)
     const position = await recordApplied(
-      transaction,
-      context,
+      change,
       {
         action: 'policy.activate',
         target: revision,

@@ -2,7 +2,7 @@
 import type { ChangeContext, Changed, TenantInput } from '../model/administration.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import type { TenantRecord } from '../model/records.ts'
-import { type ChangeNeeds, recordApplied, recordNoop } from './change.ts'
+import { type ChangeNeeds, changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireScope, requireTenant } from './guard.ts'
 import { sameData } from './same-data.ts'
 
@@ -10,19 +10,20 @@ import { sameData } from './same-data.ts'
 export async function putTenant(needs: ChangeNeeds, context: ChangeContext, input: TenantInput): Promise<Changed<TenantRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, input.tenant)
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     const { record: before, created } = await transaction.ensureTenant(input.tenant)
     const record: TenantRecord = {
       ...before,
       displayName: input.displayName ?? before.displayName,
       attributes: input.attributes ?? before.attributes,
     }
-    const change = { action: 'tenant.put', tenant: input.tenant, before: created ? null : before, after: record } as const
+    const audited = { action: 'tenant.put', tenant: input.tenant, before: created ? null : before, after: record } as const
     if (!created && sameData(before, record)) {
-      return { record: before, changed: false, position: await recordNoop(transaction, context, change) }
+      return { record: before, changed: false, position: await recordNoop(change, audited) }
     }
     await transaction.updateTenant(record)
-    const position = await recordApplied(transaction, context, change, [{ kind: 'tenant', tenant: input.tenant }])
+    const position = await recordApplied(change, audited, [{ kind: 'tenant', tenant: input.tenant }])
     return { record, changed: true, position }
   })
 }
@@ -35,15 +36,16 @@ export async function setTenantState(
 ): Promise<Changed<TenantRecord>> {
   requireScope(context.caller, 'administer')
   requireTenant(context.caller, tenant)
-  return needs.store.change(async (transaction) => {
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
     const before = await transaction.lockTenant(tenant)
     if (before === undefined) throw new NotFoundError('The tenant is unknown.', 'Register it with `castellan tenant create`.')
     const record: TenantRecord = { ...before, state }
     const action = state === 'suspended' ? 'tenant.suspend' : 'tenant.resume'
-    const change = { action, tenant, before: { state: before.state }, after: { state } } as const
-    if (before.state === state) return { record, changed: false, position: await recordNoop(transaction, context, change) }
+    const audited = { action, tenant, before: { state: before.state }, after: { state } } as const
+    if (before.state === state) return { record, changed: false, position: await recordNoop(change, audited) }
     await transaction.updateTenant(record)
-    const position = await recordApplied(transaction, context, change, [{ kind: 'tenant', tenant }])
+    const position = await recordApplied(change, audited, [{ kind: 'tenant', tenant }])
     return { record, changed: true, position }
   })
 }

@@ -25,7 +25,7 @@ export interface Authentication {
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 /** As access/callers.ts makes them: 32 bytes in base64url behind the prefix. The admin key may have any form. */
 const CALLER_KEY = /^cst_[A-Za-z0-9_-]{43}$/
-const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tenants: null }
+const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tenants: null, builtIn: true }
 
 export function openAuthentication(needs: AuthenticationNeeds): Authentication {
   const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : hashCallerKey(needs.adminKey)

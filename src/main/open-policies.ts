@@ -9,7 +9,7 @@ import { openingPolicies } from './policy-folder.ts'
 import type { ServicePlan } from './service-plan.ts'
 
 /** Who activates what lies in a folder: nobody called, the files changed. */
-const SYSTEM: Caller = { id: 'system', name: 'system', scopes: [], tenants: null }
+const SYSTEM: Caller = { id: 'system', name: 'system', scopes: [], tenants: null, builtIn: true }
 
 /** @throws PolicyFolderError when files that can be read make no policy */
 export async function readPolicies(directory: string): Promise<PolicyFiles> {

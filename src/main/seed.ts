@@ -5,7 +5,7 @@ import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import { type SampleGrant, type SampleQuestions, sampleGrants, sampleQuestions, sampleTenants, sampleUsers } from './samples.ts'
 
-const SEED: Caller = { id: 'development-seed', name: 'development-seed', scopes: SCOPES, tenants: null }
+const SEED: Caller = { id: 'development-seed', name: 'development-seed', scopes: SCOPES, tenants: null, builtIn: true }
 const CONTEXT: ChangeContext = { caller: SEED, reason: 'sample of castellan dev' }
 /** Enough to see whether a sample grant was ever made: people of the samples hold few. */
 const HISTORY_PAGE = { pageSize: 1_000 }

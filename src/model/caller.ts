@@ -11,6 +11,8 @@ export interface Caller {
   readonly tenants: readonly string[] | null
   /** Absent or `null`: without end. */
   readonly expiresAtMs?: number | null
+  /** Made by a setting or by this process itself, so that nobody can revoke it; absent: it has a row, without which it changes nothing. */
+  readonly builtIn?: true
 }
 
 /** A stored caller; its key is kept only as a SHA-256. */

@@ -12,6 +12,7 @@ import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
 import { appendFeed, readPosition } from './feed.ts'
 import type { ChangeTransaction, FeedChange } from './ports.ts'
 import * as revisions from './revisions.ts'
+import { readStanding } from './standing.ts'
 import * as tenants from './tenants.ts'
 import * as users from './users.ts'
 import { msSql } from './value-types.ts'
@@ -155,6 +156,7 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTur
         feedTurn.take(changes)
         return await appendFeed(db, changes)
       }),
+    readStanding: (callerId) => run(() => readStanding(db, callerId)),
     readPosition: () => run(() => readPosition(db)),
     appendAudit: (record) => run(() => appendAudit(db, record)),
   }

@@ -142,6 +142,14 @@ export interface Doorbell {
   onRing(listener: () => void): void
 }
 
+/** What a change rests on, of one snapshot. */
+export interface ChangeStanding {
+  /** Not over, and not revoked but by this very transaction; true when no caller was named. */
+  readonly callerInForce: boolean
+  /** In force at the head; absent: none is. */
+  readonly policy?: { readonly revision: string; readonly position: number }
+}
+
 /** What happens inside one transaction. Lock order: tenant, user, feed head; the feed head last (freshness, "The feed"). */
 export interface ChangeTransaction {
   /** The database's time at this moment, milliseconds: after a wait for a lock it is later than the transaction's start. */
@@ -179,6 +187,12 @@ export interface ChangeTransaction {
    * A `policy` among them makes its revision the one in force.
    */
   appendFeed(changes: readonly FeedChange[]): Promise<number>
+  /**
+   * After `appendFeed` it is what stands at the position that was taken: revocations of callers and activations take positions too, and the
+   * head is held until the end of the transaction. Only a caller's own end may still come.
+   * @param callerId absent: no caller is looked for
+   */
+  readStanding(callerId: string | undefined): Promise<ChangeStanding>
   /** The head without taking a new position: what a `noop` answers with. */
   readPosition(): Promise<number>
   appendAudit(record: Omit<AuditRecord, 'id' | 'atMs'>): Promise<void>

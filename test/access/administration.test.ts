@@ -181,7 +181,7 @@ describe('administration', () => {
 
 describe('who may administer', () => {
   let house: House
-  const limited: Caller = { id: 'c1', name: 'north only', scopes: ['administer'], tenants: ['north'] }
+  const limited: Caller = { id: 'c1', name: 'north only', scopes: ['administer'], tenants: ['north'], builtIn: true }
 
   beforeAll(async () => {
     house = await openHouse(bundle)

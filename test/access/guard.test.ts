@@ -47,10 +47,10 @@ const methods = Object.entries(METHODS)
 describe('the guard of the administration', () => {
   let house: House
   let ids: Ids
-  const ofNorth: Caller = { id: 'c-north', name: 'north', scopes: SCOPES, tenants: ['north'] }
+  const ofNorth: Caller = { id: 'c-north', name: 'north', scopes: SCOPES, tenants: ['north'], builtIn: true }
   const asNorth: ChangeContext = { caller: ofNorth, reason: 'test' }
   const withScopes = (scopes: readonly Scope[]): ChangeContext => ({
-    caller: { id: 'c', name: 'c', scopes, tenants: null },
+    caller: { id: 'c', name: 'c', scopes, tenants: null, builtIn: true },
     reason: 'test',
   })
   // policyStatus throws at once, the others reject.

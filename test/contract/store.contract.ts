@@ -414,6 +414,37 @@ export function recordsContract(current: () => TestStore): void {
     await expect(twice).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
+  it('says whether a caller is neither revoked nor over, and the policy in force, at the position that a change takes', async () => {
+    const { store } = current()
+    const [caller, over] = [id('caller'), id('over')]
+    const nowMs = await store.change((change) => change.nowMs())
+    const row = { name: 'n', scopes: ['decide'], tenants: null } as const
+    await store.change((change) => change.insertCaller({ ...row, id: caller, expiresAtMs: nowMs + DAY_MS }, hashOf(caller)))
+    await store.change((change) => change.insertCaller({ ...row, id: over, expiresAtMs: nowMs }, hashOf(over)))
+    const inForce = async (callerId: string | undefined) => (await store.change((change) => change.readStanding(callerId))).callerInForce
+    expect([await inForce(caller), await inForce(over), await inForce(id('nobody')), await inForce(undefined)]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ])
+    // Who revokes itself does so to the end; whoever comes after finds it revoked.
+    await store.change(async (change) => {
+      await change.revokeCaller(caller)
+      await change.appendFeed([{ kind: 'caller', caller }])
+      expect(await change.readStanding(caller)).toMatchObject({ callerInForce: true })
+    })
+    expect(await inForce(caller)).toBe(false)
+
+    const revision = Buffer.from(hashOf(id('standing'))).toString('hex')
+    await store.change((change) => change.insertRevision(revision, '{}', 'test'))
+    const position = await activate(store, revision)
+    await store.change(async (change) => {
+      await change.appendFeed([{ kind: 'user', user: id('user') }])
+      expect(await change.readStanding(undefined)).toEqual({ callerInForce: true, policy: { revision, position } })
+    })
+  })
+
   it('keeps revisions byte for byte, names the one activated last, and says since which position it is in force', async () => {
     const { store } = current()
     const [one, two] = [hashOf(id('one')), hashOf(id('two'))].map((hash) => Buffer.from(hash).toString('hex'))

@@ -16,7 +16,7 @@ import { migrate } from '../../src/store/migrations.ts'
 import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
 import { startRedis } from '../support/redis.ts'
 
-const ADMIN: Caller = { id: 'test', name: 'test', scopes: SCOPES, tenants: null }
+const ADMIN: Caller = { id: 'test', name: 'test', scopes: SCOPES, tenants: null, builtIn: true }
 const KEY = 'k'.repeat(32)
 
 let folder: string

@@ -18,23 +18,23 @@ const QUESTION = { user: 'ann', tenant: 'acme', permission: 'sales.quote.create'
 
 /** Time goes on until it is stopped: from then on nothing grows old, and nothing is read at an interval. */
 class StoppableClock implements Clock {
-  #stoppedAtMs: number | undefined
+  #stopped: { readonly nowMs: number; readonly monotonicMs: number } | undefined
 
   stop(): void {
-    this.#stoppedAtMs = systemClock.monotonicMs()
+    this.#stopped = { nowMs: systemClock.nowMs(), monotonicMs: systemClock.monotonicMs() }
   }
 
   nowMs(): number {
-    return systemClock.nowMs()
+    return this.#stopped?.nowMs ?? systemClock.nowMs()
   }
 
   monotonicMs(): number {
-    return this.#stoppedAtMs ?? systemClock.monotonicMs()
+    return this.#stopped?.monotonicMs ?? systemClock.monotonicMs()
   }
 
   after(ms: number, run: () => void): () => void {
     return systemClock.after(ms, () => {
-      if (this.#stoppedAtMs === undefined) run()
+      if (this.#stopped === undefined) run()
     })
   }
 }
@@ -87,7 +87,7 @@ beforeAll(async () => {
     { clock, random: systemRandom, log: openLog('silent'), metrics },
   )
   service.ready()
-  const context = { caller: { id: 'test', name: 'test', scopes: SCOPES, tenants: null }, reason: 'test' }
+  const context = { caller: { id: 'test', name: 'test', scopes: SCOPES, tenants: null, builtIn: true as const }, reason: 'test' }
   await service.administration.grant(context, { ...QUESTION, role: 'salesperson' })
   key = (await service.administration.createCaller(context, { name: 'asks', scopes: ['decide'] })).key
   grpc = decisionClient(service.ports.grpc)
