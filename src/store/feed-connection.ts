@@ -7,18 +7,15 @@ import type { PgConnection, PgStatement } from './postgres-dialect.ts'
 export const FEED_CHANNEL = 'castellan_feed'
 
 /**
- * A beat that a crash forgets costs nothing, so none waits for the disk. The server gives up a reading when we do: no report is written
- * long after it was true. An engine that refuses one of these is read all the same.
+ * All that is said to the session, as a pooler may give it to others afterwards: there, only the bell is lost. So no time limit of our own either: a
+ * reading that was given up here ends by the limits of every connection, those of a statement and of a lock. What it still reports is
+ * true: what was applied then stays applied. An engine that has no LISTEN is read all the same.
  */
-const SESSION: readonly string[] = [
-  'set synchronous_commit = off',
-  `set statement_timeout = ${FEED_READ_TIMEOUT_MS}`,
-  `listen ${FEED_CHANNEL}`,
-]
+const LISTEN = `listen ${FEED_CHANNEL}`
 
 interface Opened {
   readonly client: PgConnection
-  /** With the session as it should be. */
+  /** It listens, where that is possible. */
   readonly ready: Promise<void>
 }
 
@@ -120,7 +117,7 @@ async function prepare(client: PgConnection): Promise<void> {
   const timer = setTimeout(() => client.connection.stream.destroy(), STORE_CONNECT_TIMEOUT_MS)
   try {
     await client.connect()
-    for (const text of SESSION) await client.query(text).catch(() => undefined)
+    await client.query(LISTEN).catch(() => undefined)
   } finally {
     clearTimeout(timer)
   }

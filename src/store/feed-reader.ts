@@ -22,10 +22,16 @@ const THROUGH = `least(head.position, $2::bigint + ${FEED_POSITIONS_READ_MAX})`
 /**
  * $1 replica, $2 known position, $3 policy revision, $4 prepared revision. What is read is of one snapshot; the report joins it in one exchange.
  * The row is never made here: a replica must notice that somebody took it for dead.
+ *
+ * A beat that a crash forgets costs nothing, so it does not wait for the disk. That is said for this statement alone: a pooler may give its
+ * session to a change afterwards, whose commit has to wait. A known position above the head is of a timeline that is gone; it must not
+ * count for a change that takes that position anew.
  */
-export const FEED_READ_SQL = `with report as (
-    update replica set beat = beat + 1, known_position = $2::bigint, policy_revision = $3::text, prepared_revision = $4::text, seen_at = ${CLOCK_SQL}
-    where id = $1 returning id
+export const FEED_READ_SQL = `with quick as (select set_config('synchronous_commit', 'off', true) as value),
+  report as (
+    update replica set beat = beat + 1, known_position = (select case when $2::bigint <= position then $2::bigint end from access_head where only_row),
+      policy_revision = $3::text, prepared_revision = $4::text, seen_at = ${CLOCK_SQL}
+    from quick where id = $1 and quick.value is not null returning id
   )
   select exists (select from report) as registered, head.incarnation::text as incarnation, head.position as head, head.pruned_through,
     ${msSql('clock_timestamp()')} as at_ms, head.policy_revision, head.policy_position, head.cache_secret, ${THROUGH} as through,

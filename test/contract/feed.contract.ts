@@ -160,6 +160,18 @@ export function feedContract(current: () => TestStore): void {
     expect(listed.filter((other) => names.includes(other))).toEqual(names)
   })
 
+  it('reports no position above the head: one of a timeline that is gone never counts for the change that takes it anew', async () => {
+    const name = id('replica')
+    const { reader } = await openRegistered(name)
+    const head = await append()
+    expect(await reader.read({ knownPosition: head + 1 })).toMatchObject({ registered: true, head, changes: [] })
+    const row = await rowOf(name)
+    expect(await append()).toBe(head + 1)
+    expect([row?.knownPosition, (await rowOf(name))?.knownPosition]).toEqual([null, null])
+    await reader.read({ knownPosition: head + 1 })
+    expect((await rowOf(name))?.knownPosition).toBe(head + 1)
+  })
+
   it('takes a replica for dead only while its beat stands still, also when it came back with a new row', async () => {
     const { replicas } = current().store
     const name = id('replica')

@@ -5,13 +5,16 @@ import pg from 'pg'
 import { FEED_POSITIONS_READ_MAX } from '../../src/model/limits.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { FeedConnection } from '../../src/store/feed-connection.ts'
-import { type Feed, openFeed } from '../../src/store/feed-reader.ts'
+import { FEED_READ_SQL, type Feed, openFeed } from '../../src/store/feed-reader.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import type { FeedChange, FeedEntry } from '../../src/store/ports.ts'
+import { openStore } from '../../src/store/store.ts'
 import { startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { openPostgresStore } from '../support/stores.ts'
 import { openProxy } from './proxy.ts'
 
+/** How the statement of a reading begins. */
+const READING = 'with quick as'
 const UNAVAILABLE = { name: 'StoreError', code: 'store_unavailable' }
 
 let opened: Awaited<ReturnType<typeof openPostgresStore>>
@@ -125,14 +128,14 @@ describe('a replica that is taken for dead', () => {
     await removing.query('begin')
     await removing.query('delete from replica where id = $1', [name])
     const reading = feed.reader.read({})
-    await waitForLock(opened.database, 'with report as')
+    await waitForLock(opened.database, READING)
     await removing.query('commit')
     expect(await reading).toMatchObject({ registered: false })
   })
 })
 
 describe("the feed's connection", () => {
-  it('is its own: named, not waiting for the disk, and not behind a pool that is used up', async () => {
+  it('is its own: named, and not behind a pool that is used up', async () => {
     const database = await connect(opened.url, 1)
     const feed = open(database)
     await database.knex.transaction(async () => {
@@ -143,12 +146,52 @@ describe("the feed's connection", () => {
       .where({ application_name: 'castellan-feed' })
       .whereRaw('datname = current_database()')
     expect(named).toHaveLength(1)
-    const { createClient } = database
+  })
+
+  it('leaves nothing of its own in its session, which a pooler may give to a change afterwards', async () => {
+    const { createClient } = opened.database
     if (createClient === undefined) throw new Error('PostgreSQL has clients')
+    const replica = `replica-${randomUUID()}`
+    await open(opened.database, replica).reader.register()
     const connection = new FeedConnection(() => createClient('test'))
     closing.push(() => connection.close())
-    expect(await connection.ask({ text: 'show synchronous_commit', values: [] })).toEqual([{ synchronous_commit: 'off' }])
-    expect(await database.queryPrepared(undefined, 'show synchronous_commit', [])).toEqual([{ synchronous_commit: 'on' }])
+    const settings = "select name, setting from pg_settings where context in ('user', 'superuser') and name not like '%.%' order by name"
+    const before = await opened.database.queryPrepared(undefined, settings, [])
+    expect(before).toContainEqual({ name: 'synchronous_commit', setting: 'on' })
+    const read = await connection.ask({ name: 'castellan_feed_1', text: FEED_READ_SQL, values: [replica, null, null, null] })
+    expect(read).toMatchObject([{ registered: true }])
+    const after = await connection.ask<{ name: string; setting: string }>({ text: settings, values: [] })
+    const withName = (row: { name: string; setting: string }) => (row.name === 'application_name' ? { ...row, setting: 'castellan' } : row)
+    expect(after.map(withName)).toEqual(before)
+  })
+
+  it('waits for no disk and no standby, while a change does', async () => {
+    const server = await startEmbeddedPostgres()
+    closing.push(() => server.stop())
+    const database = await connect(server.url)
+    await migrate(database)
+    const feed = open(database)
+    await feed.reader.register()
+    const owner = new pg.Client({ connectionString: server.url })
+    await owner.connect()
+    closing.push(() => owner.end())
+    // A commit that has to be safe cannot end: it waits for a standby that does not exist.
+    await owner.query("alter system set synchronous_standby_names = 'nobody'")
+    await owner.query('select pg_reload_conf()')
+    await waitUntil(async () => (await owner.query('show synchronous_standby_names')).rows[0]?.synchronous_standby_names === 'nobody')
+    let ended = false
+    const changing = openStore(database)
+      .change((change) => change.appendFeed([]))
+      .then(() => {
+        ended = true
+      })
+    const waiting = () => database.knex('pg_stat_activity').where({ wait_event: 'SyncRep' })
+    await waitUntil(async () => (await waiting()).length === 1)
+    const { through } = await feed.reader.read({})
+    expect(await feed.reader.read({ knownPosition: through })).toMatchObject({ registered: true })
+    expect([ended, (await waiting()).length]).toEqual([false, 1])
+    await database.knex.raw("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
+    await changing
   })
 
   it('answers one question at a time', async () => {
@@ -167,7 +210,7 @@ describe("the feed's connection", () => {
     await locking.query('begin')
     await locking.query('lock table access_changes in access exclusive mode')
     await expect(feed.reader.read({ knownPosition: through })).rejects.toMatchObject(UNAVAILABLE)
-    await waitUntil(async () => (await waitingFor(opened.database, 'with report as')) === 0)
+    await waitUntil(async () => (await waitingFor(opened.database, READING)) === 0)
     await locking.query('commit')
     expect(await feed.reader.read({ knownPosition: through })).toMatchObject({ registered: true })
   })
@@ -207,7 +250,7 @@ describe("the feed's connection", () => {
     await locking.query('lock table access_changes in access exclusive mode')
     const busy = feed.reader.read({})
     const failed = expect(busy).rejects.toMatchObject(UNAVAILABLE)
-    await waitForLock(opened.database, 'with report as')
+    await waitForLock(opened.database, READING)
     await cut()
     await failed
     await locking.query('commit')
