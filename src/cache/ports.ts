@@ -26,14 +26,14 @@ export interface SharedLevel {
   /** Never waits, never throws. @param ttlMs at most this long, and never longer than SHARED_ENTRY_TTL_MS */
   put(tenant: string, user: string, state: AccessState, ttlMs: number): void
   /**
-   * After each reading of the feed. Until the first one, and after each new connection, `get` misses until the highest head that any
-   * replica told Redis was compared with this one.
+   * After each reading of the feed. Until the first one, after each new connection, and after the first one for FRESHNESS_BOUND_MS, `get`
+   * misses until the highest head that any replica told Redis was compared with this one.
    */
   observe(identity: DatabaseIdentity): void
   /**
-   * Redis was told of a higher head than the one observed: another replica is ahead of this one, which the next reading shows, or the database
-   * was restored. Told again, about every SHARED_HEAD_ALARM_MS, for as long as observations stay below it; `get` misses meanwhile. Replaces the
-   * listener.
+   * Redis was told of a higher head than the one observed, whenever that is found: another replica is ahead of this one, which the next
+   * reading shows, or the database was restored. Told again, about every SHARED_HEAD_ALARM_MS, for as long as observations stay below it; `get`
+   * misses meanwhile. Replaces the listener.
    */
   onHeadAhead(listener: (head: number) => void): void
 }

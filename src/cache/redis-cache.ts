@@ -1,6 +1,7 @@
 /** The level that replicas share, in Redis: bounded waiting, authenticated values, closed until Redis is known to be of our timeline. Floor 2. */
 import type { AccessState } from '../model/access-state.ts'
 import {
+  FRESHNESS_BOUND_MS,
   REDIS_BREAK_MS,
   REDIS_DEADLINE_MS,
   REDIS_FAILURES_MAX,
@@ -47,7 +48,13 @@ export class RedisCache implements SharedLevel {
   #seal: Seal | undefined
   /** The database's head as last observed. */
   #head = NONE
-  /** Whether the head that stands in Redis was seen to be no higher than the database's, on this connection and in this incarnation. */
+  /** Grows whenever what was known of Redis is forgotten: an answer to what was asked before says nothing any more. */
+  #turn = 0
+  #observedAtMs = Number.NEGATIVE_INFINITY
+  /**
+   * Whether the head that stands in Redis was seen to be no higher than the database's whenever it was looked at, on this connection, in this
+   * incarnation and since the database was last out of sight.
+   */
   #admitted = false
   /** Stood in Redis, above our own. */
   #ahead: number | undefined
@@ -86,8 +93,9 @@ export class RedisCache implements SharedLevel {
     if (attempt === undefined) return undefined
     const key = seal.keyOf(tenant, user)
     const value = await this.#within('get', connection, attempt, connection.get(key))
-    // Observed meanwhile: another timeline, of which this value says nothing.
-    if (seal !== this.#seal || value === undefined || value === null || value.length > SHARED_ENTRY_BYTES_MAX) return undefined
+    // Observed meanwhile: another timeline, of which this value says nothing, or what may be one.
+    if (seal !== this.#seal || !this.#admitted) return undefined
+    if (value === undefined || value === null || value.length > SHARED_ENTRY_BYTES_MAX) return undefined
     const body = seal.open(key, value)
     return body === undefined ? undefined : decodeAccessState(body)
   }
@@ -108,10 +116,12 @@ export class RedisCache implements SharedLevel {
   }
 
   observe(identity: DatabaseIdentity): void {
-    if (this.#seal?.incarnation !== identity.incarnation) {
-      this.#seal = new Seal(identity)
-      this.#forgetHead()
-    }
+    const nowMs = this.#needs.clock.monotonicMs()
+    const isOther = this.#seal?.incarnation !== identity.incarnation
+    if (isOther) this.#seal = new Seal(identity)
+    // Out of sight for so long, the database may have been restored: to a head that was never seen here, which only Redis can tell.
+    if (isOther || nowMs - this.#observedAtMs >= FRESHNESS_BOUND_MS) this.#forgetHead()
+    this.#observedAtMs = nowMs
     this.#head = identity.head
     if (this.#ahead !== undefined) this.#judge(this.#ahead)
     else if (!this.#admitted || identity.head > this.#confirmedHead || this.#confirmedAgeMs() >= SHARED_HEAD_REFRESH_MS)
@@ -150,6 +160,7 @@ export class RedisCache implements SharedLevel {
   }
 
   #forgetHead(): void {
+    this.#turn++
     this.#admitted = false
     this.#ahead = undefined
     this.#confirmedHead = NONE
@@ -172,17 +183,18 @@ export class RedisCache implements SharedLevel {
 
   /** @returns whether Redis answered */
   async #raiseOnce(head: number): Promise<boolean> {
-    const [seal, connection] = [this.#seal, this.#link.connection]
+    const [seal, connection, turn] = [this.#seal, this.#link.connection, this.#turn]
     if (seal === undefined || connection === undefined) return false
     const attempt = this.#breaker.begin()
     if (attempt === undefined) return false
     const sentAtMs = this.#needs.clock.monotonicMs()
     const stored = await this.#within('head', connection, attempt, raiseHead(connection, seal, head))
     if (stored === undefined) return false
-    if (seal !== this.#seal || connection !== this.#link.connection) return true
+    if (turn !== this.#turn) return true
     this.#confirmedHead = stored
     this.#confirmedAtMs = sentAtMs
-    if (!this.#admitted) this.#judge(stored)
+    // What was read from the database at some position here is no news, though the head was not observed there yet.
+    if (!this.#admitted || stored > Math.max(head, this.#head)) this.#judge(stored)
     return true
   }
 
@@ -233,5 +245,7 @@ async function raiseHead(connection: RedisConnection, seal: Seal, head: number):
   const found = await connection.run(RAISE_HEAD, seal.headKey, [...args, ''])
   const stored = seal.openHead(found) ?? seal.openHead(await connection.run(RAISE_HEAD, seal.headKey, [...args, found]))
   if (stored === undefined) throw new Error('The head in Redis is not ours')
+  // Sealed by us, but long ago: whoever answers so does not run the script.
+  if (stored < head) throw new Error('Redis answers with an old head')
   return stored
 }
