@@ -7,6 +7,7 @@ import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import { abortable, throwIfAborted } from './abortable.ts'
 import type { Knowledge } from './knowledge.ts'
 import { positionNotReached, reaches } from './min-position.ts'
+import { BEFORE_ALL, elapsedMs, type Moment, momentOf } from './moment.ts'
 
 /** What is kept: read by one statement, as of one position and one instant. */
 export interface Dated {
@@ -73,15 +74,15 @@ export interface Found<V> {
   /** Everything up to here is reflected in the value. */
   readonly position: number
   readonly level: Level
-  /** On the monotonic clock: when the store was asked for it; for a value that holds by knowledge, before all time. */
-  readonly askedAtMs: number
+  /** When the store was asked for it; for a value that holds by knowledge, before all time. */
+  readonly asked: Moment
 }
 
 interface Looked<V> {
   readonly value: V
   readonly level: Level
   /** When the store was asked; for a value that was kept, before all time. */
-  readonly askedAtMs: number
+  readonly asked: Moment
 }
 
 /** The looks for one key: one at a time, and at most one more that waits for its end. */
@@ -123,7 +124,7 @@ export class FreshReader<K, V extends Dated> {
 
   /** Whether what was found a while ago can still be an answer: it holds, or the store told it within the freshness bound. */
   isCurrent(key: K, found: Found<V>): boolean {
-    return this.#needs.clock.monotonicMs() - found.askedAtMs < FRESHNESS_BOUND_MS || this.stillHolds(key, found.value)
+    return elapsedMs(this.#needs.clock, found.asked) < FRESHNESS_BOUND_MS || this.stillHolds(key, found.value)
   }
 
   /** Nothing that was read until now holds any more, nor what is being read. */
@@ -191,19 +192,18 @@ export class FreshReader<K, V extends Dated> {
 
   /** It holds by knowledge, or the store was asked after the question came and answered within the freshness bound. */
   #accept(key: K, looked: Looked<V>, startedAtMs: number): Found<V> | undefined {
-    const { value, level, askedAtMs } = looked
+    const { value, level, asked } = looked
     const held = this.#held(key, this.#toKeep(value), level)
     if (held !== undefined) return held
-    const nowMs = this.#needs.clock.monotonicMs()
-    if (askedAtMs < startedAtMs || nowMs - askedAtMs >= FRESHNESS_BOUND_MS) return undefined
-    return { value, position: value.position, level, askedAtMs }
+    if (asked.monotonicMs < startedAtMs || elapsedMs(this.#needs.clock, asked) >= FRESHNESS_BOUND_MS) return undefined
+    return { value, position: value.position, level, asked }
   }
 
   /** A value that nothing known has touched is as good as one read at the known position. */
   #held(key: K, kept: Kept<V>, level: Level): Found<V> | undefined {
     const { holds, knowledge, clock, lastChange } = this.#needs
     if (!holds(kept, lastChange(key), knowledge, clock.monotonicMs())) return undefined
-    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level, askedAtMs: Number.NEGATIVE_INFINITY }
+    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level, asked: BEFORE_ALL }
   }
 
   #answered(found: Found<V>): Found<V> {
@@ -260,15 +260,15 @@ export class FreshReader<K, V extends Dated> {
       return undefined
     }
     this.#keep(text, kept)
-    return { value, level: 'redis', askedAtMs: Number.NEGATIVE_INFINITY }
+    return { value, level: 'redis', asked: BEFORE_ALL }
   }
 
   /** An answer that was under way while everything was dropped is of a database that is gone, however late it comes: asked again. */
   async #lookInStore(key: K): Promise<Looked<V>> {
     for (;;) {
-      const [askedAtMs, clears] = [this.#needs.clock.monotonicMs(), this.#clears]
+      const [asked, clears] = [momentOf(this.#needs.clock), this.#clears]
       const value = await this.#needs.load(key)
-      if (clears === this.#clears) return { value, level: 'store', askedAtMs }
+      if (clears === this.#clears) return { value, level: 'store', asked }
     }
   }
 

@@ -1,6 +1,7 @@
 /** The PDP: loads what a question needs, applies the rule, stamps the answer. Knows no wire and no caller. Floor 4. */
 import { abortable, throwIfAborted } from '../access/abortable.ts'
 import type { Found } from '../access/fresh-reader.ts'
+import { elapsedMs, momentOf } from '../access/moment.ts'
 import type { AccessResolver } from '../access/resolve.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Random } from '../ground/random.ts'
@@ -118,7 +119,7 @@ async function listHolders(
 ): Promise<{ readonly policy: CompiledPolicy; readonly entry: PermissionEntry; readonly page: Holders }> {
   for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
     throwIfAborted(signal)
-    const askedAtMs = needs.clock.monotonicMs()
+    const asked = momentOf(needs.clock)
     const policy = needs.policy.current()
     const entry = policy.findPermission(question.permission)
     if (entry === undefined) throw unknownPermission(policy, question.permission)
@@ -127,7 +128,7 @@ async function listHolders(
       signal,
     )
     await needs.resolver.requirePolicy(page.policyPosition, signal)
-    if (needs.policy.current() === policy && needs.clock.monotonicMs() - askedAtMs < FRESHNESS_BOUND_MS) return { policy, entry, page }
+    if (needs.policy.current() === policy && elapsedMs(needs.clock, asked) < FRESHNESS_BOUND_MS) return { policy, entry, page }
   }
   throw new StoreError('The database answers too slowly to say who holds what now')
 }
