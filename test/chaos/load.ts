@@ -88,7 +88,7 @@ export async function askerLane(load: Load, slot: ReplicaSlot, wire: Wire, chanc
 }
 
 /** Lanes leave the processors of a small machine to the replicas: who only waits shows nothing. */
-const THINK_MS_MAX = 20
+const THINK_MS_MAX = 50
 
 function questionOf({ needs: { world, recorder } }: Load, chance: Chance): Question {
   const recent = recorder.recentPairs

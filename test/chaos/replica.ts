@@ -91,9 +91,15 @@ async function startProcess(plan: ReplicaPlan): Promise<Started> {
       return await startOnce(plan)
     } catch (fault) {
       if (start === STARTS_MAX) throw fault
-      plan.startFailed(fault instanceof Error ? fault.message : String(fault))
+      plan.startFailed(firstErrorLine(fault))
     }
   }
+}
+
+/** Of a process that ended, as `seen` tells it: what it said on standard error. */
+function firstErrorLine(fault: unknown): string {
+  const message = fault instanceof Error ? fault.message : String(fault)
+  return /"err":"(.*?)(?:\\n|")/.exec(message)?.[1] ?? message
 }
 
 /** @throws when it ends before it is ready */

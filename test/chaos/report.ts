@@ -12,7 +12,7 @@ export function report(summary: Summary): string {
     `            kept but outdated: memory ${count(outdated.memory)}, redis ${count(outdated.redis)}; refused as not fresh: ${count(summary.staleRefusals)}`,
     `changes     ${counted(summary.changes)}; policy revisions ${summary.policyRevisions}; answers lost on the way: ${count(summary.changesUnknown)}`,
     `in force    in calm ${latency(summary.calm)}`,
-    `starts      ${summary.failedStarts} of a replica failed and were tried again`,
+    `starts      of a replica that failed and were tried again: ${counted(summary.failedStarts)}`,
     `clock       of the database, known to ${summary.clockUncertaintyMs.toFixed(2)} ms`,
     '',
     ...summary.faults.flatMap(faultLines),
@@ -49,7 +49,7 @@ function faultLines({ kind, injected, hit, seen, shares, acknowledged }: FaultSu
 }
 
 function latency(value: Latency | undefined): string {
-  return value === undefined ? 'after nobody knows' : `after ${value.p50Ms} ms (p50), ${value.p99Ms} ms (p99)`
+  return value === undefined ? 'after nobody knows' : `after ${value.p50Ms} ms (p50), ${value.p99Ms} ms (p99 of ${count(value.count)})`
 }
 
 export function count(value: number): string {

