@@ -1,9 +1,9 @@
 /** Follows the feed: reads it often, and earlier when the doorbell rings, and applies what it reads to this replica. Floor 3. */
 import type { SharedLevel } from '../cache/ports.ts'
-import type { Clock } from '../ground/clock.ts'
+import { type Clock, sleep } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
 import type { Log } from '../ground/log.ts'
-import { FEED_INTERVAL_MS, FEED_RING_MS_MIN, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
+import { FEED_INTERVAL_MS, FEED_RING_MS_MIN, FEED_START_ATTEMPTS_MAX, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Doorbell, FeedReader, FeedReading, ReplicaReport } from '../store/ports.ts'
 import type { Knowledge } from './knowledge.ts'
@@ -47,14 +47,27 @@ export class FeedFollower {
     this.#adoption = new PolicyAdoption(needs.policy, needs.clock)
   }
 
-  /** Registers this replica and reads to the head. @throws StoreError */
+  /** Registers this replica and reads to the head. @throws StoreError when that fails again and again */
   async start(): Promise<void> {
-    const { feed, doorbell, shared } = this.#needs
-    await feed.register()
-    await this.catchUp()
+    const { doorbell, shared } = this.#needs
+    await this.#begin()
     doorbell.onRing(() => this.#rung())
     shared?.onHeadAhead((head) => void this.#suspectRestore(head))
     this.#schedule()
+  }
+
+  /** A process that starts is busy with itself, so the first reading may well be late: that alone is no reason not to start. */
+  async #begin(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#needs.feed.register()
+        await this.catchUp()
+        return
+      } catch (fault) {
+        if (attempt >= FEED_START_ATTEMPTS_MAX) throw fault
+        await sleep(this.#needs.clock, FEED_INTERVAL_MS)
+      }
+    }
   }
 
   /** Applies a reading that is sent after this call: everything committed before is known then. @throws StoreError */
@@ -214,7 +227,7 @@ export class FeedFollower {
     if (before !== undefined && before !== reading.incarnation)
       log.error(
         { before, incarnation: reading.incarnation, head: reading.head },
-        'the database was restored: everything held of it is dropped',
+        'the database was restored or failed over: everything held of it is dropped',
       )
     const from = shared === undefined ? reading.head : await feed.findPositionBefore(2 * SHARED_ENTRY_TTL_MS)
     policy.forget()

@@ -27,7 +27,8 @@ export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
   const [states, callers] = [new ReadCounts(), new ReadCounts()]
   let feedReadErrors = 0
   let watched: Watched | undefined
-  const cacheErrors = new Map<string, number>()
+  // From the start, so that a rate knows what it grew from.
+  const cacheErrors = new Map<string, number>(['connect', 'get', 'put', 'head', 'ring'].map((operation) => [operation, 0]))
   const redis = { connected: false, breakerOpen: false }
 
   const lag = metrics.histogram(
@@ -54,6 +55,9 @@ export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
   )
   metrics.gauge('castellan_cache_breaker_open', 'Whether Redis is passed over because it fails or is slow (1)', [], (gauge) => {
     gauge.set(redis.breakerOpen ? 1 : 0)
+  })
+  metrics.gauge('castellan_cache_connected', 'Whether Redis is connected (1); 0 also where there is none', [], (gauge) => {
+    gauge.set(redis.connected ? 1 : 0)
   })
   addStatusGauges(metrics, () => watched)
 

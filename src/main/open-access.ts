@@ -18,7 +18,7 @@ import { MEMORY_CALLERS_BYTES_MAX, MEMORY_CALLERS_MAX, MEMORY_ENTRIES_MAX, MEMOR
 import { PolicyInForce } from '../policy/in-force.ts'
 import type { Database } from '../store/database.ts'
 import { openFeed } from '../store/feed-reader.ts'
-import type { CallerReading, Store } from '../store/ports.ts'
+import type { CallerReading, Doorbell, Store } from '../store/ports.ts'
 
 export interface AccessPlan {
   /** Memory for access states in process. */
@@ -72,8 +72,7 @@ export async function openAccess(plan: AccessPlan, needs: AccessNeeds, lifecycle
     replicaId,
     store,
     feed: feed.reader,
-    // One bell is enough: replicas that do not hear each other read within the interval.
-    doorbell: redis?.doorbell ?? feed.doorbell,
+    doorbell: redis === undefined ? feed.doorbell : bothBells(redis.doorbell, feed.doorbell),
     policy,
     memory,
     shared: redis?.cache,
@@ -90,6 +89,20 @@ export async function openAccess(plan: AccessPlan, needs: AccessNeeds, lifecycle
   lifecycle.add('freshness', () => freshness.close())
   const activation = { store, acknowledgement: freshness.acknowledgement, catchUp: () => freshness.catchUp(), log }
   return { replicaId, policy, freshness, activation, memory }
+}
+
+/** Redis may be away, and a replica may have none: who is not reached by one bell hears the other. */
+function bothBells(one: Doorbell, other: Doorbell): Doorbell {
+  return {
+    ring() {
+      one.ring()
+      other.ring()
+    },
+    onRing(listener) {
+      one.onRing(listener)
+      other.onRing(listener)
+    },
+  }
 }
 
 function openMemory(bytesMax: number): Access['memory'] {

@@ -41,6 +41,8 @@ export interface ServiceNeeds {
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
+  /** Its row among the replicas: what others call it in their logs. */
+  readonly replicaId: string
   readonly administration: Administration
   policy(): CompiledPolicy
   /** Reports ready from now on: everything is open and, in development, seeded. */
@@ -128,6 +130,7 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
     await closeAll(lifecycle, log)
   }
   return {
+    replicaId: access.replicaId,
     ports: { http: http.port, grpc: grpc.port, probes: probes.port },
     administration,
     policy: () => policy.current(),

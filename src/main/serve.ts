@@ -44,6 +44,6 @@ export async function serve(terminal: Terminal): Promise<void> {
     exit: process.exit,
   })
   service.ready()
-  log.info({ ports: service.ports, policyRevision: service.policy().revision }, 'ready')
+  log.info({ ports: service.ports, replica: service.replicaId, policyRevision: service.policy().revision }, 'ready')
   await stopped
 }

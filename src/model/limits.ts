@@ -187,3 +187,5 @@ export const POLICY_ADOPT_AGAIN_MS_MIN = 500
 export const POLICY_ADOPT_AGAIN_MS_MAX = 30_000
 /** Attempts at one change when the policy that it went by is not the one in force at its position any more. */
 export const POLICY_CONSULTED_ATTEMPTS_MAX = 3
+/** Attempts of a starting replica at its first reading of the feed, FEED_INTERVAL_MS apart: a machine that starts many things is slow. */
+export const FEED_START_ATTEMPTS_MAX = 10

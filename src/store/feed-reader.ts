@@ -20,6 +20,12 @@ const MARK = `floor(extract(epoch from at) * 1000000)::bigint || concat_ws('|', 
 const THROUGH = `least(head.position, $2::bigint + ${FEED_POSITIONS_READ_MAX})`
 
 /**
+ * The incarnation as written, and what a restore or a failover changes although it brings the row back as it was: the file of the table (a dump
+ * that is read back makes another one) and PostgreSQL's timeline (each recovery and each promotion begins one).
+ */
+const INCARNATION = `head.incarnation::text || '.' || pg_relation_filenode('access_head') || '.' || left(pg_walfile_name(pg_current_wal_lsn()), 8)`
+
+/**
  * $1 replica, $2 known position, $3 policy revision, $4 prepared revision. What is read is of one snapshot; the report joins it in one exchange.
  * The row is never made here: a replica must notice that somebody took it for dead.
  *
@@ -33,7 +39,7 @@ export const FEED_READ_SQL = `with quick as (select set_config('synchronous_comm
       policy_revision = $3::text, prepared_revision = $4::text, seen_at = ${CLOCK_SQL}
     from quick where id = $1 and quick.value is not null returning id
   )
-  select exists (select from report) as registered, head.incarnation::text as incarnation, head.position as head, head.pruned_through,
+  select exists (select from report) as registered, ${INCARNATION} as incarnation, head.position as head, head.pruned_through,
     ${msSql('clock_timestamp()')} as at_ms, head.policy_revision, head.policy_position, head.cache_secret, ${THROUGH} as through,
     (select ${MARK} from access_changes where position = $2::bigint and ordinal = 0) as mark,
     (select ${MARK} from access_changes where position = ${THROUGH} and ordinal = 0) as through_mark,
@@ -48,7 +54,7 @@ const POSITION_BEFORE_SQL = `select greatest(head.pruned_through, (
     order by at desc, position desc limit 1
   )) as position from access_head head where head.only_row`
 
-const RENEW_SQL = 'update access_head set incarnation = default, cache_secret = default where incarnation = $1::uuid'
+const RENEW_SQL = `update access_head set incarnation = default, cache_secret = default where incarnation = split_part($1, '.', 1)::uuid`
 
 interface Row {
   readonly registered: boolean

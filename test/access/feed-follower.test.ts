@@ -194,6 +194,23 @@ describe('a database that is not the one that was read before', () => {
     expect(loud().length).toBeGreaterThan(0)
   })
 
+  it('is told by a dump that was read back, though its feed has passed every known position since', async () => {
+    for (const user of ['a', 'b']) await change(user)
+    await quiet()
+    const { incarnation, known = 0 } = replica.knowledge
+    // What `pg_restore --clean` does to a table: the rows are as they were, in another file.
+    await opened.database.knex.transaction(async (restoring) => {
+      await restoring.raw('create temporary table dumped on commit drop as select * from access_head')
+      await restoring.raw('truncate access_head')
+      await restoring.raw('insert into access_head select * from dumped')
+    })
+    for (const user of ['c', 'd']) await change(user)
+    await replica.follower.catchUp()
+    expect(replica.knowledge.incarnation).not.toBe(incarnation)
+    expect(replica.knowledge.lastChange('any', 'unheard-of')).toBe(known + 2)
+    expect(loud().length).toBeGreaterThan(0)
+  })
+
   it('is not suspected when the known position has only been pruned; what was missed is dropped all the same', async () => {
     for (const user of ['a', 'b']) await change(user)
     await quiet()

@@ -37,7 +37,7 @@ export function feedContract(current: () => TestStore): void {
     const reading = await reader.read({})
     expect(reading).toMatchObject({ registered: true, head, through: head, changes: [], throughMark: expect.any(String) })
     expect(reading.mark).toBeUndefined()
-    expect(reading.incarnation).toMatch(/^[0-9a-f-]{36}$/)
+    expect(reading.incarnation).toMatch(/^[0-9a-f-]{36}\.\d+\.[0-9A-F]{8}$/)
     expect(reading.cacheSecret).toHaveLength(32)
     expect(await reader.read({})).toMatchObject({ incarnation: reading.incarnation, cacheSecret: reading.cacheSecret })
   })
