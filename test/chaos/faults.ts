@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 import { terminateBackends } from './control-database.ts'
 import { freeze, parentOf } from './freeze.ts'
-import type { Outage } from './history.ts'
+import type { Check, Outage } from './history.ts'
 import type { FaultKind } from './options.ts'
 import { now, type Recorder } from './recorder.ts'
 import { withRedis } from './redis-keys.ts'
@@ -90,16 +90,11 @@ export const FAULTS: Readonly<Record<FaultKind, (needs: FaultNeeds) => Promise<H
     await delay(frozenMs)
     thaw()
     const thawedAt = now()
-    await delay(500)
-    const across = recorder.checks
-      .slice(length)
-      .filter(
-        ({ replica, startedAt, endedAt }) => replica === slot.name && startedAt > frozenAt && startedAt < thawedAt && endedAt > thawedAt,
-      )
-    return {
-      hit: across.length > 0,
-      seen: `replica ${slot.name} answered ${across.length} questions of ${Math.round(frozenMs)} ms afterwards`,
-    }
+    const isAcross = ({ replica, startedAt, endedAt }: Check) =>
+      replica === slot.name && startedAt > frozenAt && startedAt < thawedAt && endedAt > thawedAt
+    const across = () => recorder.checks.slice(length).filter(isAcross).length
+    await holdsWithin(3_000, () => across() > 0)
+    return { hit: across() > 0, seen: `replica ${slot.name} answered ${across()} questions of ${Math.round(frozenMs)} ms afterwards` }
   },
 
   async 'replica-kill'({ stage, recorder, chance }) {
