@@ -133,6 +133,11 @@ export class FreshReader<K, V extends Dated> {
     this.#needs.memory.clear()
   }
 
+  /** Another number: nothing that was asked before says anything of the database that is there now. */
+  get #ends(): number {
+    return this.#clears + this.#needs.knowledge.gaps
+  }
+
   #recall(key: K, text: string): Found<V> | undefined {
     const kept = this.#needs.memory.get(text)
     if (kept === undefined) return undefined
@@ -141,10 +146,7 @@ export class FreshReader<K, V extends Dated> {
     return found
   }
 
-  /**
-   * `ahead`: the position asked for is beyond what is known, and nothing that is kept can suffice. The position is compared in any case: what
-   * was known before a restore is not there after it.
-   */
+  /** `ahead`: what is kept cannot suffice. The position is compared in any case: what was known may have been taken back by a restore. */
   async #readBeyond(
     key: K,
     text: string,
@@ -251,9 +253,9 @@ export class FreshReader<K, V extends Dated> {
   async #lookShared(key: K, text: string): Promise<Looked<V> | undefined> {
     const { clock, knowledge, shared, observe } = this.#needs
     if (shared === undefined || !knowledge.isFresh(clock.monotonicMs())) return undefined
-    const clears = this.#clears
+    const ends = this.#ends
     const value = await shared.get(key)
-    if (value === undefined || clears !== this.#clears) return undefined
+    if (value === undefined || ends !== this.#ends) return undefined
     const kept = this.#toKeep(value)
     if (this.#held(key, kept, 'redis') === undefined) {
       observe.outdated('redis')
@@ -263,21 +265,21 @@ export class FreshReader<K, V extends Dated> {
     return { value, level: 'redis', asked: BEFORE_ALL }
   }
 
-  /** An answer that was under way while everything was dropped is of a database that is gone, however late it comes: asked again. */
+  /** An answer that was under way while everything was dropped, or the database out of sight, may be of one that is gone: asked again. */
   async #lookInStore(key: K): Promise<Looked<V>> {
     for (;;) {
-      const [asked, clears] = [momentOf(this.#needs.clock), this.#clears]
+      const [asked, ends] = [momentOf(this.#needs.clock), this.#ends]
       const value = await this.#needs.load(key)
-      if (clears === this.#clears) return { value, level: 'store', asked }
+      if (ends === this.#ends) return { value, level: 'store', asked }
     }
   }
 
   /** What is outdated already would only be refused; what is ahead of the feed is kept once the feed is there. */
   async #fill(key: K, text: string, value: V): Promise<void> {
     const { clock, knowledge, shared, catchUp } = this.#needs
-    const clears = this.#clears
+    const ends = this.#ends
     if (value.position > (knowledge.known ?? -1) && knowledge.isFresh(clock.monotonicMs())) await catchUp().catch(() => undefined)
-    if (clears !== this.#clears) return
+    if (ends !== this.#ends) return
     const kept = this.#toKeep(value)
     if (this.#held(key, kept, 'store') === undefined) return
     this.#keep(text, kept)

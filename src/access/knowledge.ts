@@ -30,12 +30,18 @@ export class Knowledge {
   #floor = NEVER
   #callers = NEVER
   #caught: Caught | undefined
+  #gaps = 0
 
   /** @param keptMax users, and tenants, whose last change is remembered */
   constructor(keptMax: number, clock: Pick<Clock, 'nowMs'>) {
     this.#wallMs = () => clock.nowMs()
     this.#users = new LastChanges(keptMax)
     this.#tenants = new LastChanges(keptMax)
+  }
+
+  /** How often the database was out of sight for longer than the bound, so that another one may stand in its place. */
+  get gaps(): number {
+    return this.#gaps
   }
 
   /** Everything up to here has been applied; absent before the start. */
@@ -110,6 +116,12 @@ export class Knowledge {
 
   /** The last reading went up to the head. */
   catchUp(caught: Caught): void {
+    if (this.#caught === undefined || apartMs(this.#caught, caught) >= FRESHNESS_BOUND_MS) this.#gaps++
     this.#caught = caught
   }
+}
+
+/** Between two readings, by the clock that shows more: one of them stands still while the machine is suspended. */
+function apartMs(one: Caught, other: Caught): number {
+  return Math.max(other.sentAtMs - one.sentAtMs, other.sentAtWallMs - one.sentAtWallMs)
 }
