@@ -76,12 +76,13 @@ export interface Found<V> {
   readonly level: Level
   /** When the store was asked for it; for a value that holds by knowledge, before all time. */
   readonly asked: Moment
+  /** Of the reader's own counting: another one when the database may be another one. */
+  readonly ends: number
 }
 
 interface Looked<V> {
   readonly value: V
   readonly level: Level
-  /** When the store was asked; for a value that was kept, before all time. */
   readonly asked: Moment
 }
 
@@ -124,7 +125,8 @@ export class FreshReader<K, V extends Dated> {
 
   /** Whether what was found a while ago can still be an answer: it holds, or the store told it within the freshness bound. */
   isCurrent(key: K, found: Found<V>): boolean {
-    return elapsedMs(this.#needs.clock, found.asked) < FRESHNESS_BOUND_MS || this.stillHolds(key, found.value)
+    const isRecent = elapsedMs(this.#needs.clock, found.asked) < FRESHNESS_BOUND_MS
+    return found.ends === this.#ends && (isRecent || this.stillHolds(key, found.value))
   }
 
   /** Nothing that was read until now holds any more, nor what is being read. */
@@ -198,14 +200,14 @@ export class FreshReader<K, V extends Dated> {
     const held = this.#held(key, this.#toKeep(value), level)
     if (held !== undefined) return held
     if (asked.monotonicMs < startedAtMs || elapsedMs(this.#needs.clock, asked) >= FRESHNESS_BOUND_MS) return undefined
-    return { value, position: value.position, level, asked }
+    return { value, position: value.position, level, asked, ends: this.#ends }
   }
 
   /** A value that nothing known has touched is as good as one read at the known position. */
   #held(key: K, kept: Kept<V>, level: Level): Found<V> | undefined {
     const { holds, knowledge, clock, lastChange } = this.#needs
     if (!holds(kept, lastChange(key), knowledge, clock.monotonicMs())) return undefined
-    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level, asked: BEFORE_ALL }
+    return { value: kept.value, position: Math.max(kept.value.position, knowledge.known ?? 0), level, asked: BEFORE_ALL, ends: this.#ends }
   }
 
   #answered(found: Found<V>): Found<V> {
