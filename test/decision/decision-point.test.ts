@@ -101,7 +101,10 @@ describe('a batch of which one pair takes long', () => {
     await settle()
     loads.get('ann')?.[0]?.(state(10, ['coder']))
     await settle()
-    await clock.pass(3_000)
+    for (let half = 0; half < 6; half++) {
+      await clock.pass(500)
+      read(10)
+    }
     knowledge.note({ kind: 'assignment', tenant: 'north', user: 'ann', position: 11, atMs: 0 })
     read(11)
     loads.get('bob')?.[0]?.(state(11, ['coder']))
