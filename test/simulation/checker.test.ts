@@ -27,7 +27,7 @@ function version(position: number, committedAtMs: number, parent: Version | unde
     rows: { suspended: [], deactivated: [], assignments: [], policy, ...rows },
     entry: undefined,
     lostAtMs: undefined,
-    beside: { incarnation: 1, prunedThrough: 0, replicas: new Map() },
+    beside: { incarnation: 1, recoveries: 0, prunedThrough: 0, replicas: new Map() },
   }
 }
 

@@ -108,7 +108,14 @@ const steps = fc
       { weight: 1, arbitrary: oneOf(LONG_PATTERNS) },
       {
         weight: 1,
-        arbitrary: single(fc.record({ kind: fc.constant('restore' as const), back: fc.integer({ min: 1, max: 4 }), forMs: restoreMs })),
+        arbitrary: single(
+          fc.record({
+            kind: fc.constant('restore' as const),
+            back: fc.integer({ min: 1, max: 4 }),
+            snapshot: fc.boolean(),
+            forMs: restoreMs,
+          }),
+        ),
       },
     ),
     { minLength: 1, maxLength: 7, size: 'max' },

@@ -27,7 +27,7 @@ export const asked = (replica: number, pair: number, more: Partial<Action & { ki
   patienceMs: null,
   ...more,
 })
-export const changed = (replica: number, pair: number, what: What, wait = true): Action => ({
+export const changed = (replica: number, pair: number, what: What, wait = true): Action & { kind: 'change' } => ({
   kind: 'change',
   replica,
   pair,
@@ -51,7 +51,7 @@ export const granted = (role: number, startsInMs = 0, lastsMs: number | null = n
 const REVOKED: What = { kind: 'revoke' }
 /** Longer than the freshness bound, by which every reading is given up. */
 export const RESTORE_MS_MIN = 1_020
-/** After a restore, until something can be changed. */
+/** After a snapshot was put back, until something can be changed. */
 export const CALM_MS = 1_011
 
 /** A fill that is overtaken by what makes it wrong. */
@@ -157,10 +157,10 @@ const restored: Pattern = ({ pair, reader, writer, what, way, delayMs, gap }) =>
   step(gap(0), asked(reader, pair)),
   step(gap(1), changed(writer, pair, what, false)),
   step(gap(2), asked(reader, pair)),
-  step(gap(3, 20), { kind: 'restore', back: 1 + gap(5, 3), forMs: RESTORE_MS_MIN + delayMs }),
+  step(gap(3, 20), { kind: 'restore', back: 1 + gap(5, 3), snapshot: delayMs % 3 !== 0, forMs: RESTORE_MS_MIN + delayMs }),
   step(RESTORE_MS_MIN + delayMs, asked(reader, pair)),
   step(gap(4, 30), delayMs % 2 === 0 ? disturbed(reader, 'feed', way, delayMs) : asked(reader, pair)),
-  step(CALM_MS + gap(6, 30), changed(writer, pair, granted(1))),
+  step((delayMs % 3 !== 0 ? CALM_MS : 0) + gap(6, 30), changed(writer, pair, granted(1))),
   step(gap(7), changed(writer, pair, REVOKED)),
 ]
 /** As before; and what is gone had been seen by a replica that had not read of it. */
@@ -170,7 +170,7 @@ const seenAndLost: Pattern = ({ pair, reader, writer, what, delayMs, gap }) => [
   step(0, disturbed(reader, 'ring', 'out', null, 3)),
   step(0, changed(writer, pair, what, false)),
   step(gap(2, 40), asked(reader, pair)),
-  step(gap(3, 10), { kind: 'restore', back: 1, forMs: RESTORE_MS_MIN + delayMs }),
+  step(gap(3, 10), { kind: 'restore', back: 1, snapshot: true, forMs: RESTORE_MS_MIN + delayMs }),
   step(RESTORE_MS_MIN + delayMs + gap(4, 40), asked(reader, pair)),
   step(CALM_MS + gap(5, 40), changed(writer, pair + 1, granted(1))),
   step(gap(6, 40), asked(reader, pair)),
@@ -181,7 +181,7 @@ const underWay: Pattern = ({ pair, reader, writer, what, delayMs, gap }) => [
   step(gap(0), changed(writer, pair, what)),
   step(gap(1, 40), disturbed(reader, 'resolve', 'back', RESTORE_MS_MIN + CALM_MS + (delayMs % 300))),
   step(0, asked(reader, pair)),
-  step(gap(2, 10), { kind: 'restore', back: 1 + (delayMs % 2), forMs: RESTORE_MS_MIN }),
+  step(gap(2, 10), { kind: 'restore', back: 1 + (delayMs % 2), snapshot: delayMs % 4 !== 0, forMs: RESTORE_MS_MIN }),
   step(RESTORE_MS_MIN + CALM_MS + gap(4, 10), changed(writer, pair + 1, granted(1))),
   step(gap(5, 10), changed(writer, pair + 1, REVOKED)),
   step(gap(6, 40), asked(reader, pair)),

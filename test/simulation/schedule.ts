@@ -39,7 +39,8 @@ export type Action =
   | { readonly kind: 'crash' | 'leave'; readonly replica: number; readonly againAfterMs: number }
   | { readonly kind: 'bury'; readonly replica: number }
   | { readonly kind: 'database'; readonly goes: 'away' | 'still'; readonly forMs: number }
-  | { readonly kind: 'restore'; readonly back: number; readonly forMs: number }
+  /** From a snapshot of the disk; otherwise by recovery, or by another server that takes over. */
+  | { readonly kind: 'restore'; readonly back: number; readonly snapshot: boolean; readonly forMs: number }
   | { readonly kind: 'prune' | 'age' }
   | { readonly kind: 'redis'; readonly goes: 'away' | 'still'; readonly forMs: number }
   | { readonly kind: 'redis-flush' | 'redis-copy' }

@@ -26,6 +26,7 @@ export interface Version {
 
 interface Beside {
   readonly incarnation: number
+  readonly recoveries: number
   readonly prunedThrough: number
   readonly replicas: ReadonlyMap<string, ReplicaRecord>
 }
@@ -63,6 +64,8 @@ export class SimulatedDatabase {
   #head = 1
   #incarnations = 1
   #incarnation = 1
+  /** Each recovery and each promotion shows in PostgreSQL's own timeline; a snapshot of the disk that is put back does not. */
+  #recoveries = 0
   #prunedThrough = 0
   #agedThrough = 0
   #replicas = new Map<string, ReplicaRecord>()
@@ -126,7 +129,7 @@ export class SimulatedDatabase {
     }
     return {
       registered: row !== undefined,
-      incarnation: String(this.#incarnation),
+      incarnation: this.#name,
       head,
       prunedThrough: this.#prunedThrough,
       atMs: this.nowMs(),
@@ -163,7 +166,7 @@ export class SimulatedDatabase {
   }
 
   renewIncarnation(old: string): void {
-    if (old === String(this.#incarnation)) this.#incarnation = ++this.#incarnations
+    if (old === this.#name) this.#incarnation = ++this.#incarnations
   }
 
   /** Everything up to here is older than what lives in Redis. */
@@ -249,15 +252,17 @@ export class SimulatedDatabase {
   }
 
   /**
-   * After a restore nothing is changed for as long as the freshness bound: until replicas have read the feed, which tells them.
-   * @param back how many versions are to be gone, of those it had when it went down; never so many that an incarnation that was given up
-   * would come back
+   * From a snapshot of the disk nothing tells that it was restored. So nothing is changed for as long as the freshness bound, until replicas
+   * have read the feed; and an incarnation that was given up does not come back.
+   * @param restore how many versions are to be gone, of those it had when it went down
    * @returns how many are gone
    */
-  comeUp(back: number): number {
-    const first = this.#versions.findIndex(({ beside }) => beside.incarnation === this.#incarnation)
-    const kept = first === -1 ? this.#versions.length : Math.max(first + 1, this.#versions.length - back)
-    const lost = this.#versions.splice(kept)
+  comeUp({ back, snapshot }: { readonly back: number; readonly snapshot: boolean }): number {
+    const first = this.#versions.findIndex(
+      ({ beside }) => beside.incarnation === this.#incarnation && beside.recoveries === this.#recoveries,
+    )
+    const least = snapshot ? (first === -1 ? this.#versions.length : first + 1) : 1
+    const lost = this.#versions.splice(Math.max(least, this.#versions.length - back))
     for (const version of lost) version.lostAtMs = this.#downSinceMs
     if (lost.length > 0) {
       this.#head = this.#versions.reduce((highest, { position }) => Math.max(highest, position), 0)
@@ -266,10 +271,15 @@ export class SimulatedDatabase {
       this.#prunedThrough = prunedThrough
       this.#replicas = new Map(replicas)
       this.#agedThrough = Math.min(this.#agedThrough, this.#head)
-      this.#changesFromMs = this.#timeline.nowMs + FRESHNESS_BOUND_MS + FRESHNESS_MARGIN_MS
+      if (snapshot) this.#changesFromMs = this.#timeline.nowMs + FRESHNESS_BOUND_MS + FRESHNESS_MARGIN_MS
+      else this.#recoveries++
     }
     this.#downSinceMs = undefined
     return lost.length
+  }
+
+  get #name(): string {
+    return `${this.#incarnation}.${this.#recoveries}`
   }
 
   #latest(): Version {
@@ -279,7 +289,12 @@ export class SimulatedDatabase {
   }
 
   #beside(): Beside {
-    return { incarnation: this.#incarnation, prunedThrough: this.#prunedThrough, replicas: new Map(this.#replicas) }
+    return {
+      incarnation: this.#incarnation,
+      recoveries: this.#recoveries,
+      prunedThrough: this.#prunedThrough,
+      replicas: new Map(this.#replicas),
+    }
   }
 }
 

@@ -148,11 +148,11 @@ class World {
     const redis = this.#redis
     switch (action.kind) {
       case 'database':
-        if (action.goes === 'away') this.#away(0, action.forMs)
+        if (action.goes === 'away') this.#away(action.forMs, { back: 0, snapshot: false })
         else this.#still(this.#databaseReachability, action.forMs)
         return
       case 'restore':
-        this.#away(action.back, action.forMs)
+        this.#away(action.forMs, action)
         return
       case 'prune':
         this.#database.prune()
@@ -183,13 +183,13 @@ class World {
     }
   }
 
-  #away(back: number, forMs: number): void {
+  #away(forMs: number, restore: { readonly back: number; readonly snapshot: boolean }): void {
     if (this.#database.down) return
     this.#database.goDown()
     this.#databaseReachability.become('away')
     this.#downUntilMs = this.#timeline.nowMs + forMs
     this.#timeline.after(forMs, () => {
-      const lost = this.#database.comeUp(back)
+      const lost = this.#database.comeUp(restore)
       this.#databaseReachability.become('there')
       if (lost > 0) this.#recorder.count('restored')
       this.#recorder.tell(() => `the database is there again, without ${lost} versions`)
