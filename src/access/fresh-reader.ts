@@ -269,11 +269,12 @@ export class FreshReader<K, V extends Dated> {
 
   /** An answer that was under way while everything was dropped, or the database out of sight, may be of one that is gone: asked again. */
   async #lookInStore(key: K): Promise<Looked<V>> {
-    for (;;) {
+    for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
       const [asked, ends] = [momentOf(this.#needs.clock), this.#ends]
       const value = await this.#needs.load(key)
       if (ends === this.#ends) return { value, level: 'store', asked }
     }
+    throw new StoreError('The database went out of sight each time it was asked')
   }
 
   /** What is outdated already would only be refused; what is ahead of the feed is kept once the feed is there. */

@@ -43,18 +43,19 @@ describe('the time of a resolution', () => {
     expect(row?.read_at_ms).toBeGreaterThanOrEqual(validFromMs)
   })
 
-  it('is never before the beginning of a grant that it sees, beside 10 who grant and 10 who ask', async () => {
-    const users = Array.from({ length: 10 }, () => randomUUID())
+  it('is never before the beginning of a grant that it sees, beside 4 who grant and 4 who ask', async () => {
+    // A tenant each: they are to meet at the feed, not to wait for one another's rows.
+    const users = Array.from({ length: 4 }, () => randomUUID())
     let granting = users.length
     let seen = 0
     await Promise.all([
       ...users.map(async (user) => {
-        for (let round = 0; round < 15; round++) await grant('t', user)
+        for (let round = 0; round < 15; round++) await grant(user, user)
         granting -= 1
       }),
       ...users.map(async (user) => {
         while (granting > 0) {
-          const state = await opened.store.access.resolve('t', user)
+          const state = await opened.store.access.resolve(user, user)
           for (const { validFromMs } of state.assignments) expect(state.readAtMs).toBeGreaterThanOrEqual(validFromMs)
           seen += state.assignments.length
         }
