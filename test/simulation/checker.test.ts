@@ -3,9 +3,9 @@ import { describe, expect, it } from '@jest/globals'
 import type { Verdict } from '../../src/model/decision.ts'
 import { judge } from './checker.ts'
 import type { Answer, CheckRecord, History } from './history.ts'
+import { databaseMs, type Version } from './world/database.ts'
 import { REVISIONS } from './world/policies.ts'
 import type { Row, Rows } from './world/rows.ts'
-import { databaseMs, type Version } from './world/version.ts'
 
 const [FIRST = '', SECOND = ''] = REVISIONS
 const ALLOW: Verdict = { allowed: true, reason: 'ROLE', via: ['reader'] }

@@ -14,9 +14,9 @@ import { decide } from '../../src/decision/decide.ts'
 import type { Verdict } from '../../src/model/decision.ts'
 import { FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
 import type { Answer, CheckRecord, Ended, History } from './history.ts'
+import { databaseMs, type Version } from './world/database.ts'
 import { policyOf } from './world/policies.ts'
 import { stateOf } from './world/rows.ts'
-import { databaseMs, type Version } from './world/version.ts'
 
 export type Rule = 'F1' | 'F2' | 'F3' | 'restore' | 'no version' | 'not answered'
 

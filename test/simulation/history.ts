@@ -1,6 +1,6 @@
 /** What was seen of a world from outside: what was committed, what was acknowledged, what was asked and answered. Judges nothing (see checker.ts). */
 import type { Verdict } from '../../src/model/decision.ts'
-import type { Version } from './world/version.ts'
+import type { Version } from './world/database.ts'
 
 export interface CheckRecord {
   readonly number: number

@@ -7,7 +7,29 @@ import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS } from '../../../src/model/limi
 import type { FeedEntry, FeedReading, ReplicaRecord, ReplicaReport } from '../../../src/store/ports.ts'
 import type { Timeline } from './clock.ts'
 import { apply, type Change, type Rows, stateOf } from './rows.ts'
-import { type Beside, databaseMs, type Version } from './version.ts'
+
+/** What was committed, and from when on everybody who asked saw it. */
+export interface Version {
+  /** In the order of all that happens in the world. */
+  readonly number: number
+  readonly position: number
+  /** True time. */
+  readonly committedAtMs: number
+  readonly parent: Version | undefined
+  readonly rows: Rows
+  readonly entry: FeedEntry | undefined
+  /** True time at which the database went away, to come back without this version. */
+  lostAtMs: number | undefined
+  /** What else a restore brings back. */
+  readonly beside: Beside
+}
+
+interface Beside {
+  readonly incarnation: number
+  readonly recoveries: number
+  readonly prunedThrough: number
+  readonly replicas: ReadonlyMap<string, ReplicaRecord>
+}
 
 export interface Timing {
   /** From the transaction's begin until it asks for the head's lock. */
@@ -30,6 +52,9 @@ interface Transaction {
 
 /** Positions read at once: small, so that a replica that was away needs several readings. */
 const POSITIONS_READ_MAX = 3
+/** Its clock at true time 0: not a whole millisecond, as clocks are. */
+const ORIGIN_MS = 1_700_000_000_000.7
+
 export class SimulatedDatabase {
   readonly #timeline: Timeline
   readonly #takesPositionAtBegin: boolean
@@ -271,4 +296,9 @@ export class SimulatedDatabase {
       replicas: new Map(this.#replicas),
     }
   }
+}
+
+/** What the database's clock shows at a true time. */
+export function databaseMs(trueMs: number): number {
+  return ORIGIN_MS + trueMs
 }

@@ -1,7 +1,7 @@
 /** Writes down what is seen of a world from outside, in numbers and, when asked to, in words. */
 import type { AcknowledgementRecord, CheckRecord } from '../history.ts'
 import type { Timeline } from './clock.ts'
-import type { Version } from './version.ts'
+import type { Version } from './database.ts'
 
 export class Recorder {
   readonly checks: CheckRecord[] = []
