@@ -148,7 +148,7 @@ export class FeedFollower {
       await this.#restored(reading.incarnation)
       return undefined
     }
-    if (reading.prunedThrough > knowledge.known) {
+    if (this.#isCutOff(reading, knowledge.known)) {
       const { known } = knowledge
       log.warn({ known, head: reading.head }, 'this replica missed what the feed does not hold any more; it starts over')
       await this.#restart(reading)
@@ -217,6 +217,11 @@ export class FeedFollower {
     if (reading.head < known) return true
     if (this.#mark === undefined || reading.prunedThrough >= known) return false
     return reading.mark !== this.#mark
+  }
+
+  /** What came after the known position may be gone, or what stood there and would show that it is still the same. */
+  #isCutOff({ prunedThrough }: FeedReading, known: number): boolean {
+    return prunedThrough > known || (prunedThrough === known && this.#mark !== undefined)
   }
 
   /** Forgets everything and begins at the head; with Redis far enough back to know every change that an entry there could predate. */

@@ -109,6 +109,21 @@ describe('what a restore took back', () => {
     expect(await broken(steps)).toEqual([])
   })
 
+  it('is not kept by who slept until the feed had lost what would have told', async () => {
+    const steps = [
+      step(0, disturbed(WRITER, 'feed', 'out', 900, 3)),
+      step(0, quietly(REVOKED)),
+      step(10, asked(READER, PAIR)),
+      step(5, { kind: 'pause', replica: READER, forMs: RESTORE_MS_MIN + CALM_MS + 500 }),
+      step(1, RESTORED),
+      step(RESTORE_MS_MIN + CALM_MS + 100, changed(WRITER, OTHER, granted(1), false)),
+      step(50, changed(WRITER, OTHER, REVOKED, false)),
+      step(50, { kind: 'prune' }),
+      step(600, asked(READER, PAIR)),
+    ]
+    expect(await broken(steps)).toEqual([])
+  })
+
   it('is not reached by who asks for its position', async () => {
     const steps = [
       step(0, changed(WRITER, PAIR, { kind: 'suspend' }, false)),
