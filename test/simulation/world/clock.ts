@@ -119,7 +119,8 @@ export class SimulatedProcess {
     this.clock = {
       nowMs: () => originMs + timeline.nowMs * rate,
       monotonicMs: () => originMs + ((this.#suspendedAtMs ?? timeline.nowMs) - this.#suspendedMs) * rate,
-      after: (ms, run) => timeline.after(ms / rate, () => this.enter(run)),
+      // As Node's: one that is due in no time at all would never let time pass.
+      after: (ms, run) => timeline.after(Math.max(1, ms) / rate, () => this.enter(run)),
     }
   }
 

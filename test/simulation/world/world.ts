@@ -84,6 +84,8 @@ class World {
     // What was asked last is answered, or its answer is too late to be wrong.
     let events = await timeline.passUntil(endMs + LAST_ANSWERS_MS)
     if (this.#schedule.heals) events += await this.#heal(Math.max(timeline.nowMs, this.#downUntilMs))
+    // Node forgets what this world leaves behind, and complains of rejections that nobody handled, only between two turns of its loop.
+    await new Promise((resolve) => setImmediate(resolve))
     const { checks, acknowledged, counts, told, fault } = this.#recorder
     if (fault !== undefined) throw fault
     return { versions: this.#database.versions, acknowledged, checks, counts, events, told }
