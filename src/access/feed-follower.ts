@@ -7,6 +7,7 @@ import { FEED_INTERVAL_MS, FEED_RING_MS_MIN, FEED_START_ATTEMPTS_MAX, SHARED_ENT
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Doorbell, FeedReader, FeedReading, ReplicaReport } from '../store/ports.ts'
 import type { Knowledge } from './knowledge.ts'
+import { momentOf } from './moment.ts'
 import { PolicyAdoption } from './policy-adoption.ts'
 
 export interface FollowerNeeds {
@@ -130,8 +131,8 @@ export class FeedFollower {
   /** @returns what was reported with it when it reached the head; otherwise there is more to read */
   async #readOnce(): Promise<ReplicaReport | undefined> {
     const { feed, knowledge, clock, log } = this.#needs
-    const [sentAtMs, sentAtWallMs] = [clock.monotonicMs(), clock.nowMs()]
-    this.#sentAtMs = sentAtMs
+    const sent = momentOf(clock)
+    this.#sentAtMs = sent.monotonicMs
     const report = this.#report()
     const reading = await feed.read(report)
     if (!reading.registered && !this.#aside) {
@@ -162,7 +163,7 @@ export class FeedFollower {
       return undefined
     }
     if (reading.through < reading.head) return undefined
-    knowledge.catchUp({ sentAtMs, sentAtWallMs, atMs: reading.atMs })
+    knowledge.catchUp({ sent, atMs: reading.atMs })
     this.#needs.shared?.observe({ incarnation: reading.incarnation, secret: reading.cacheSecret, head: reading.head })
     return report
   }

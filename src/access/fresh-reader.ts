@@ -9,10 +9,9 @@ import type { Knowledge } from './knowledge.ts'
 import { positionNotReached, reaches } from './min-position.ts'
 import { BEFORE_ALL, elapsedMs, type Moment, momentOf } from './moment.ts'
 
-/** What is kept: read by one statement, as of one position and one instant. */
+/** What is kept: read by one statement, as of one position. */
 export interface Dated {
   readonly position: number
-  readonly readAtMs: number
 }
 
 export type Level = 'memory' | 'redis' | 'store'

@@ -1,18 +1,17 @@
 /** What this replica knows of the feed: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
 import type { Clock } from '../ground/clock.ts'
-import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS, SUSPENSION_MS_MAX } from '../model/limits.ts'
+import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS } from '../model/limits.ts'
 import type { FeedEntry } from '../store/ports.ts'
 import { LastChanges } from './last-changes.ts'
+import { betweenMs, type Moment } from './moment.ts'
 
 /** Beyond any position: nothing that was read is as new as this. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
 /** Of one complete reading. */
 export interface Caught {
-  /** This machine's monotonic time when the reading was sent: it reflects every change committed before. */
-  readonly sentAtMs: number
-  /** This machine's wall clock at the same moment. */
-  readonly sentAtWallMs: number
+  /** When the reading was sent: it reflects every change committed before. */
+  readonly sent: Moment
   /** The database's time while it ran, in whole milliseconds. */
   readonly atMs: number
 }
@@ -55,24 +54,19 @@ export class Knowledge {
 
   /** Whether answers from memory keep the freshness bound at this moment, `nowMs` of the monotonic clock. */
   isFresh(nowMs: number): boolean {
-    return this.#caught !== undefined && nowMs - this.#caught.sentAtMs < FRESHNESS_BOUND_MS && !this.#wasSuspended(this.#caught, nowMs)
-  }
-
-  /** The monotonic clock of Linux stands still while the machine is suspended; the wall clock does not. */
-  #wasSuspended(caught: Caught, nowMs: number): boolean {
-    return this.#wallMs() - caught.sentAtWallMs - (nowMs - caught.sentAtMs) > SUSPENSION_MS_MAX
+    return this.#caught !== undefined && betweenMs(this.#caught.sent, nowMs, this.#wallMs()) < FRESHNESS_BOUND_MS
   }
 
   /** Milliseconds since the last complete reading was sent; infinite before the first. */
   ageMs(nowMs: number): number {
-    return this.#caught === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#caught.sentAtMs
+    return this.#caught === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#caught.sent.monotonicMs
   }
 
   /** The database's time is before this, at `nowMs` of the monotonic clock. */
   latestDatabaseMs(nowMs: number): number {
     if (this.#caught === undefined) return Number.POSITIVE_INFINITY
     // It told whole milliseconds, rounded down, at some moment after the reading was sent; and its clock may be the faster one.
-    return this.#caught.atMs + 1 + (nowMs - this.#caught.sentAtMs) * (1 + FRESHNESS_MARGIN_MS / FRESHNESS_BOUND_MS)
+    return this.#caught.atMs + 1 + (nowMs - this.#caught.sent.monotonicMs) * (1 + FRESHNESS_MARGIN_MS / FRESHNESS_BOUND_MS)
   }
 
   /** Position of the last change that touched the user or the tenant: what is older does not hold. */
@@ -116,12 +110,8 @@ export class Knowledge {
 
   /** The last reading went up to the head. */
   catchUp(caught: Caught): void {
-    if (this.#caught === undefined || apartMs(this.#caught, caught) >= FRESHNESS_BOUND_MS) this.#gaps++
+    const { monotonicMs, wallMs } = caught.sent
+    if (this.#caught === undefined || betweenMs(this.#caught.sent, monotonicMs, wallMs) >= FRESHNESS_BOUND_MS) this.#gaps++
     this.#caught = caught
   }
-}
-
-/** Between two readings, by the clock that shows more: one of them stands still while the machine is suspended. */
-function apartMs(one: Caught, other: Caught): number {
-  return Math.max(other.sentAtMs - one.sentAtMs, other.sentAtWallMs - one.sentAtWallMs)
 }

@@ -18,7 +18,12 @@ export function momentOf(clock: Clock): Moment {
  * Milliseconds since then; infinite when the machine was suspended meanwhile: the monotonic clock of Linux stands still then, and the wall
  * clock does not.
  */
-export function elapsedMs(clock: Clock, since: Moment): number {
-  const elapsed = clock.monotonicMs() - since.monotonicMs
-  return clock.nowMs() - since.wallMs - elapsed > SUSPENSION_MS_MAX ? Number.POSITIVE_INFINITY : elapsed
+export function elapsedMs(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>, since: Moment): number {
+  return betweenMs(since, clock.monotonicMs(), clock.nowMs())
+}
+
+/** As `elapsedMs`, up to another moment, of which both clocks were read already. */
+export function betweenMs(since: Moment, monotonicMs: number, wallMs: number): number {
+  const elapsed = monotonicMs - since.monotonicMs
+  return wallMs - since.wallMs - elapsed > SUSPENSION_MS_MAX ? Number.POSITIVE_INFINITY : elapsed
 }

@@ -10,6 +10,7 @@ import type { AccessReader } from '../store/ports.ts'
 import { abortable } from './abortable.ts'
 import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
+import { BEFORE_ALL } from './moment.ts'
 
 /** Rows and policy of one version of the database. */
 export interface Resolved extends Found<AccessState> {
@@ -60,9 +61,14 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
     edgeMs: nextEdgeMs,
     bytesOf: bytesOfState,
   })
-  /** Rows of one version and the policy of another would be a state that never was: a change made before an activation has to count with it. */
-  const isOfOneVersion = (pair: Pair, state: AccessState) =>
-    policy.position === state.policyPosition || (policy.position > state.position && reader.stillHolds(pair, state))
+  /**
+   * Rows of one version and the policy of another would be a state that never was: a change made before an activation has to count with it.
+   * What the store told names its policy. What holds by knowledge holds with the last activation known, and that is the policy in force here.
+   */
+  const isOfOneVersion = (pair: Pair, { value, position, asked }: Found<AccessState>) =>
+    policy.position === value.policyPosition ||
+    (asked === BEFORE_ALL && policy.position > value.policyPosition && policy.position <= position) ||
+    (policy.position > value.position && reader.stillHolds(pair, value))
   const requirePolicy = async (position: number, signal: AbortSignal) => {
     if (policy.position >= position) return
     await abortable(needs.catchUp(), signal)
@@ -70,17 +76,21 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
   }
   return {
     async resolve(tenant, user, minPosition, signal) {
+      const pair = { tenant, user }
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
-        const found = await reader.read({ tenant, user }, minPosition, signal)
+        const found = await reader.read(pair, minPosition, signal)
         // Taken in the same moment: what takes force meanwhile is another version.
-        if (isOfOneVersion({ tenant, user }, found.value)) return { ...found, policy: policy.current() }
+        if (isOfOneVersion(pair, found)) return { ...found, policy: policy.current() }
         // Rows overtaken by an activation are read again at once; otherwise this replica is behind. Either way what was found grows old meanwhile.
         if (policy.position < found.value.policyPosition || attempt > 1) await abortable(needs.catchUp(), signal)
       }
       needs.observe.refused()
       throw new StoreError('The policy that belongs to what the database says is not in force here yet')
     },
-    isCurrent: (tenant, user, found) => reader.isCurrent({ tenant, user }, found) && isOfOneVersion({ tenant, user }, found.value),
+    isCurrent(tenant, user, found) {
+      const pair = { tenant, user }
+      return reader.isCurrent(pair, found) && isOfOneVersion(pair, found)
+    },
     requirePolicy,
     clear: () => reader.clear(),
   }

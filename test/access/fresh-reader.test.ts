@@ -9,6 +9,7 @@ import {
   type SharedFor,
 } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
+import { momentOf } from '../../src/access/moment.ts'
 import { openMemoryLevel } from '../../src/cache/memory.ts'
 import { StoreError } from '../../src/model/error-code.ts'
 import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../../src/model/limits.ts'
@@ -46,7 +47,7 @@ function open(shared?: SharedFor<string, Value>, more: Partial<FreshReaderNeeds<
       new Promise((resolve, reject) => {
         loads.push({
           key,
-          answer: (value) => resolve({ position: 10, readAtMs: OFFSET_MS + clock.nowMs(), text: 'loaded', ...value }),
+          answer: (value) => resolve({ position: 10, text: 'loaded', ...value }),
           fail: () => reject(new StoreError('gone')),
         })
       }),
@@ -70,7 +71,7 @@ function open(shared?: SharedFor<string, Value>, more: Partial<FreshReaderNeeds<
 /** A reading of the feed that reached position 10 just now. */
 function readFeed(): void {
   knowledge.reach(10)
-  knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: OFFSET_MS + clock.nowMs() })
+  knowledge.catchUp({ sent: momentOf(clock), atMs: OFFSET_MS + clock.nowMs() })
 }
 
 async function answering(question: Promise<unknown>, load: number, value: Partial<Value> = {}): Promise<unknown> {
@@ -279,7 +280,7 @@ describe('a question with a position', () => {
     const reader = open(undefined, {
       catchUp: async () => {
         knowledge.reach(12)
-        knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: OFFSET_MS + clock.nowMs() })
+        knowledge.catchUp({ sent: momentOf(clock), atMs: OFFSET_MS + clock.nowMs() })
       },
     })
     await answering(reader.read('a', undefined, NEVER), 0)
@@ -330,7 +331,7 @@ describe('reading through the level that replicas share', () => {
 
   it('answers from it, and from memory the next time', async () => {
     const shared = openShared()
-    shared.held.set('a', { position: 10, readAtMs: 0, text: 'shared' })
+    shared.held.set('a', { position: 10, text: 'shared' })
     const reader = open(shared)
     expect(await reader.read('a', undefined, NEVER)).toMatchObject({ level: 'redis', value: { text: 'shared' } })
     expect(await reader.read('a', undefined, NEVER)).toMatchObject({ level: 'memory', value: { text: 'shared' } })
@@ -342,8 +343,8 @@ describe('reading through the level that replicas share', () => {
     const reader = open(shared)
     lastChange = 5
     for (const [load, stale] of [
-      { position: 4, readAtMs: 0, text: 'resurrected' },
-      { position: 9, readAtMs: 0, text: 'over', edgeMs: OFFSET_MS + clock.nowMs() },
+      { position: 4, text: 'resurrected' },
+      { position: 9, text: 'over', edgeMs: OFFSET_MS + clock.nowMs() },
     ].entries()) {
       shared.held.set(`key-${load}`, stale)
       expect(await answering(reader.read(`key-${load}`, undefined, NEVER), load)).toMatchObject({ level: 'store' })
@@ -353,7 +354,7 @@ describe('reading through the level that replicas share', () => {
 
   it('is not asked while this replica is not fresh: nothing it says could be judged', async () => {
     const shared = openShared()
-    shared.held.set('a', { position: 10, readAtMs: 0, text: 'shared' })
+    shared.held.set('a', { position: 10, text: 'shared' })
     const reader = open(shared)
     await clock.pass(FRESHNESS_BOUND_MS)
     expect(await answering(reader.read('a', undefined, NEVER), 0)).toMatchObject({ level: 'store' })

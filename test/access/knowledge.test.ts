@@ -24,7 +24,7 @@ describe('what a replica knows', () => {
     const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
     expect(knowledge.isFresh(0)).toBe(false)
-    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 0, atMs: 77_000 })
+    knowledge.catchUp({ sent: { monotonicMs: 1_000, wallMs: 0 }, atMs: 77_000 })
     expect(knowledge.isFresh(1_000 + FRESHNESS_BOUND_MS - 1)).toBe(true)
     expect(knowledge.isFresh(1_000 + FRESHNESS_BOUND_MS)).toBe(false)
     expect(knowledge.ageMs(1_250)).toBe(250)
@@ -34,19 +34,19 @@ describe('what a replica knows', () => {
     let wallMs = 50_000
     const knowledge = new Knowledge(10, { nowMs: () => wallMs })
     knowledge.restart('one', 5)
-    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 50_000, atMs: 77_000 })
+    knowledge.catchUp({ sent: { monotonicMs: 1_000, wallMs: 50_000 }, atMs: 77_000 })
     wallMs = 50_200 + SUSPENSION_MS_MAX
     expect(knowledge.isFresh(1_200)).toBe(true)
     wallMs += 1
     expect(knowledge.isFresh(1_200)).toBe(false)
-    knowledge.catchUp({ sentAtMs: 1_201, sentAtWallMs: wallMs, atMs: 77_500 })
+    knowledge.catchUp({ sent: { monotonicMs: 1_201, wallMs: wallMs }, atMs: 77_500 })
     expect(knowledge.isFresh(1_201)).toBe(true)
   })
 
   it('takes the database for as late as it can be: the reading may have run the moment it was sent, and its clock be the faster one', () => {
     const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
-    knowledge.catchUp({ sentAtMs: 1_000, sentAtWallMs: 0, atMs: 77_000 })
+    knowledge.catchUp({ sent: { monotonicMs: 1_000, wallMs: 0 }, atMs: 77_000 })
     expect(knowledge.latestDatabaseMs(1_300)).toBe(77_304)
   })
 
@@ -67,7 +67,7 @@ describe('what a replica knows', () => {
     const knowledge = new Knowledge(10, WALL)
     knowledge.restart('one', 5)
     knowledge.note(at(6, { kind: 'user', user: 'ann' }))
-    knowledge.catchUp({ sentAtMs: 0, sentAtWallMs: 0, atMs: 0 })
+    knowledge.catchUp({ sent: { monotonicMs: 0, wallMs: 0 }, atMs: 0 })
     knowledge.restart('two', 3)
     expect(knowledge).toMatchObject({ incarnation: 'two', known: 3 })
     expect(knowledge.lastChange('north', 'ann')).toBe(3)

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { holds } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
+import { momentOf } from '../../src/access/moment.ts'
 import { openAccessResolver } from '../../src/access/resolve.ts'
 import { openMemoryLevel } from '../../src/cache/memory.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
@@ -88,7 +89,7 @@ describe('a batch of which one pair takes long', () => {
   })
   const read = (position: number) => {
     knowledge.reach(position)
-    knowledge.catchUp({ sentAtMs: clock.monotonicMs(), sentAtWallMs: clock.nowMs(), atMs: 5_000 })
+    knowledge.catchUp({ sent: momentOf(clock), atMs: 5_000 })
   }
 
   it('answers nothing by what was revoked while the rest of it was read', async () => {

@@ -15,9 +15,9 @@ const delayMs = fc.oneof(fc.integer({ min: 2, max: 60 }), fc.integer({ min: 61, 
 const outageMs = fc.oneof(fc.integer({ min: 20, max: 400 }), fc.integer({ min: 800, max: 2_500 }))
 /** A restore takes longer than the freshness bound: whoever knew the old timeline cannot answer from memory any more. */
 const restoreMs = fc.integer({ min: RESTORE_MS_MIN, max: 1_800 })
-const any = fc.nat(11)
+const anyIndex = fc.nat(11)
 /** Half of everything is about one pair. */
-const pair = fc.oneof(fc.constant(0), any)
+const pair = fc.oneof(fc.constant(0), anyIndex)
 
 const window = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ startsInMs: 0, lastsMs: null }) },
@@ -39,7 +39,7 @@ const what: fc.Arbitrary<What> = fc.oneof(
 )
 const change = fc.record({
   kind: fc.constant('change' as const),
-  replica: any,
+  replica: anyIndex,
   pair,
   what,
   wait: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
@@ -50,7 +50,7 @@ const change = fc.record({
 })
 const check = fc.record({
   kind: fc.constant('check' as const),
-  replica: any,
+  replica: anyIndex,
   pair,
   permission: fc.nat(1),
   batch: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
@@ -63,21 +63,21 @@ const check = fc.record({
 })
 const disturb = fc.record({
   kind: fc.constant('disturb' as const),
-  replica: fc.oneof({ weight: 3, arbitrary: any }, { weight: 1, arbitrary: fc.constant(null) }),
+  replica: fc.oneof({ weight: 3, arbitrary: anyIndex }, { weight: 1, arbitrary: fc.constant(null) }),
   traffic: fc.constantFrom<Traffic>('resolve', 'resolve', ...TRAFFIC),
   way: fc.constantFrom<Way>('out', 'back'),
   extraMs: fc.oneof({ weight: 4, arbitrary: delayMs }, { weight: 1, arbitrary: fc.constant(null) }),
   count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 8 })),
 })
 const fault: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('pause' as const, 'suspend' as const, 'cut' as const), replica: any, forMs: outageMs }),
-  fc.record({ kind: fc.constantFrom('crash' as const, 'leave' as const), replica: any, againAfterMs: delayMs }),
-  fc.record({ kind: fc.constant('bury' as const), replica: any }),
+  fc.record({ kind: fc.constantFrom('pause' as const, 'suspend' as const, 'cut' as const), replica: anyIndex, forMs: outageMs }),
+  fc.record({ kind: fc.constantFrom('crash' as const, 'leave' as const), replica: anyIndex, againAfterMs: delayMs }),
+  fc.record({ kind: fc.constant('bury' as const), replica: anyIndex }),
   fc.record({ kind: fc.constant('database' as const), goes: fc.constantFrom('away' as const, 'still' as const), forMs: outageMs }),
   fc.record({ kind: fc.constantFrom('prune' as const, 'age' as const) }),
   fc.record({ kind: fc.constant('redis' as const), goes: fc.constantFrom('away' as const, 'still' as const), forMs: outageMs }),
   fc.record({ kind: fc.constantFrom('redis-flush' as const, 'redis-copy' as const) }),
-  fc.record({ kind: fc.constant('redis-old-copy' as const), which: any }),
+  fc.record({ kind: fc.constant('redis-old-copy' as const), which: anyIndex }),
   fc.record({ kind: fc.constant('redis-resurrect' as const), oldest: fc.boolean() }),
 )
 
@@ -87,8 +87,8 @@ const single = (action: fc.Arbitrary<Action>) => step(gapMs, action).map((one) =
 const about: fc.Arbitrary<About> = fc
   .record({
     pair,
-    reader: any,
-    writer: any,
+    reader: anyIndex,
+    writer: anyIndex,
     what,
     way: fc.constantFrom<Way>('out', 'back'),
     delayMs,
