@@ -45,7 +45,7 @@ function writePolicies(name: string, title: string): string {
 }
 
 async function open(policyDirectory: string, change: Partial<ServicePlan> = {}): Promise<Service> {
-  const any = { host: '127.0.0.1', port: 0 }
+  const anyPort = { host: '127.0.0.1', port: 0 }
   const plan: ServicePlan = {
     database: { kind: 'postgres', url: postgres.url, poolMax: 5 },
     schema: 'migrate',
@@ -54,9 +54,9 @@ async function open(policyDirectory: string, change: Partial<ServicePlan> = {}):
     policyPollMs: 3_600_000,
     adminKey: KEY,
     strictSubjects: false,
-    http: any,
-    grpc: any,
-    probes: any,
+    http: anyPort,
+    grpc: anyPort,
+    probes: anyPort,
     tls: undefined,
     connectionAgeMs: 3_600_000,
     settleMs: 0,

@@ -66,7 +66,7 @@ const metrics = openMetrics()
 beforeAll(async () => {
   postgres = await openTestPostgres()
   redis = await startRedis()
-  const any = { host: '127.0.0.1', port: 0 }
+  const anyPort = { host: '127.0.0.1', port: 0 }
   service = await openService(
     {
       database: { kind: 'postgres', url: postgres.url, poolMax: 5 },
@@ -75,9 +75,9 @@ beforeAll(async () => {
       policyPollMs: 3_600_000,
       adminKey: undefined,
       strictSubjects: false,
-      http: any,
-      grpc: any,
-      probes: any,
+      http: anyPort,
+      grpc: anyPort,
+      probes: anyPort,
       tls: undefined,
       connectionAgeMs: 3_600_000,
       settleMs: 0,
