@@ -241,7 +241,9 @@ describe("the feed's connection", () => {
     await feed.reader.read({})
     await hears()
     const cut = () =>
-      opened.database.knex.raw(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'castellan-feed'`)
+      opened.database.knex.raw(
+        `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'castellan-feed' and datname = current_database()`,
+      )
     await cut()
     await eventually(() => feed.reader.read({}))
     await hears()

@@ -125,7 +125,7 @@ describe('several migrators', () => {
     })
     const migrating = migrate(database, { log: { info: (text) => say(text) }, waitNoticeMs: 1 })
     expect(await said).toMatch(/another migrator/)
-    await query('select pg_terminate_backend(pid) from pg_locks where locktype = $1 and granted', ['advisory'])
+    await endLockHolders(query)
     await expect(ended).rejects.toBeDefined()
     expect((await migrating).applied).toHaveLength(7)
     expect((await migrationStatus(database)).pending).toEqual([])
@@ -139,7 +139,7 @@ describe('several migrators', () => {
       code: 'store_unavailable',
       message: expect.stringContaining('Another migrator'),
     })
-    await query('select pg_terminate_backend(pid) from pg_locks where locktype = $1 and granted', ['advisory'])
+    await endLockHolders(query)
     await expect(ended).rejects.toBeDefined()
   })
 })
@@ -158,6 +158,12 @@ describe('a migrator that was killed', () => {
 })
 
 /** Resolves once the lock is held by a transaction of `database`; `ended` settles with that transaction. */
+/** Of this database alone: other suites run on the same server. */
+async function endLockHolders(query: (sql: string) => Promise<unknown>): Promise<void> {
+  await query(`select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())`)
+}
+
 async function holdMigrationLock(database: Database): Promise<{ readonly ended: Promise<void> }> {
   let held = () => {}
   const holding = new Promise<void>((resolve) => {
