@@ -1,5 +1,5 @@
 /** The boundaries of the house (README, "The house"): imports only go down, and each npm package has one home. */
-const floors = [['ground'], ['model'], ['policy', 'store', 'cache'], ['access'], ['decision'], ['main']]
+const floors = [['ground'], ['model'], ['policy', 'store', 'cache', 'token'], ['access'], ['wire'], ['decision', 'identity'], ['main']]
 const homes = {
   '@casl/ability': '^src/policy/ability\\.ts$',
   yaml: '^src/policy/parse\\.ts$',
@@ -10,15 +10,17 @@ const homes = {
   '@grpc/proto-loader': '^src/decision/transport/',
   '@grpc/reflection': '^src/decision/transport/',
   'grpc-health-check': '^src/decision/transport/',
-  express: '^src/decision/transport/',
-  helmet: '^src/decision/transport/',
+  express: '^src/(decision|identity)/transport/',
+  helmet: '^src/(decision|identity)/transport/',
   commander: '^src/main/',
   pino: '^src/ground/log\\.ts$',
   'prom-client': '^src/ground/metrics\\.ts$',
   redis: '^src/cache/',
   'lru-cache': '^src/(policy|cache)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
-  zod: '^src/(ground/settings\\.ts$|main/settings\\.ts$|policy/|decision/)',
+  zod: '^src/(ground/settings\\.ts$|main/settings\\.ts$|policy/|wire/|decision/|identity/)',
+  jose: '^src/token/',
+  nodemailer: '^src/identity/mail/',
 }
 
 const upward = floors.flatMap((floor, index) =>

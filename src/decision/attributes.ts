@@ -1,4 +1,4 @@
-/** Holds what a caller sent with a resource against the types that the catalogue declares. Decides nothing. Floor 4. */
+/** Holds what a caller sent with a resource against the types that the catalogue declares. Decides nothing. Floor 5. */
 import type { FieldViolation } from '../ground/errors.ts'
 import type { Attributes } from '../model/condition.ts'
 import { RequestError } from '../model/error-code.ts'

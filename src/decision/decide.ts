@@ -1,4 +1,4 @@
-/** The whole rule of deciding, one screen: policy, question and state in, verdict out. Pure. Floor 4. */
+/** The whole rule of deciding, one screen: policy, question and state in, verdict out. Pure. Floor 5. */
 import type { AccessState, Assignment } from '../model/access-state.ts'
 import { inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, GrantWay } from '../model/compiled-policy.ts'

@@ -1,4 +1,4 @@
-/** The PDP: loads what a question needs, applies the rule, stamps the answer. Knows no wire and no caller. Floor 4. */
+/** The PDP: loads what a question needs, applies the rule, stamps the answer. Knows no wire and no caller. Floor 5. */
 import { abortable, throwIfAborted } from '../access/abortable.ts'
 import type { Found } from '../access/fresh-reader.ts'
 import { elapsedMs, momentOf } from '../access/moment.ts'

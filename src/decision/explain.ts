@@ -1,4 +1,4 @@
-/** Why a decision is as it is: every grant tried, where its condition fails, which roles would do. Pure. Floor 4. */
+/** Why a decision is as it is: every grant tried, where its condition fails, which roles would do. Pure. Floor 5. */
 import { type AccessState, type Assignment, inForce } from '../model/access-state.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import type { ConditionContext } from '../model/condition.ts'

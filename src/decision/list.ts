@@ -1,4 +1,4 @@
-/** The lists: what a user may do, who may do a thing. The same rule as a check, read the other way round. Pure. Floor 4. */
+/** The lists: what a user may do, who may do a thing. The same rule as a check, read the other way round. Pure. Floor 5. */
 import { type AccessState, inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, RoleSet } from '../model/compiled-policy.ts'
 import type { ConditionContext } from '../model/condition.ts'

@@ -1,4 +1,4 @@
-/** Runs policy tests with the very rule that decides for callers, and says in words what came out differently. Pure. Floor 4. */
+/** Runs policy tests with the very rule that decides for callers, and says in words what came out differently. Pure. Floor 5. */
 import { findBreach } from '../access/constraints.ts'
 import { AppError } from '../ground/errors.ts'
 import { type AccessState, inForce } from '../model/access-state.ts'

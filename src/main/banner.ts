@@ -1,4 +1,4 @@
-/** What `castellan dev` prints when it is ready: where it is, and two questions with the answers to expect. Floor 5. */
+/** What `castellan dev` prints when it is ready: where it is, and two questions with the answers to expect. Floor 6. */
 import { paint, type Terminal } from './command-line/terminal.ts'
 import type { SampleQuestions } from './samples.ts'
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `castellan`: gives the command line its process. Floor 5. */
+/** The command `castellan`: gives the command line its process. Floor 6. */
 import { runCommandLine } from './command-line/run.ts'
 
 // A closed pipe (`castellan … | head`) is the reader's decision, not a fault.

@@ -1,4 +1,4 @@
-/** The folder in which `castellan dev` keeps things: makes it, and words what the system refuses. Knows nothing of what lies in it. Floor 5. */
+/** The folder in which `castellan dev` keeps things: makes it, and words what the system refuses. Knows nothing of what lies in it. Floor 6. */
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { AppError } from '../ground/errors.ts'

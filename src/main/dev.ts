@@ -1,4 +1,4 @@
-/** `castellan dev`: everything in one process, on a database of its own, with samples. For development only. Floor 5. */
+/** `castellan dev`: everything in one process, on a database of its own, with samples. For development only. Floor 6. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../ground/clock.ts'

@@ -1,4 +1,4 @@
-/** The key by which one talks to a development service: random, kept beside its database, readable by its owner alone. Floor 5. */
+/** The key by which one talks to a development service: random, kept beside its database, readable by its owner alone. Floor 6. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../ground/random.ts'

@@ -1,7 +1,7 @@
 /**
  * One process at a time in a data directory: PGlite opened twice would destroy it without an error.
  * Whoever listens on the socket with the highest number holds the lock; the kernel closes it with the process, so nothing outlives SIGKILL.
- * Knows nothing of what lies in the directory. Floor 5.
+ * Knows nothing of what lies in the directory. Floor 6.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, realpathSync, rmSync } from 'node:fs'

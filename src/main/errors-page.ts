@@ -1,5 +1,5 @@
-/** The text of docs/errors.md, written from the one table of errors. Floor 5. */
-import { errorTableMarkdown } from '../decision/error-table.ts'
+/** The text of docs/errors.md, written from the one table of errors. Floor 6. */
+import { errorTableMarkdown } from '../wire/error-table.ts'
 
 export function errorsPage(): string {
   return `# Errors

@@ -1,4 +1,4 @@
-/** Counts what keeps answers fresh, for dashboards. On the way of a check a plain number grows, which is read when somebody asks. Floor 5. */
+/** Counts what keeps answers fresh, for dashboards. On the way of a check a plain number grows, which is read when somebody asks. Floor 6. */
 import type { Level, ReadObserver } from '../access/fresh-reader.ts'
 import type { FreshnessStatus } from '../access/freshness.ts'
 import type { RedisObserver } from '../cache/redis-link.ts'

@@ -1,4 +1,4 @@
-/** Asks the local service whether it is ready: what a container's health check runs. Floor 5. */
+/** Asks the local service whether it is ready: what a container's health check runs. Floor 6. */
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
 import { readClientSettings } from './settings.ts'

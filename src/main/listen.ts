@@ -1,4 +1,4 @@
-/** Faults of listening, in words that name the setting to change. Floor 5. */
+/** Faults of listening, in words that name the setting to change. Floor 6. */
 import { AppError } from '../ground/errors.ts'
 
 /** A port or an address that cannot be had. */

@@ -1,4 +1,4 @@
-/** `castellan migrate`: brings PostgreSQL to this build's schema, or says how far it is. Floor 5. */
+/** `castellan migrate`: brings PostgreSQL to this build's schema, or says how far it is. Floor 6. */
 import { type Database, openDatabase } from '../store/database.ts'
 import { migrate, migrationStatus } from '../store/migrations.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'

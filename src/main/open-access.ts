@@ -1,4 +1,4 @@
-/** Joins what every answer rests on: the feed, the policy in force, the cache levels and freshness. Opens neither database nor wire. Floor 5. */
+/** Joins what every answer rests on: the feed, the policy in force, the cache levels and freshness. Opens neither database nor wire. Floor 6. */
 import type { Kept } from '../access/fresh-reader.ts'
 import { type Freshness, type FreshnessNeeds, type FreshnessObserver, openFreshness } from '../access/freshness.ts'
 import type { ActivationNeeds } from '../access/policy-activation.ts'

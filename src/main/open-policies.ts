@@ -1,4 +1,4 @@
-/** Opens the folder of policy files, whose contents are proposed to all replicas in the name of the system. Floor 5. */
+/** Opens the folder of policy files, whose contents are proposed to all replicas in the name of the system. Floor 6. */
 import { activatePolicy } from '../access/policy-activation.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Log } from '../ground/log.ts'

@@ -1,13 +1,10 @@
-/** Joins the parts of the decision service: opens them in order, closes them in reverse, also when start-up fails half way. Floor 5. */
+/** Joins the parts of the decision service: opens them in order, closes them in reverse, also when start-up fails half way. Floor 6. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { openAdministration } from '../access/administration.ts'
 import type { Validity } from '../access/fresh-reader.ts'
-import { openAdmission } from '../decision/admission.ts'
-import { openAuthentication } from '../decision/authentication.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
 import { type GrpcServer, openGrpcServer } from '../decision/transport/grpc/server.ts'
-import { type HttpServer, openHttpServer } from '../decision/transport/http/server.ts'
-import { openProbeServer } from '../decision/transport/probes.ts'
+import { openHttpWire } from '../decision/transport/http/open.ts'
 import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
 import type { Clock } from '../ground/clock.ts'
@@ -22,6 +19,10 @@ import { type Database, openDatabase } from '../store/database.ts'
 import { migrate, requireMigrated } from '../store/migrations.ts'
 import type { Store } from '../store/ports.ts'
 import { openStore } from '../store/store.ts'
+import { openAdmission } from '../wire/admission.ts'
+import { openAuthentication } from '../wire/authentication.ts'
+import type { HttpServer } from '../wire/http/server.ts'
+import { openProbeServer } from '../wire/probes.ts'
 import { openFreshnessMetrics } from './freshness-metrics.ts'
 import { listening } from './listen.ts'
 import { openAccess } from './open-access.ts'
@@ -117,7 +118,7 @@ async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Life
   const grpc = await listening({ what: 'gRPC', ...plan.grpc, settings: 'CASTELLAN_GRPC' }, () => openGrpcServer({ ...wire, ...plan.grpc }))
   lifecycle.add('grpc', () => grpc.close())
   const http = await listening({ what: 'HTTP', ...plan.http, settings: 'CASTELLAN_HTTP' }, () =>
-    openHttpServer({ ...wire, ...plan.http, readiness }),
+    openHttpWire({ ...wire, ...plan.http, readiness }),
   )
   lifecycle.add('http', () => http.close())
 

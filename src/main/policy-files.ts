@@ -1,4 +1,4 @@
-/** `castellan policy …`: checks and tests the files of a directory, in words and exit codes for people and pipelines. Floor 5. */
+/** `castellan policy …`: checks and tests the files of a directory, in words and exit codes for people and pipelines. Floor 6. */
 import { runPolicyTests } from '../decision/policy-test.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { formatFault, isError, type PolicyFault } from '../policy/faults.ts'

@@ -1,4 +1,4 @@
-/** Faults of the policy folder at start, in words that name the folder and the setting to change. Floor 5. */
+/** Faults of the policy folder at start, in words that name the folder and the setting to change. Floor 6. */
 import { resolve } from 'node:path'
 import { AppError } from '../ground/errors.ts'
 import { formatFault, isError, PolicyError } from '../policy/faults.ts'

@@ -1,4 +1,4 @@
-/** Which policy is in force, for dashboards. Floor 5. */
+/** Which policy is in force, for dashboards. Floor 6. */
 import type { Metrics } from '../ground/metrics.ts'
 import type { PolicyStatus } from '../model/administration.ts'
 

@@ -1,7 +1,7 @@
-/** Says whether this process should be sent requests, and which dependency says no. Floor 5. */
+/** Says whether this process should be sent requests, and which dependency says no. Floor 6. */
 import type { FreshnessStatus } from '../access/freshness.ts'
-import type { Readiness, ReadinessReport } from '../decision/transport/readiness.ts'
 import type { PolicyStatus } from '../model/administration.ts'
+import type { Readiness, ReadinessReport } from '../wire/readiness.ts'
 
 export interface ReadinessNeeds {
   /** False while the service starts or stops. */

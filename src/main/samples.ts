@@ -1,4 +1,4 @@
-/** Who the sample people are, and two questions about them. Names roles of the packaged policies (policies/). Floor 5. */
+/** Who the sample people are, and two questions about them. Names roles of the packaged policies (policies/). Floor 6. */
 import type { TenantInput, UserInput } from '../model/administration.ts'
 
 export interface SampleGrant {

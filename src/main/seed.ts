@@ -1,4 +1,4 @@
-/** The sample people of a development service: two tenants, one person with different roles in each, one temporary grant. Made through administration, so audited. Floor 5. */
+/** The sample people of a development service: two tenants, one person with different roles in each, one temporary grant. Made through administration, so audited. Floor 6. */
 import type { Administration, ChangeContext } from '../model/administration.ts'
 import { type Caller, SCOPES } from '../model/caller.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'

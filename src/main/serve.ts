@@ -1,4 +1,4 @@
-/** `castellan serve`: the decision service on PostgreSQL, one of any number of replicas. Floor 5. */
+/** `castellan serve`: the decision service on PostgreSQL, one of any number of replicas. Floor 6. */
 import { systemClock } from '../ground/clock.ts'
 import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'

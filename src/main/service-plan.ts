@@ -1,10 +1,10 @@
-/** What is to be opened, from settings. Opens nothing. Floor 5. */
+/** What is to be opened, from settings. Opens nothing. Floor 6. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import type { TlsFiles } from '../decision/transport/wire-needs.ts'
 import { AppError } from '../ground/errors.ts'
 import type { DatabaseOptions } from '../store/database.ts'
+import type { TlsFiles } from '../wire/http/server.ts'
 import type { AccessPlan } from './open-access.ts'
 import { type Settings, settingTable } from './settings.ts'
 

@@ -1,4 +1,4 @@
-/** The text of docs/settings.md, written from the descriptions of the settings. Floor 5. */
+/** The text of docs/settings.md, written from the descriptions of the settings. Floor 6. */
 import { settingsMarkdown } from '../ground/settings-page.ts'
 import { settingTable } from './settings.ts'
 

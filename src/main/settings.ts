@@ -1,4 +1,4 @@
-/** Every setting of Castellan: its name, meaning and default. Read once a process, by the commands; the page docs/settings.md is written from it. Floor 5. */
+/** Every setting of Castellan: its name, meaning and default. Read once a process, by the commands; the page docs/settings.md is written from it. Floor 6. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseRedisAddress, REDIS_ADDRESS_FORMS } from '../cache/redis-address.ts'

@@ -1,4 +1,4 @@
-/** What the operating system asks of a running process: to stop, to re-read its policies; and what to do when a fault escapes. Floor 5. */
+/** What the operating system asks of a running process: to stop, to re-read its policies; and what to do when a fault escapes. Floor 6. */
 import type { Log } from '../ground/log.ts'
 
 /** Beyond it, after settling, a stop is not graceful any more, milliseconds: with the settling below the 30 s that Kubernetes and our compose file wait. */

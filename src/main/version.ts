@@ -1,4 +1,4 @@
-/** Which version of the package this is. Floor 5. */
+/** Which version of the package this is. Floor 6. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../ground/package-root.ts'

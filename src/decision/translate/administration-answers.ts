@@ -1,8 +1,8 @@
-/** Records as administration answers them → messages of either wire. Secrets are not among them but for a new caller's key. Floor 4. */
+/** Records as administration answers them → messages of either wire. Secrets are not among them but for a new caller's key. Floor 5. */
 import type { Acknowledged, PolicyStatus } from '../../model/administration.ts'
 import type { CallerRecord } from '../../model/caller.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../../model/records.ts'
-import type { Message } from './decision-answers.ts'
+import type { Message } from '../../wire/error-message.ts'
 import type { WireForm } from './wire-form.ts'
 
 /** Leaves out what is `null`: proto3 has no null for these, and JSON readers treat both alike. */

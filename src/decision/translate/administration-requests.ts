@@ -1,4 +1,4 @@
-/** Requests for administration: plain objects of either wire → the model's inputs. Whether a caller may is not asked here. Floor 4. */
+/** Requests for administration: plain objects of either wire → the model's inputs. Whether a caller may is not asked here. Floor 5. */
 import { z } from 'zod'
 import type { PageInput } from '../../model/administration.ts'
 import { PAGE_SIZE_DEFAULT } from '../../model/limits.ts'
@@ -17,7 +17,7 @@ import {
   storedTextSchema,
   waitParameterSchema,
   waitSchema,
-} from './scalars.ts'
+} from '../../wire/scalars.ts'
 
 const reason = storedTextSchema.exactOptional().meta({ description: 'Why; kept in the audit log.' })
 /** Why, and whether the answer waits: with every change, in a body … */

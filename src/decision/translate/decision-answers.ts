@@ -1,9 +1,7 @@
-/** The model's answers to questions → messages of either wire, with the proto3 JSON names. Floor 4. */
+/** The model's answers to questions → messages of either wire, with the proto3 JSON names. Floor 5. */
 import type { Decision, Explanation, HolderList, PermissionList, PermissionsAnswer } from '../../model/decision.ts'
-import { knownError } from '../error-table.ts'
+import { errorMessage, type Message } from '../../wire/error-message.ts'
 import type { WireForm } from './wire-form.ts'
-
-export type Message = Record<string, unknown>
 
 export function decisionMessage(decision: Decision, form: WireForm): Message {
   const message: Message = {
@@ -18,15 +16,6 @@ export function decisionMessage(decision: Decision, form: WireForm): Message {
   if (decision.expiredAtMs !== undefined) message['expiredAt'] = form.instant(decision.expiredAtMs)
   if (decision.validFromMs !== undefined) message['validFrom'] = form.instant(decision.validFromMs)
   if (decision.hint !== undefined) message['hint'] = decision.hint
-  return message
-}
-
-/** An error inside an answer: only words meant for callers. */
-export function errorMessage(fault: unknown): Message {
-  const { code, error } = knownError(fault)
-  const message: Message = { code, detail: error.publicMessage }
-  if (error.hint !== undefined) message['hint'] = error.hint
-  if (error.violations.length > 0) message['violations'] = error.violations.map(({ field, message }) => ({ field, message }))
   return message
 }
 

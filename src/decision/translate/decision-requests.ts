@@ -1,13 +1,13 @@
-/** Questions: plain objects of either wire → the model's questions, or a RequestError that names each field. Floor 4. */
+/** Questions: plain objects of either wire → the model's questions, or a RequestError that names each field. Floor 5. */
 import { z } from 'zod'
 import type { CheckQuestion, HoldersQuestion, PermissionsQuestion } from '../../model/decision.ts'
 import { RequestError } from '../../model/error-code.ts'
 import { idFault } from '../../model/ids.ts'
 import { BATCH_ITEMS_MAX, PAGE_SIZE_DEFAULT } from '../../model/limits.ts'
-import { attributesFault } from './attributes.ts'
+import { attributesFault } from '../../wire/attributes.ts'
+import { idSchema, pageFields, permissionSchema, positionSchema, resourceSchema } from '../../wire/scalars.ts'
+import { parseWith, within } from '../../wire/violations.ts'
 import { plainRequest } from './grpc-message.ts'
-import { idSchema, pageFields, permissionSchema, positionSchema, resourceSchema } from './scalars.ts'
-import { parseWith, within } from './violations.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 

@@ -1,4 +1,4 @@
-/** A request message as proto-loader shows it → the plain object that HTTP would have sent. The schemas do the rest. Floor 4. */
+/** A request message as proto-loader shows it → the plain object that HTTP would have sent. The schemas do the rest. Floor 5. */
 import { RequestError } from '../../model/error-code.ts'
 import { structToJson } from './struct.ts'
 

@@ -1,4 +1,4 @@
-/** google.protobuf.Struct and Value ↔ JSON, as proto-loader shows them. Never sets a prototype; depth is bounded. Floor 4. */
+/** google.protobuf.Struct and Value ↔ JSON, as proto-loader shows them. Never sets a prototype; depth is bounded. Floor 5. */
 import { RequestError } from '../../model/error-code.ts'
 import { ATTRIBUTE_DEPTH_MAX } from '../../model/limits.ts'
 

@@ -1,4 +1,4 @@
-/** How each wire writes instants and JSON: the only differences between their messages. Floor 4. */
+/** How each wire writes instants and JSON: the only differences between their messages. Floor 5. */
 import { jsonToStruct, jsonToValue } from './struct.ts'
 
 export interface WireForm {

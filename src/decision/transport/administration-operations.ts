@@ -1,9 +1,9 @@
-/** Administration as both wires can carry it. Scopes and tenants are guarded inside Administration, which no wire can pass by. Floor 4. */
+/** Administration as both wires can carry it. Scopes and tenants are guarded inside Administration, which no wire can pass by. Floor 5. */
 import type { Administration, ChangeContext } from '../../model/administration.ts'
+import type { Call } from '../../wire/call.ts'
+import { parseWith } from '../../wire/violations.ts'
 import * as answers from '../translate/administration-answers.ts'
 import * as requests from '../translate/administration-requests.ts'
-import { parseWith } from '../translate/violations.ts'
-import type { Call } from './call.ts'
 import type { Operation } from './decision-operations.ts'
 
 /** Fields that every request for a change has. */

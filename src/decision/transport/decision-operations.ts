@@ -1,18 +1,18 @@
-/** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 4. */
+/** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 5. */
 import { requireScope, requireTenant } from '../../access/guard.ts'
 import type { CheckQuestion, Decision, DecisionPoint } from '../../model/decision.ts'
+import type { Call } from '../../wire/call.ts'
+import type { Message } from '../../wire/error-message.ts'
 import {
   decisionMessage,
   explanationMessage,
   holderListMessage,
-  type Message,
   permissionListMessage,
   permissionsMessage,
   resultMessage,
 } from '../translate/decision-answers.ts'
 import { parseBatch, parseCheck, parseListPermissions, parseListUsers, parsePermissions } from '../translate/decision-requests.ts'
 import type { WireForm } from '../translate/wire-form.ts'
-import type { Call } from './call.ts'
 
 /** Plain request in, plain answer out; everything else it says by throwing. */
 export type Operation = (plain: Readonly<Record<string, unknown>>, call: Call, form: WireForm) => Promise<Message>

@@ -1,4 +1,4 @@
-/** Counts what passes over both wires. Labels are bounded: methods are those of our tables, codes and reasons those of the model. Floor 4. */
+/** Counts what passes over both wires. Labels are bounded: methods are those of our tables, codes and reasons those of the model. Floor 5. */
 import type { Metrics } from '../../ground/metrics.ts'
 import type { Decision } from '../../model/decision.ts'
 

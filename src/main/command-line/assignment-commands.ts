@@ -1,4 +1,4 @@
-/** grant, revoke, assignments. Floor 5. */
+/** grant, revoke, assignments. Floor 6. */
 import type { Command } from 'commander'
 import { CommandError, EXIT } from './exit.ts'
 import { parseInstant } from './instant.ts'

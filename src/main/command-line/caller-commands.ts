@@ -1,4 +1,4 @@
-/** caller …, audit …: who may call the service, and what was changed. Floor 5. */
+/** caller …, audit …: who may call the service, and what was changed. Floor 6. */
 import { type Command, Option } from 'commander'
 import { CommandError, EXIT } from './exit.ts'
 import { parseInstant } from './instant.ts'

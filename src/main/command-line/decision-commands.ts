@@ -1,4 +1,4 @@
-/** check, explain, what-can, who-can. Floor 5. */
+/** check, explain, what-can, who-can. Floor 6. */
 import type { Command } from 'commander'
 import { names, prettyDecision, prettyTable, record, records, text } from './pretty.ts'
 import { type Json, path } from './service-client.ts'

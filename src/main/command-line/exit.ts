@@ -1,4 +1,4 @@
-/** How a command ends (interfaces, "Command line"). Floor 5. */
+/** How a command ends (interfaces, "Command line"). Floor 6. */
 export const EXIT = { ok: 0, fault: 1, usage: 2, policyFault: 3, policyTestFailed: 4 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 

@@ -1,4 +1,4 @@
-/** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 5. */
+/** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 6. */
 import { CommandError, EXIT } from './exit.ts'
 
 /** A person may leave the seconds out; the wires do not. */
@@ -12,7 +12,7 @@ const DURATION = /^P(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6}
  */
 export async function parseInstant(option: string, text: string, fromMs: number): Promise<number> {
   // The wires' own parser: what they refuse, such as 30 February, must not come to them as another day.
-  const { instantSchema } = await import('../../decision/translate/scalars.ts')
+  const { instantSchema } = await import('../../wire/scalars.ts')
   const instant = instantSchema.safeParse(text.replace(WITHOUT_SECONDS, '$1:00$2'))
   if (instant.success) return instant.data
   const duration = DURATION.exec(text)

@@ -1,4 +1,4 @@
-/** policy validate, test, schema: work on files alone, no service is asked. Floor 5. */
+/** policy validate, test, schema: work on files alone, no service is asked. Floor 6. */
 import type { Command } from 'commander'
 import { examples, withOutput } from './service-command.ts'
 import type { Terminal } from './terminal.ts'

@@ -1,4 +1,4 @@
-/** Answers of the service in words for a terminal. Decides nothing. Floor 5. */
+/** Answers of the service in words for a terminal. Decides nothing. Floor 6. */
 import type { Json } from './service-client.ts'
 import { columns, paint, plain, type Terminal } from './terminal.ts'
 

@@ -1,4 +1,4 @@
-/** dev, serve, migrate, healthcheck: commands that are processes. Each loads its parts when it runs. Floor 5. */
+/** dev, serve, migrate, healthcheck: commands that are processes. Each loads its parts when it runs. Floor 6. */
 import type { Command } from 'commander'
 import { examples } from './service-command.ts'
 import type { Terminal } from './terminal.ts'

@@ -1,4 +1,4 @@
-/** The tree of commands with their help. Loads no part of the service: each command does when it runs. Floor 5. */
+/** The tree of commands with their help. Loads no part of the service: each command does when it runs. Floor 6. */
 import { Command } from 'commander'
 import { readVersion } from '../version.ts'
 import { addAssignmentCommands } from './assignment-commands.ts'

@@ -1,4 +1,4 @@
-/** Runs one command and says how it ended. Every error becomes words on standard error and an exit code. Floor 5. */
+/** Runs one command and says how it ended. Every error becomes words on standard error and an exit code. Floor 6. */
 import { CommanderError } from 'commander'
 import { AppError } from '../../ground/errors.ts'
 import { SettingsError } from '../../ground/settings.ts'

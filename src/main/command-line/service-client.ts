@@ -1,4 +1,4 @@
-/** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 5. */
+/** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 6. */
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'
 

@@ -1,4 +1,4 @@
-/** What all commands that talk to a service share: address, key, output form, reason. Floor 5. */
+/** What all commands that talk to a service share: address, key, output form, reason. Floor 6. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../settings.ts'
 import { CommandError, EXIT } from './exit.ts'

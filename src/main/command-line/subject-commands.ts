@@ -1,4 +1,4 @@
-/** user …, tenant …: the subjects of decisions. Floor 5. */
+/** user …, tenant …: the subjects of decisions. Floor 6. */
 import type { Command } from 'commander'
 import { prettyChange, prettyFields, prettyTable, record, records, text } from './pretty.ts'
 import { type Json, path } from './service-client.ts'

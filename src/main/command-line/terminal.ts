@@ -1,4 +1,4 @@
-/** Where a command writes and what it was started with: an argument, so that tests need no process. Floor 5. */
+/** Where a command writes and what it was started with: an argument, so that tests need no process. Floor 6. */
 export interface Terminal {
   out(text: string): void
   err(text: string): void

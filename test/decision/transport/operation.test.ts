@@ -2,11 +2,11 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { openAdmission } from '../../../src/decision/admission.ts'
-import { openProbeServer } from '../../../src/decision/transport/probes.ts'
 import { type Clock, systemClock } from '../../../src/ground/clock.ts'
 import type { CheckQuestion, Decision } from '../../../src/model/decision.ts'
 import { ServiceError as OurServiceError, StoreError } from '../../../src/model/error-code.ts'
+import { openAdmission } from '../../../src/wire/admission.ts'
+import { openProbeServer } from '../../../src/wire/probes.ts'
 import { ask, bearer, type Client, call, deciding, decisionClient, detailsOf, openWires, send, type Wires } from './wires.ts'
 
 const QUESTION = { user: 'ann', tenant: 'north', permission: 'coding.medical-stay.read' }

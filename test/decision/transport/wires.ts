@@ -4,11 +4,8 @@ import { request as plainRequest, type RequestOptions } from 'node:http'
 import { join } from 'node:path'
 import * as grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { type Admission, openAdmission } from '../../../src/decision/admission.ts'
-import { openAuthentication } from '../../../src/decision/authentication.ts'
 import { type GrpcServer, openGrpcServer } from '../../../src/decision/transport/grpc/server.ts'
-import { type HttpServer, openHttpServer } from '../../../src/decision/transport/http/server.ts'
-import type { ReadinessReport } from '../../../src/decision/transport/readiness.ts'
+import { openHttpWire } from '../../../src/decision/transport/http/open.ts'
 import { openWireMetrics } from '../../../src/decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../../../src/decision/transport/wire-needs.ts'
 import { systemClock } from '../../../src/ground/clock.ts'
@@ -17,6 +14,10 @@ import { type Metrics, openMetrics } from '../../../src/ground/metrics.ts'
 import { packageRoot } from '../../../src/ground/package-root.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import type { DecisionPoint } from '../../../src/model/decision.ts'
+import { type Admission, openAdmission } from '../../../src/wire/admission.ts'
+import { openAuthentication } from '../../../src/wire/authentication.ts'
+import type { HttpServer } from '../../../src/wire/http/server.ts'
+import type { ReadinessReport } from '../../../src/wire/readiness.ts'
 import { bundleOf, type House, openHouse } from '../../support/house.ts'
 
 export const ADMIN_KEY = 'test-admin-key'
@@ -79,7 +80,7 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
     keys: { admin: ADMIN_KEY, decide: decide.key, limited: limited.key },
     readiness: { ready: true, checks: [{ name: 'database', ok: true, text: 'answers' }] },
   }
-  const http = await openHttpServer({ ...needs, readiness: async () => wires.readiness })
+  const http = await openHttpWire({ ...needs, readiness: async () => wires.readiness })
   const grpcServer = await openGrpcServer(needs)
   return Object.assign(wires, {
     http,

@@ -1,4 +1,4 @@
-/** Loads our .proto files, and makes decoding a step that can fail politely. Floor 4. */
+/** Loads our .proto files, and makes decoding a step that can fail politely. Floor 5. */
 import { join } from 'node:path'
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js'
 import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader'

@@ -1,4 +1,4 @@
-/** grpc.health.v1 for anybody, within bounds: watching needs no key, so it must have an end. Floor 4. */
+/** grpc.health.v1 for anybody, within bounds: watching needs no key, so it must have an end. Floor 5. */
 import {
   type ServerUnaryCall,
   type ServerWritableStream,

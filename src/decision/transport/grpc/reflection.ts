@@ -1,4 +1,4 @@
-/** Server reflection from the descriptors that buf built: those of proto-loader lose maps and camel case for strict clients. Floor 4. */
+/** Server reflection from the descriptors that buf built: those of proto-loader lose maps and camel case for strict clients. Floor 5. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Server, type ServerDuplexStream, type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js'

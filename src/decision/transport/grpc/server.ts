@@ -1,4 +1,4 @@
-/** The gRPC wire: opens, drains and closes. What calls mean is in the operations. Floor 4. */
+/** The gRPC wire: opens, drains and closes. What calls mean is in the operations. Floor 5. */
 import { type handleUnaryCall, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { service as healthService } from 'grpc-health-check'
 import {
@@ -9,9 +9,10 @@ import {
   REQUEST_TIMEOUT_MS,
   STREAMS_PER_CONNECTION_MAX,
 } from '../../../model/limits.ts'
+import type { TlsFiles } from '../../../wire/http/server.ts'
 import { plainBatch } from '../../translate/decision-requests.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
-import { type OperationName, type TlsFiles, type WireNeeds, wireOperations } from '../wire-needs.ts'
+import { type OperationName, type WireNeeds, wireOperations } from '../wire-needs.ts'
 import { openCheckStreams } from './check-stream.ts'
 import { type Decoded, loadDefinitions, politely } from './definitions.ts'
 import { openHealth } from './health.ts'

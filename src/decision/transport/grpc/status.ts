@@ -1,6 +1,6 @@
-/** Errors → gRPC statuses with google.rpc details. Floor 4. */
+/** Errors → gRPC statuses with google.rpc details. Floor 5. */
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js'
-import type { KnownError } from '../../error-table.ts'
+import type { KnownError } from '../../../wire/error-table.ts'
 import type { Definitions } from './definitions.ts'
 
 /** Names and texts of violations put into trailers, in characters: many clients take only 8 KiB of metadata. */

@@ -1,4 +1,4 @@
-/** Bounds the unanswered stream items of one connection, over all of its streams, by pausing them. Refuses nothing. Floor 4. */
+/** Bounds the unanswered stream items of one connection, over all of its streams, by pausing them. Refuses nothing. Floor 5. */
 import { STREAM_IN_FLIGHT_PER_CONNECTION_MAX } from '../../../model/limits.ts'
 
 /** Full rooms open again when a quarter is free: to wake every stream for each single place would cost more than the checks. */

@@ -1,13 +1,15 @@
-/** One gRPC call with one answer: admit, authenticate, operate, answer. No interceptors: each would cost a tenth of a check. Floor 4. */
+/** One gRPC call with one answer: admit, authenticate, operate, answer. No interceptors: each would cost a tenth of a check. Floor 5. */
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
 import type { Caller } from '../../../model/caller.ts'
 import { RequestError, UnauthenticatedError } from '../../../model/error-code.ts'
-import { knownError } from '../../error-table.ts'
+import { CallEnd } from '../../../wire/call.ts'
+import { knownError } from '../../../wire/error-table.ts'
+import { logFault } from '../../../wire/log-fault.ts'
+import { requestIdOf } from '../../../wire/request-id.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
-import { CallEnd } from '../call.ts'
 import type { Operation } from '../decision-operations.ts'
-import { logFault, requestIdOf, type WireNeeds } from '../wire-needs.ts'
+import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
 

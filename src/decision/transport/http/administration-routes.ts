@@ -1,4 +1,4 @@
-/** The routes of administration. Floor 4. */
+/** The routes of administration. Floor 5. */
 import { POLICY_READERS } from '../../../access/administration.ts'
 import * as administration from '../../translate/administration-requests.ts'
 import * as answers from './answer-schemas.ts'

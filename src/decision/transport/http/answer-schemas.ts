@@ -1,4 +1,4 @@
-/** The shapes of HTTP answers, for the API description; tests hold real answers against them. Floor 4. */
+/** The shapes of HTTP answers, for the API description; tests hold real answers against them. Floor 5. */
 import { z } from 'zod'
 import { EXAMPLE_INSTANT, EXAMPLE_TENANT, EXAMPLE_UUID } from './examples.ts'
 

@@ -1,4 +1,4 @@
-/** The express application: every route of the table but the hot ones' short cut, pages, probes, and what is left over. Floor 4. */
+/** The express application: every route of the table but the hot ones' short cut, pages, probes, and what is left over. Floor 5. */
 import { readFileSync } from 'node:fs'
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -6,14 +6,16 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet'
 import { packageRoot } from '../../../ground/package-root.ts'
 import { RequestError, ServiceError } from '../../../model/error-code.ts'
-import { knownError } from '../../error-table.ts'
-import { type Readiness, sharedReadiness } from '../readiness.ts'
-import { logFault, requestIdOf } from '../wire-needs.ts'
+import { knownError } from '../../../wire/error-table.ts'
+import { singleHeader } from '../../../wire/http/header.ts'
+import { writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
+import { logFault } from '../../../wire/log-fault.ts'
+import { type Readiness, sharedReadiness } from '../../../wire/readiness.ts'
+import { requestIdOf } from '../../../wire/request-id.ts'
 import { openApiDocument } from './openapi.ts'
 import { apiPage } from './pages.ts'
-import { writeAnswer, writeProblem } from './problem.ts'
 import { ROUTES } from './routes.ts'
-import { type ServeNeeds, serveRoute, singleHeader } from './serve.ts'
+import { type ServeNeeds, serveRoute } from './serve.ts'
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 type Answer = { readonly status: number; readonly contentType: string; readonly body: string | Buffer }

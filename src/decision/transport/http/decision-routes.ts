@@ -1,4 +1,4 @@
-/** The routes of questions. Floor 4. */
+/** The routes of questions. Floor 5. */
 import * as decisions from '../../translate/decision-requests.ts'
 import * as answers from './answer-schemas.ts'
 import type { Route } from './route.ts'

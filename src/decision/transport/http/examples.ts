@@ -1,4 +1,4 @@
-/** Examples of the API description: they work as they stand on the sample policies and the people of `castellan dev`. Floor 4. */
+/** Examples of the API description: they work as they stand on the sample policies and the people of `castellan dev`. Floor 5. */
 import type { OperationName } from '../wire-needs.ts'
 
 type Json = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
-/** The API description (OpenAPI 3.1), made from the table of routes. Floor 4. */
+/** The API description (OpenAPI 3.1), made from the table of routes. Floor 5. */
 import { z } from 'zod'
-import { ERROR_TABLE } from '../../error-table.ts'
+import { ERROR_TABLE } from '../../../wire/error-table.ts'
 import * as answers from './answer-schemas.ts'
 import { BODIES, FIELDS } from './examples.ts'
 import { otherFields, pathFields, type Route, takesBody } from './route.ts'

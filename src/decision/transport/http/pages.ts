@@ -1,4 +1,4 @@
-/** The API page: Swagger UI from our own package, under a policy that lets nothing else in. Floor 4. */
+/** The API page: Swagger UI from our own package, under a policy that lets nothing else in. Floor 5. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../../ground/package-root.ts'

@@ -1,4 +1,4 @@
-/** What a route of HTTP is: enough to serve it and to describe it. Floor 4. */
+/** What a route of HTTP is: enough to serve it and to describe it. Floor 5. */
 import type { z } from 'zod'
 import type { Scope } from '../../../model/caller.ts'
 import type { OperationName } from '../wire-needs.ts'

@@ -1,4 +1,4 @@
-/** The one table of HTTP routes: what express serves and what the API description says are both made from it. Floor 4. */
+/** The one table of HTTP routes: what express serves and what the API description says are both made from it. Floor 5. */
 import { ADMINISTRATION_ROUTES } from './administration-routes.ts'
 import { DECISION_ROUTES } from './decision-routes.ts'
 import type { Route } from './route.ts'

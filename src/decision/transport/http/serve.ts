@@ -1,24 +1,27 @@
-/** One HTTP request of a route: admit, authenticate, read, authenticate again, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 4. */
+/** One HTTP request of a route: admit, authenticate, read, authenticate again, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 5. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { abortable } from '../../../access/abortable.ts'
 import { RequestError } from '../../../model/error-code.ts'
-import { knownError } from '../../error-table.ts'
-import type { Message } from '../../translate/decision-answers.ts'
+import { CallEnd } from '../../../wire/call.ts'
+import type { Message } from '../../../wire/error-message.ts'
+import { knownError } from '../../../wire/error-table.ts'
+import { readJsonBody } from '../../../wire/http/body.ts'
+import { singleHeader } from '../../../wire/http/header.ts'
+import { hasBody, writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
+import { parseQuery } from '../../../wire/http/query.ts'
+import type { ConnectionHeaders } from '../../../wire/http/server.ts'
+import { logFault } from '../../../wire/log-fault.ts'
+import { requestIdOf } from '../../../wire/request-id.ts'
 import { httpForm } from '../../translate/wire-form.ts'
-import { CallEnd } from '../call.ts'
-import { logFault, type Operations, requestIdOf, type WireNeeds } from '../wire-needs.ts'
-import { readJsonBody } from './body.ts'
-import { hasBody, writeAnswer, writeProblem } from './problem.ts'
-import { parseQuery } from './query.ts'
+import type { Operations, WireNeeds } from '../wire-needs.ts'
 import { otherFields, pathFields, type Route, takesBody } from './route.ts'
 
 export type Serve = (request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, unknown>>) => void
 
 export interface ServeNeeds extends WireNeeds {
   readonly operations: Operations
-  /** Headers that this connection's state asks for, such as `connection: close`. */
-  readonly connectionHeaders: (request: IncomingMessage) => Readonly<Record<string, string>>
+  readonly connectionHeaders: ConnectionHeaders
 }
 
 export function serveRoute(route: Route, needs: ServeNeeds): Serve {
@@ -123,13 +126,4 @@ function matches(header: string | undefined, etag: string): boolean {
 function searchOf(url: string): string {
   const at = url.indexOf('?')
   return at === -1 ? '' : url.slice(at + 1)
-}
-
-/** `undefined` for a header that came several times: node keeps only the first of some, and which one counts must not depend on that. */
-export function singleHeader(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name]
-  if (typeof value !== 'string') return undefined
-  let seen = 0
-  for (let at = 0; at < request.rawHeaders.length; at += 2) if (request.rawHeaders[at]?.toLowerCase() === name) seen += 1
-  return seen === 1 ? value : undefined
 }

@@ -1,9 +1,9 @@
 import { connect } from 'node:http2'
 import { status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { openAdmission } from '../../../../src/decision/admission.ts'
 import type { WireNeeds } from '../../../../src/decision/transport/wire-needs.ts'
 import { STREAM_IN_FLIGHT_MAX, STREAM_IN_FLIGHT_PER_CONNECTION_MAX } from '../../../../src/model/limits.ts'
+import { openAdmission } from '../../../../src/wire/admission.ts'
 import { ask, bearer, type Client, deciding, decisionClient, openWires, send, type Wires } from '../wires.ts'
 
 const QUESTION = { user: 'ann', tenant: 'north', permission: 'coding.medical-stay.read' }

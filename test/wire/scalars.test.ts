@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { instantSchema } from '../../../src/decision/translate/scalars.ts'
+import { instantSchema } from '../../src/wire/scalars.ts'
 
 describe('an instant on the wires', () => {
   it.each([

@@ -1,7 +1,7 @@
 /** Errors → application/problem+json (RFC 9457), and how any answer is written. Floor 4. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { KnownError } from '../../error-table.ts'
-import { errorMessage } from '../../translate/decision-answers.ts'
+import { errorMessage } from '../error-message.ts'
+import type { KnownError } from '../error-table.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 

@@ -1,7 +1,7 @@
 /** The schemas of single fields, made once and used by every request of both wires. Floor 4. */
 import { z } from 'zod'
-import { SCOPES } from '../../model/caller.ts'
-import { idFault } from '../../model/ids.ts'
+import { SCOPES } from '../model/caller.ts'
+import { idFault } from '../model/ids.ts'
 import {
   CALLER_TENANTS_MAX,
   ID_BYTES_MAX,
@@ -10,8 +10,8 @@ import {
   PAGE_TOKEN_CHARACTERS_MAX,
   STORED_ATTRIBUTES_BYTES_MAX,
   TEXT_CHARACTERS_MAX,
-} from '../../model/limits.ts'
-import type { AuditAction } from '../../model/records.ts'
+} from '../model/limits.ts'
+import type { AuditAction } from '../model/records.ts'
 import { attributesFault, textFault } from './attributes.ts'
 
 /** A string held to `fault`, which says what is wrong or `undefined`. */

@@ -1,7 +1,7 @@
 /** Bytes of a request body → JSON value, strictly: what two readers could understand differently is refused. Knows no fields. Floor 4. */
 import { isUtf8 } from 'node:buffer'
-import { RequestError } from '../../model/error-code.ts'
-import { BODY_DEPTH_MAX } from '../../model/limits.ts'
+import { RequestError } from '../model/error-code.ts'
+import { BODY_DEPTH_MAX } from '../model/limits.ts'
 
 const QUOTE = 0x22
 const COLON = 0x3a

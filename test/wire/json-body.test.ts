@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { parseJsonBody } from '../../../src/decision/translate/json-body.ts'
-import { RequestError } from '../../../src/model/error-code.ts'
+import { RequestError } from '../../src/model/error-code.ts'
+import { parseJsonBody } from '../../src/wire/json-body.ts'
 
 const bytes = (text: string) => Buffer.from(text)
 

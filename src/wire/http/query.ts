@@ -1,8 +1,8 @@
 /** A query string → an object of strings, strictly: each name once, each known, each well-formed. Floor 4. */
-import type { FieldViolation } from '../../../ground/errors.ts'
-import { RequestError } from '../../../model/error-code.ts'
-import { VIOLATIONS_MAX } from '../../../model/limits.ts'
-import { unknownField } from '../../translate/violations.ts'
+import type { FieldViolation } from '../../ground/errors.ts'
+import { RequestError } from '../../model/error-code.ts'
+import { VIOLATIONS_MAX } from '../../model/limits.ts'
+import { unknownField } from '../violations.ts'
 
 /** @param search without its question mark @throws RequestError that names each parameter at fault */
 export function parseQuery(search: string, known: readonly string[]): Record<string, string> {

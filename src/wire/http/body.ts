@@ -1,8 +1,8 @@
 /** Reads a JSON body, bounded and only of the type it says to be. Floor 4. */
 import type { IncomingMessage } from 'node:http'
-import { ServiceError } from '../../../model/error-code.ts'
-import { BODY_BYTES_MAX } from '../../../model/limits.ts'
-import { parseJsonBody } from '../../translate/json-body.ts'
+import { ServiceError } from '../../model/error-code.ts'
+import { BODY_BYTES_MAX } from '../../model/limits.ts'
+import { parseJsonBody } from '../json-body.ts'
 import { hasBody } from './problem.ts'
 
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*("utf-8"|utf-8)[ \t]*)?$/i

@@ -1,9 +1,9 @@
 /** Runs a schema and says each violation by the field's path as the caller wrote it. Knows no wire. Floor 4. */
 import { z } from 'zod'
-import type { FieldViolation } from '../../ground/errors.ts'
-import { findNearest } from '../../ground/nearest.ts'
-import { RequestError } from '../../model/error-code.ts'
-import { VIOLATIONS_MAX } from '../../model/limits.ts'
+import type { FieldViolation } from '../ground/errors.ts'
+import { findNearest } from '../ground/nearest.ts'
+import { RequestError } from '../model/error-code.ts'
+import { VIOLATIONS_MAX } from '../model/limits.ts'
 
 /** @throws RequestError that names every field at fault, the first VIOLATIONS_MAX of them */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {

@@ -1,5 +1,5 @@
 /** Bounds for JSON objects of attributes, the same on both wires. Types of attributes are the catalogue's matter. Floor 4. */
-import { ATTRIBUTE_DEPTH_MAX } from '../../model/limits.ts'
+import { ATTRIBUTE_DEPTH_MAX } from '../model/limits.ts'
 
 /** Says what is wrong with `root`, and where below it, or `undefined`. Iterative: depth is bounded before it can cost a stack. */
 export function attributesFault(root: Readonly<Record<string, unknown>>): { readonly at: string; readonly message: string } | undefined {

@@ -1,7 +1,7 @@
 /** One call under way, whichever wire it came by: its caller, its signal, its end. Floor 4. */
-import type { Caller } from '../../model/caller.ts'
-import { ServiceError } from '../../model/error-code.ts'
-import { REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
+import type { Caller } from '../model/caller.ts'
+import { ServiceError } from '../model/error-code.ts'
+import { REQUEST_TIMEOUT_MS } from '../model/limits.ts'
 
 export interface Call {
   readonly caller: Caller

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { openAuthentication } from '../../src/decision/authentication.ts'
 import { StoreError, UnauthenticatedError } from '../../src/model/error-code.ts'
+import { openAuthentication } from '../../src/wire/authentication.ts'
 
 const record = { id: 'c', name: 'c', scopes: ['decide'], tenants: null, createdAtMs: 0, expiresAtMs: null, revokedAtMs: null } as const
 const KNOWN_KEY = `cst_${'k'.repeat(43)}`

@@ -1,9 +1,11 @@
-/** The HTTP wire: opens, drains and closes. What requests mean is in the table of routes. Floor 4. */
+/** An HTTP server: opens, drains and closes, and answers what is no request. What requests mean is its handler's. Floor 4. */
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { RequestError, ServiceError } from '../../../model/error-code.ts'
+import type { Clock } from '../../ground/clock.ts'
+import type { Random } from '../../ground/random.ts'
+import { RequestError, ServiceError } from '../../model/error-code.ts'
 import {
   CONNECTION_AGE_MS,
   DRAIN_TIMEOUT_MS,
@@ -11,15 +13,32 @@ import {
   HEADER_BYTES_MAX,
   KEEP_ALIVE_TIMEOUT_MS,
   REQUEST_ARRIVAL_TIMEOUT_MS,
-} from '../../../model/limits.ts'
-import { knownError } from '../../error-table.ts'
+} from '../../model/limits.ts'
+import { knownError } from '../error-table.ts'
 import { closeServer, listen, portOf } from '../probes.ts'
-import type { Readiness } from '../readiness.ts'
-import { type WireNeeds, wireOperations } from '../wire-needs.ts'
-import { httpApp } from './app.ts'
 import { PROBLEM_TYPE, problemBody, writeProblem } from './problem.ts'
-import { ROUTES } from './routes.ts'
-import { type Serve, type ServeNeeds, serveRoute } from './serve.ts'
+
+export interface TlsFiles {
+  readonly cert: Buffer | string
+  readonly key: Buffer | string
+  /** With it, only clients that show a certificate of this authority are served. */
+  readonly clientCa?: Buffer | string
+}
+
+export interface HttpServerNeeds {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly tls?: TlsFiles
+  /** Age at which a connection is asked to leave, in milliseconds. */
+  readonly connectionAgeMs?: number
+}
+
+export type Handle = (request: IncomingMessage, response: ServerResponse) => void
+/** Headers that a connection's state asks for, such as `connection: close`. */
+export type ConnectionHeaders = (request: IncomingMessage) => Readonly<Record<string, string>>
 
 export interface HttpServer {
   readonly port: number
@@ -29,28 +48,21 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-export async function openHttpServer(needs: WireNeeds & { readonly readiness: Readiness }): Promise<HttpServer> {
+export async function openHttpServer(
+  needs: HttpServerNeeds,
+  handling: (connectionHeaders: ConnectionHeaders) => Handle,
+): Promise<HttpServer> {
   let draining = false
   const bornMs = new WeakMap<Duplex, number>()
   const ageMs = needs.connectionAgeMs ?? CONNECTION_AGE_MS
-  const serveNeeds: ServeNeeds & { readonly readiness: Readiness } = {
-    ...needs,
-    operations: wireOperations('http', needs),
-    // A connection leaves after an answer, never in the middle: that is how load moves to a new replica.
-    connectionHeaders: (request) => {
-      const old = needs.clock.monotonicMs() - (bornMs.get(request.socket) ?? 0) > ageMs
-      return draining || old ? { connection: 'close' } : {}
-    },
-  }
-  const app = httpApp(serveNeeds)
-  const hot = new Map<string, Serve>(
-    ROUTES.filter((route) => route.hot === true).map((route) => [route.path, serveRoute(route, serveNeeds)]),
-  )
+  // A connection leaves after an answer, never in the middle: that is how load moves to a new replica.
+  const handle = handling((request) => {
+    const old = needs.clock.monotonicMs() - (bornMs.get(request.socket) ?? 0) > ageMs
+    return draining || old ? { connection: 'close' } : {}
+  })
   const server = createServer(needs, (request, response) => {
-    const serve = request.method === 'POST' ? hot.get(request.url ?? '') : undefined
     if (request.httpVersion === '1.1' && request.headers.host === undefined) refuseHostless(request, response, needs)
-    else if (serve !== undefined) serve(request, response, {})
-    else app(request, response)
+    else handle(request, response)
   })
   server.on(needs.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => bornMs.set(socket, needs.clock.monotonicMs()))
   server.on('clientError', (fault, socket) => answerBroken(fault, socket, needs))
@@ -73,7 +85,7 @@ export async function openHttpServer(needs: WireNeeds & { readonly readiness: Re
   }
 }
 
-function createServer(needs: WireNeeds, handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
+function createServer(needs: HttpServerNeeds, handle: Handle): Server {
   const options = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEADER_ARRIVAL_TIMEOUT_MS,
@@ -88,13 +100,13 @@ function createServer(needs: WireNeeds, handle: (request: IncomingMessage, respo
   return createTlsServer({ ...options, cert, key, ...mutual }, handle)
 }
 
-function refuseHostless(request: IncomingMessage, response: ServerResponse, needs: WireNeeds): void {
+function refuseHostless(request: IncomingMessage, response: ServerResponse, needs: HttpServerNeeds): void {
   const known = knownError(new RequestError([{ field: 'host', message: 'is required' }]))
   writeProblem(request, response, known, needs.random.uuid(), { connection: 'close' })
 }
 
 /** What node's parser could not read, or did not get in time. */
-function answerBroken(fault: NodeJS.ErrnoException, socket: Duplex, needs: WireNeeds): void {
+function answerBroken(fault: NodeJS.ErrnoException, socket: Duplex, needs: HttpServerNeeds): void {
   if (fault.code === 'HPE_HEADER_OVERFLOW') {
     endWith(
       socket,
@@ -110,7 +122,7 @@ function answerBroken(fault: NodeJS.ErrnoException, socket: Duplex, needs: WireN
 }
 
 /** An answer by hand, where there is no response object to answer with. */
-function endWith(socket: Duplex, status: number, error: RequestError | ServiceError, needs: WireNeeds): void {
+function endWith(socket: Duplex, status: number, error: RequestError | ServiceError, needs: HttpServerNeeds): void {
   // After a response has begun, more bytes would only corrupt it.
   const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true
   if (!socket.writable || begun) {

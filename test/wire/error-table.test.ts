@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
-import { ERROR_TABLE, errorTableMarkdown, knownError } from '../../src/decision/error-table.ts'
-import { errorMessage } from '../../src/decision/translate/decision-answers.ts'
 import { AppError } from '../../src/ground/errors.ts'
 import { StoreError } from '../../src/model/error-code.ts'
+import { errorMessage } from '../../src/wire/error-message.ts'
+import { ERROR_TABLE, errorTableMarkdown, knownError } from '../../src/wire/error-table.ts'
 
 describe('the error table', () => {
   it('says nothing of what failed inside, to anybody', () => {

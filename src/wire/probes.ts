@@ -1,8 +1,8 @@
 /** Probes and metrics on a port of their own, away from callers. Plain node:http: nothing here is worth a framework. Floor 4. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Metrics } from '../../ground/metrics.ts'
-import { HEADER_ARRIVAL_TIMEOUT_MS, HEADER_BYTES_MAX } from '../../model/limits.ts'
+import type { Metrics } from '../ground/metrics.ts'
+import { HEADER_ARRIVAL_TIMEOUT_MS, HEADER_BYTES_MAX } from '../model/limits.ts'
 import { type Readiness, sharedReadiness } from './readiness.ts'
 
 export interface ProbeServer {
