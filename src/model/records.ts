@@ -15,7 +15,8 @@ export interface UserRecord {
   readonly email: string | null
   readonly displayName: string | null
   readonly attributes: Attributes
-  readonly state: 'active' | 'deactivated'
+  /** `invited`: has not logged in yet. Only an active account may do anything. */
+  readonly state: 'active' | 'deactivated' | 'invited'
   /** Raised by deactivation and by reactivation: nothing issued before is ever revived (identity, "States"). */
   readonly epoch: number
   readonly stateReason: string | null
@@ -45,6 +46,21 @@ export type AuditAction =
   | 'assignment.revoke'
   | 'caller.create'
   | 'caller.revoke'
+  | 'caller.rotate'
+  | 'user.invite'
+  | 'user.sign-up'
+  | 'user.log-out'
+  | 'login.succeed'
+  | 'login.refuse'
+  | 'session.refresh'
+  | 'session.end'
+  | 'session.exchange'
+  | 'token.issue'
+  | 'client.put'
+  | 'client.revoke'
+  | 'key.create'
+  | 'key.activate'
+  | 'key.retire'
   | 'policy.activate'
 
 export interface AuditRecord {
@@ -52,8 +68,8 @@ export interface AuditRecord {
   readonly id: number
   readonly atMs: number
   readonly action: AuditAction
-  /** `noop`: the state was already so. */
-  readonly result: 'applied' | 'noop'
+  /** `noop`: the state was already so. `refused`: somebody tried, and it was not done. */
+  readonly result: 'applied' | 'noop' | 'refused'
   /** Id of the caller, or `system`. */
   readonly actor: string
   readonly actorName: string

@@ -7,6 +7,7 @@ import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
 import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
 import * as freshness from '../../migrations/0007-freshness.ts'
+import * as identity from '../../migrations/0008-identity.ts'
 import { AppError } from '../ground/errors.ts'
 import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
@@ -26,6 +27,7 @@ const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['0005-callers', callers],
   ['0006-audit', audit],
   ['0007-freshness', freshness],
+  ['0008-identity', identity],
 ])
 
 const TABLE = 'schema_migration'

@@ -4,6 +4,7 @@ import type { AuditFilter, PageInput } from '../model/administration.ts'
 import type { CallerRecord } from '../model/caller.ts'
 import type { Attributes } from '../model/condition.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
+import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
 
 /** The way of a check ends here. */
 export interface AccessReader {
@@ -152,6 +153,8 @@ export interface ChangeStanding {
 
 /** What happens inside one transaction. Lock order: tenant, user, feed head; the feed head last (freshness, "The feed"). */
 export interface ChangeTransaction {
+  /** People who log in. */
+  readonly identity: IdentityTransaction
   /** The database's time at this moment, milliseconds: after a wait for a lock it is later than the transaction's start. */
   nowMs(): Promise<number>
   /** Locks the row against other changes until the end of the transaction; two changes of one row wait for each other. */
@@ -202,6 +205,7 @@ export interface Store {
   readonly access: AccessReader
   readonly records: RecordReader
   readonly replicas: ReplicaRegistry
+  readonly identity: IdentityReader
   /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */
   pruneFeed(keptMs: number): Promise<boolean>
   /** Runs `work` in one transaction; all of it or nothing. Deadlocks and serialization failures are retried a few times. */

@@ -70,7 +70,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     expect(await database.knex.schema.hasTable('tenant')).toBe(false)
     expect((await migrationStatus(database)).applied).toEqual([])
     await database.knex.raw('drop table audit_event')
-    expect((await migrate(database)).applied).toHaveLength(7)
+    expect((await migrate(database)).applied).toHaveLength(8)
   })
 })
 
@@ -127,7 +127,7 @@ describe('several migrators', () => {
     expect(await said).toMatch(/another migrator/)
     await endLockHolders(query)
     await expect(ended).rejects.toBeDefined()
-    expect((await migrating).applied).toHaveLength(7)
+    expect((await migrating).applied).toHaveLength(8)
     expect((await migrationStatus(database)).pending).toEqual([])
   })
 
