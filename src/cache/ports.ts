@@ -37,3 +37,13 @@ export interface SharedLevel {
    */
   onHeadAhead(listener: (head: number) => void): void
 }
+
+/** Counts attempts; the count holds under parallel requests, and over all processes where they share Redis. */
+export interface Limiter {
+  /**
+   * Counts one attempt, also one that is refused.
+   * @param key says what is counted; who is counted only as a digest
+   * @returns milliseconds until the window ends when this attempt is one too many, otherwise 0
+   */
+  take(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number>
+}

@@ -1,0 +1,126 @@
+/** The parts of the identity service as they see each other: login, sessions, tokens, keys. Floor 5. */
+import type { PageInput } from '../model/administration.ts'
+import type { Caller } from '../model/caller.ts'
+import type { ChallengeRecord, Locale, SessionRecord } from '../model/identity.ts'
+import type { Page, TenantRecord } from '../model/records.ts'
+
+/** What a request tells of its sender. */
+export interface Visitor {
+  /** Network address, seen through as many proxies as are trusted. */
+  readonly address: string
+  readonly agent: string | undefined
+  /** Value of the binding cookie, when the browser sent one of the right form. */
+  readonly binding: string | undefined
+  readonly requestId: string
+}
+
+export interface LoginStart {
+  /** As it was typed. */
+  readonly email: string
+  readonly clientId: string
+  readonly redirectUri?: string
+  readonly tenant?: string
+  readonly locale?: Locale
+}
+
+/** What the verify page shows before the click. */
+export interface ChallengeView {
+  readonly kind: ChallengeRecord['kind']
+  /** `a…@hospital.example` */
+  readonly maskedEmail: string
+  /** Name of the application. */
+  readonly application: string
+  readonly askedAtMs: number
+  /** Device that asked, in a few words; absent: an invitation, or unknown. */
+  readonly device?: string
+  readonly locale: Locale
+  readonly redirectUri?: string
+  /** True: this browser is not the one that asked. */
+  readonly otherDevice: boolean
+  /** To choose from; one or none: there is no choice. */
+  readonly tenants: readonly TenantRecord[]
+}
+
+export type LoginAnswer = { readonly token: string } | { readonly challengeId: string; readonly code: string }
+
+export interface LoginChoice {
+  readonly tenant?: string
+  /** The refresh token goes into a cookie and into no body. */
+  readonly cookie: boolean
+}
+
+export interface LoginService {
+  /**
+   * The same work for every address: whether anybody gets a mail is decided by the outbox.
+   * @returns binding: value for the binding cookie, the one that was sent when it has the right form
+   * @throws RequestError for syntax, an unknown client, or a redirect that is not registered
+   * @throws ServiceError `rate_limited` per network address only
+   */
+  start(input: LoginStart, visitor: Visitor): Promise<{ readonly challengeId: string; readonly binding: string }>
+  /** Consumes nothing. @throws LoginRefusedError; ServiceError `rate_limited` */
+  peek(token: string, visitor: Visitor): Promise<ChallengeView>
+  /**
+   * @throws LoginRefusedError for everything that is wrong
+   * @throws TenantRequiredError when there is a choice and none was made; nothing is consumed then
+   * @throws ServiceError `rate_limited`
+   */
+  verify(answer: LoginAnswer, choice: LoginChoice, visitor: Visitor): Promise<SignedIn>
+}
+
+export interface IssuedTokens {
+  readonly accessToken: string
+  readonly expiresInSeconds: number
+  readonly refreshToken: string
+  readonly session: SessionRecord
+}
+
+export interface SignedIn extends IssuedTokens {
+  readonly redirectUri?: string
+  readonly otherDevice: boolean
+}
+
+/** Signs access tokens (RFC 9068). */
+export interface TokenIssuer {
+  /** For the session as it is now; its claims of permissions are a hint, the decision service is the authority. @throws StoreError */
+  issueForSession(session: SessionRecord): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number }>
+  /** For a service: `sub` and `client_id` are the caller's id, no `sid`, `scope` as granted. */
+  issueForService(
+    caller: Caller,
+    scopes: readonly Caller['scopes'][number][],
+  ): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number }>
+}
+
+/** A person that an access token proves. */
+export interface Person {
+  readonly user: string
+  readonly tenant: string | null
+  readonly sessionId: string
+}
+
+export interface SessionService {
+  /** The refresh table of the design. @throws OAuthError `invalid_grant` */
+  refresh(presented: string, clientId: string, visitor: Visitor): Promise<IssuedTokens>
+  /** To another tenant of the same person: a new session (RFC 8693). @throws OAuthError */
+  exchange(subjectToken: string, tenant: string, clientId: string, visitor: Visitor): Promise<IssuedTokens>
+  /** @throws OAuthError `invalid_scope` */
+  grantToService(
+    caller: Caller,
+    scope: string | undefined,
+    visitor: Visitor,
+  ): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number; readonly scope: string }>
+  /** RFC 7662: `{active: false}` unless signature, expiry, epoch, session and account hold. */
+  introspect(token: string): Promise<Readonly<Record<string, unknown>>>
+  /** RFC 7009: ends the session of a refresh or access token; resolves when that is in force on every replica. What is not ours is ignored. */
+  revoke(token: string, clientId: string | undefined, visitor: Visitor): Promise<void>
+  /** @throws UnauthenticatedError */
+  person(accessToken: string): Promise<Person>
+  list(user: string, page: PageInput): Promise<Page<SessionRecord>>
+  /** Of this user only. @throws NotFoundError */
+  end(user: string, sessionId: string, visitor: Visitor): Promise<void>
+  logOut(person: Person, scope: 'this' | 'others' | 'all', visitor: Visitor): Promise<void>
+}
+
+/** The published keys (RFC 7517). */
+export interface KeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[]
+}
