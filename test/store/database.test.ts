@@ -159,7 +159,8 @@ describe('a database that cannot be reached', () => {
     const name = new URL(url).pathname.slice(1)
     const busy = store.change(async (change) => {
       await change.ensureUser('half')
-      await postgres.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
+      // Waits for each to be gone: one that still hears may answer the next question, and then end.
+      await postgres.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [name])
       await change.ensureUser('way')
     })
     await expect(busy).rejects.toMatchObject(UNAVAILABLE)
