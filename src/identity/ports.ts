@@ -1,8 +1,8 @@
 /** The parts of the identity service as they see each other: login, sessions, tokens, keys. Floor 5. */
-import type { PageInput } from '../model/administration.ts'
+import type { Acknowledged, ChangeContext, PageInput, Reactivated } from '../model/administration.ts'
 import type { Caller } from '../model/caller.ts'
-import type { ChallengeRecord, Locale, SessionRecord } from '../model/identity.ts'
-import type { Page, TenantRecord } from '../model/records.ts'
+import type { ChallengeRecord, Locale, LoginClientRecord, SessionRecord, SigningKeyRecord } from '../model/identity.ts'
+import type { Page, TenantRecord, UserRecord } from '../model/records.ts'
 
 /** What a request tells of its sender. */
 export interface Visitor {
@@ -123,4 +123,40 @@ export interface SessionService {
 /** The published keys (RFC 7517). */
 export interface KeySet {
   readonly keys: readonly Readonly<Record<string, unknown>>[]
+}
+
+export interface Invitation {
+  readonly user: string
+  /** As it was typed. */
+  readonly email: string
+  readonly displayName?: string
+  readonly clientId: string
+  readonly redirectUri?: string
+  readonly tenant?: string
+  readonly locale?: Locale
+}
+
+/** Changes to people's logins, applications and keys. Each call is guarded inside (access/guard.ts): a wire cannot forget it. */
+export interface IdentityAdministration {
+  /** Nobody is told whether the mail arrived. */
+  invite(context: ChangeContext, input: Invitation): Promise<Acknowledged<UserRecord>>
+  listUsers(caller: Caller, page: PageInput): Promise<Page<UserRecord>>
+  /** @throws RequestError without a reason; ServiceError `conflict` for oneself and the last administrator */
+  deactivateUser(context: ChangeContext, user: string): Promise<Acknowledged<UserRecord>>
+  /** @throws RequestError without a reason */
+  reactivateUser(context: ChangeContext, user: string): Promise<Reactivated>
+  /** Live ones. */
+  listSessions(caller: Caller, user: string, page: PageInput): Promise<Page<SessionRecord>>
+  /** @returns those that this call ended */
+  endSessions(context: ChangeContext, user: string): Promise<Acknowledged<readonly SessionRecord[]>>
+  /** @returns the keys that are not retired afterwards */
+  rotateKeys(context: ChangeContext, kind: 'normal' | 'emergency'): Promise<Acknowledged<readonly SigningKeyRecord[]>>
+  /** @throws RequestError for a redirect that must not be registered */
+  putClient(
+    context: ChangeContext,
+    input: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>,
+  ): Promise<Acknowledged<LoginClientRecord>>
+  listClients(caller: Caller, page: PageInput): Promise<Page<LoginClientRecord>>
+  /** Its sessions end too. */
+  revokeClient(context: ChangeContext, id: string): Promise<Acknowledged<LoginClientRecord>>
 }

@@ -193,6 +193,9 @@ export const FEED_START_ATTEMPTS_MAX = 10
 /** Identity. Largest access token, in characters: what proxies and header limits carry everywhere; and of its claim of codes or bits. */
 export const ACCESS_TOKEN_CHARACTERS_MAX = 4_096
 export const PERMISSION_CLAIM_CHARACTERS_MAX = 1_000
+/** Bytes of an identity secret, and how many are used at once: the present one and those that it replaces. */
+export const IDENTITY_SECRET_BYTES = 32
+export const IDENTITY_SECRETS_MAX = 5
 /** Milliseconds by which clocks of issuers and verifiers may differ. */
 export const TOKEN_CLOCK_SKEW_MS = 30_000
 /** Longest life of an access token, of a person and of a service, in seconds: until then it is good where nobody asks us. */
@@ -258,3 +261,8 @@ export const LIMITER_COUNTERS_MAX = 100_000
 /** Milliseconds that a caller's key is good after it was replaced, unless said otherwise, and at most. */
 export const CALLER_KEY_OVERLAP_MS = 86_400_000
 export const CALLER_KEY_OVERLAP_MS_MAX = 30 * 86_400_000
+/** Bytes of a form or a JSON body that the identity service reads from anybody: room for two tokens of the largest kind. */
+export const IDENTITY_BODY_BYTES_MAX = 32_768
+/** Milliseconds that the origins of registered redirects are remembered for answers to browsers, and applications read for them. */
+export const ORIGINS_KEPT_MS = 5_000
+export const ORIGINS_CLIENTS_MAX = 10_000

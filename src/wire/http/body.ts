@@ -9,12 +9,14 @@ const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*("utf-8"|
 
 /**
  * @param optional whether no body at all means an empty object
+ * @param bytesMax where less than usual is enough
  * @throws ServiceError `media_type_unsupported`, `body_too_large`; RequestError for what is not a JSON object
  */
 export async function readJsonBody(
   request: IncomingMessage,
   optional: boolean,
   signal: AbortSignal,
+  bytesMax: number = BODY_BYTES_MAX,
 ): Promise<Readonly<Record<string, unknown>>> {
   const type = request.headers['content-type']
   if (optional && !hasBody(request)) return {}
@@ -23,23 +25,24 @@ export async function readJsonBody(
       hint: 'Send "Content-Type: application/json".',
     })
   }
+  return parseJsonBody(await readBytes(request, signal, bytesMax))
+}
+
+/** @throws ServiceError `body_too_large`; `media_type_unsupported` for a compressed body */
+export async function readBytes(request: IncomingMessage, signal: AbortSignal, bytesMax: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServiceError('media_type_unsupported', 'A compressed body is not accepted.')
   }
-  return parseJsonBody(await readBytes(request, signal))
-}
-
-function readBytes(request: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return Promise.reject(tooLarge())
-  return new Promise((resolve, reject) => {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
+  return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > BODY_BYTES_MAX) {
+      if (bytes > bytesMax) {
         request.pause()
-        reject(tooLarge())
+        reject(tooLarge(bytesMax))
       } else chunks.push(chunk)
     })
     request.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
@@ -50,6 +53,6 @@ function readBytes(request: IncomingMessage, signal: AbortSignal): Promise<Buffe
   })
 }
 
-function tooLarge(): ServiceError {
-  return new ServiceError('body_too_large', `The body must be at most ${BODY_BYTES_MAX} bytes.`)
+function tooLarge(bytesMax: number): ServiceError {
+  return new ServiceError('body_too_large', `The body must be at most ${bytesMax} bytes.`)
 }
