@@ -93,6 +93,8 @@ export interface IdentityTransaction {
   rotateSession(id: string, agentHash: Uint8Array, idleMs: number): Promise<SessionRecord>
   /** Live sessions only. @returns those that this call ended, by id */
   revokeSessions(which: SessionChoice, reason: SessionEnd): Promise<readonly SessionRecord[]>
+  /** Ends live sessions of a user but the newest `kept`, by their beginning. @returns those that this call ended */
+  revokeOldestSessions(user: string, kept: number, reason: SessionEnd): Promise<readonly SessionRecord[]>
 
   listUsersByEmail(email: string): Promise<readonly UserRecord[]>
   insertClient(row: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>): Promise<LoginClientRecord>
