@@ -7,7 +7,9 @@ import { printableSettings } from '../ground/settings.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { openService } from './open-service.ts'
 import { planFrom } from './service-plan.ts'
-import { isLoopback, readServeSettings, settingTable } from './settings.ts'
+import { isLoopback } from './setting-forms.ts'
+import { settingTable } from './setting-table.ts'
+import { readServeSettings } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, StoreError, ListenError; AppError when the database is not at this build's schema */

@@ -6,7 +6,7 @@ import { AppError } from '../ground/errors.ts'
 import type { DatabaseOptions } from '../store/database.ts'
 import type { TlsFiles } from '../wire/http/server.ts'
 import type { AccessPlan } from './open-access.ts'
-import { type Settings, settingTable } from './settings.ts'
+import { type Settings, settingTable } from './setting-table.ts'
 
 export interface Address {
   readonly host: string

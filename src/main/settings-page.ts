@@ -1,6 +1,6 @@
 /** The text of docs/settings.md, written from the descriptions of the settings. Floor 6. */
 import { settingsMarkdown } from '../ground/settings-page.ts'
-import { settingTable } from './settings.ts'
+import { settingTable } from './setting-table.ts'
 
 export function settingsPage(): string {
   return `# Settings

@@ -5,7 +5,8 @@ import { describe, expect, it } from '@jest/globals'
 import { parse } from 'yaml'
 import { settingNames } from '../../src/ground/settings.ts'
 import { buildProgram } from '../../src/main/command-line/program.ts'
-import { readMigrateSettings, readServeSettings, settingTable } from '../../src/main/settings.ts'
+import { settingTable } from '../../src/main/setting-table.ts'
+import { readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
 import { STOP_TIMEOUT_MS } from '../../src/main/signals.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

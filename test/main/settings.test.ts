@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import { SettingsError } from '../../src/ground/settings.ts'
-import { isLoopback, readClientSettings, readDevSettings, readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
+import { isLoopback } from '../../src/main/setting-forms.ts'
+import { readClientSettings, readDevSettings, readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
 import { settingsPage } from '../../src/main/settings-page.ts'
 
 const database = { CASTELLAN_DATABASE_URL: 'postgres://castellan:pass@127.0.0.1/castellan' }

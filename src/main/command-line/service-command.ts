@@ -1,6 +1,6 @@
 /** What all commands that talk to a service share: address, key, output form, reason. Floor 6. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Environment } from '../settings.ts'
+import type { Environment } from '../setting-table.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { type Json, openServiceClient, query, type ServiceClient } from './service-client.ts'
 import type { Terminal } from './terminal.ts'
