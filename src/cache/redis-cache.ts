@@ -3,7 +3,6 @@ import type { AccessState } from '../model/access-state.ts'
 import {
   FRESHNESS_BOUND_MS,
   REDIS_BREAK_MS,
-  REDIS_DEADLINE_MS,
   REDIS_FAILURES_MAX,
   REDIS_FILLS_IN_FLIGHT_MAX,
   SHARED_ENTRY_BYTES_MAX,
@@ -12,6 +11,7 @@ import {
   SHARED_HEAD_REFRESH_MS,
   SHARED_HEAD_TTL_MS,
 } from '../model/limits.ts'
+import { answerWithin } from './answer-within.ts'
 import { type Attempt, Breaker } from './breaker.ts'
 import { decodeAccessState, encodeAccessState } from './codec.ts'
 import type { DatabaseIdentity, SharedLevel } from './ports.ts'
@@ -210,32 +210,11 @@ export class RedisCache implements SharedLevel {
 
   /** The answer; `undefined` when it failed or did not come within the deadline. Never throws. */
   #within<T>(operation: 'get' | 'put' | 'head', connection: RedisConnection, attempt: Attempt, answer: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve) => {
-      let ended = false
-      const end = (value: T | undefined, fault?: unknown) => {
-        if (ended) return
-        ended = true
-        cancel()
-        if (fault === undefined) attempt.succeeded()
-        else {
-          this.#lastFault = fault
-          this.#needs.observe.failed(operation)
-          attempt.failed()
-        }
-        resolve(value)
-      }
-      const late = () => {
-        if (ended) return
-        this.#link.suspect(connection, answer)
-        end(undefined, new Error('late'))
-      }
-      // After one more look at the sockets: when this process itself stood still, the answer is there already.
-      const cancel = this.#needs.clock.after(REDIS_DEADLINE_MS, () => void setImmediate(late))
-      answer.then(
-        (value) => end(value),
-        (fault: unknown) => end(undefined, fault ?? new Error('unknown')),
-      )
-    })
+    const failed = (fault: unknown) => {
+      this.#lastFault = fault
+      this.#needs.observe.failed(operation)
+    }
+    return answerWithin({ clock: this.#needs.clock, link: this.#link, connection, attempt, failed }, answer)
   }
 }
 

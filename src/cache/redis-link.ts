@@ -19,7 +19,7 @@ export interface RedisNeeds {
 /** What metrics are made of. */
 export interface RedisObserver {
   /** An attempt failed or was given up; one that was not made because Redis is known to be away is not told. */
-  failed(operation: 'connect' | 'get' | 'put' | 'head' | 'ring'): void
+  failed(operation: 'connect' | 'get' | 'put' | 'head' | 'ring' | 'limit'): void
   connected(connected: boolean): void
   breaker(open: boolean): void
 }
