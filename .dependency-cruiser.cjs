@@ -16,9 +16,9 @@ const homes = {
   pino: '^src/ground/log\\.ts$',
   'prom-client': '^src/ground/metrics\\.ts$',
   redis: '^src/cache/',
-  'lru-cache': '^src/(policy|cache)/',
+  'lru-cache': '^src/(policy|cache|token)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
-  zod: '^src/(ground/settings\\.ts$|main/settings\\.ts$|policy/|wire/|decision/|identity/)',
+  zod: '^src/(ground/settings\\.ts$|main/(?:setting-forms|(?:client|identity|service)-settings)\\.ts$|policy/|wire/|decision/|identity/)',
   jose: '^src/token/',
   nodemailer: '^src/identity/mail/',
 }

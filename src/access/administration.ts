@@ -4,7 +4,7 @@ import { NotFoundError } from '../model/error-code.ts'
 import { deactivateUser, putUser, reactivateUser } from './account.ts'
 import type { Acknowledgement } from './acknowledge.ts'
 import { grant, revoke, revokeRole } from './assign.ts'
-import { createCaller, revokeCaller } from './callers.ts'
+import { createCaller, revokeCaller, rotateCaller } from './callers.ts'
 import type { ChangeNeeds } from './change.ts'
 import { requireAllTenants, requireOneScope, requireScope, requireTenant } from './guard.ts'
 import { putTenant, setTenantState } from './tenants.ts'
@@ -41,6 +41,7 @@ export function openAdministration(needs: AdministrationNeeds): Administration {
     revoke: (context, tenant, user, id) => acknowledged(context, revoke(needs, context, tenant, user, id)),
     revokeRole: (context, tenant, user, role) => acknowledged(context, revokeRole(needs, context, tenant, user, role)),
     createCaller: (context, input) => acknowledged(context, createCaller(needs, context, input)),
+    rotateCaller: (context, input) => acknowledged(context, rotateCaller(needs, context, input)),
     revokeCaller: (context, callerId) => acknowledged(context, revokeCaller(needs, context, callerId)),
 
     async getTenant(caller, tenant) {

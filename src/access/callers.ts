@@ -1,8 +1,9 @@
 /** Caller keys: made once, shown once, stored as a hash, revoked. Floor 3. */
 import { createHash } from 'node:crypto'
-import type { CallerInput, ChangeContext, Changed } from '../model/administration.ts'
+import type { CallerInput, CallerRotation, ChangeContext, Changed } from '../model/administration.ts'
 import type { Caller, CallerRecord } from '../model/caller.ts'
-import { CallerDeniedError, NotFoundError, RequestError } from '../model/error-code.ts'
+import { CallerDeniedError, NotFoundError, RequestError, ServiceError } from '../model/error-code.ts'
+import { CALLER_KEY_OVERLAP_MS } from '../model/limits.ts'
 import { type ChangeNeeds, changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireScope } from './guard.ts'
 
@@ -25,7 +26,7 @@ export async function createCaller(
   for (const scope of scopes) requireScope(context.caller, scope)
   requireTenantsWithin(context.caller, tenants)
   requireEndWithin(context.caller, input.expiresAtMs)
-  const key = `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
+  const key = newKey(needs)
   return changeBy(needs, context, async (change) => {
     const { transaction } = change
     const expiresAtMs = input.expiresAtMs ?? null
@@ -37,6 +38,39 @@ export async function createCaller(
     const audited = { action: 'caller.create', target: record.id, before: null, after: record } as const
     const position = await recordApplied(change, audited, [{ kind: 'caller', caller: record.id }])
     return { record, changed: true, position, key }
+  })
+}
+
+/**
+ * Gives a caller a second key. The one it has is good for `overlapMs` more, so that a service changes over without a gap; one that was on its way
+ * out before ends now: two live at most.
+ * @throws CallerDeniedError when the caller has a scope, a tenant or a time that whoever rotates lacks: the key is handed to them
+ * @throws ServiceError `conflict` when it is revoked or over
+ */
+export async function rotateCaller(
+  needs: ChangeNeeds,
+  context: ChangeContext,
+  { callerId, overlapMs = CALLER_KEY_OVERLAP_MS }: CallerRotation,
+): Promise<Changed<CallerRecord> & { readonly key: string; readonly previousKeyUntilMs: number }> {
+  requireScope(context.caller, 'administer')
+  const key = newKey(needs)
+  return changeBy(needs, context, async (change) => {
+    const { transaction } = change
+    const record = await transaction.findCaller(callerId)
+    if (record === undefined) throw new NotFoundError('There is no caller of this id.')
+    for (const scope of record.scopes) requireScope(context.caller, scope)
+    requireTenantsWithin(context.caller, record.tenants)
+    requireEndWithin(context.caller, record.expiresAtMs ?? undefined)
+    const nowMs = await transaction.nowMs()
+    if (record.revokedAtMs !== null || (record.expiresAtMs !== null && record.expiresAtMs <= nowMs))
+      throw new ServiceError('conflict', 'The caller is revoked or over.', { hint: 'Make a new one with `castellan caller create`.' })
+    await transaction.identity.rotateCallerKey(callerId, hashCallerKey(key), overlapMs)
+    const previousKeyUntilMs = nowMs + overlapMs
+    const after = { ...record, previousKeyUntilMs }
+    const position = await recordApplied(change, { action: 'caller.rotate', target: callerId, before: record, after }, [
+      { kind: 'caller', caller: callerId },
+    ])
+    return { record, changed: true, position, key, previousKeyUntilMs }
   })
 }
 
@@ -55,6 +89,10 @@ export async function revokeCaller(needs: ChangeNeeds, context: ChangeContext, c
     const position = await recordApplied(change, { ...audited, after: record }, [{ kind: 'caller', caller: callerId }])
     return { record, changed: true, position }
   })
+}
+
+function newKey(needs: Pick<ChangeNeeds, 'random'>): string {
+  return `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
 }
 
 /** Otherwise a key given for a day could make itself one for ever. */

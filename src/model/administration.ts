@@ -52,6 +52,11 @@ export interface CallerInput {
   readonly tenants?: readonly string[]
   readonly expiresAtMs?: number
 }
+export interface CallerRotation {
+  readonly callerId: string
+  /** How long the present key is good beside the new one; absent: CALLER_KEY_OVERLAP_MS. */
+  readonly overlapMs?: number
+}
 export interface PageInput {
   readonly pageSize: number
   readonly pageToken?: string
@@ -69,6 +74,8 @@ export interface AuditFilter {
 export interface Reactivated extends Acknowledged<UserRecord> {
   /** Grants that ended while the account was deactivated. */
   readonly expiredMeanwhile: readonly AssignmentRecord[]
+  /** Constraints of the policy that the roles in force now break, in any tenant: it can be younger than the grants. */
+  readonly brokenConstraints: readonly string[]
 }
 
 export interface PolicyStatus {
@@ -104,6 +111,11 @@ export interface Administration {
   listAssignments(caller: Caller, tenant: string, user: string, history: boolean, page: PageInput): Promise<Page<AssignmentRecord>>
   /** The key is returned once and stored only as a hash. A caller can hand out no more than it has. */
   createCaller(context: ChangeContext, input: CallerInput): Promise<Acknowledged<CallerRecord> & { readonly key: string }>
+  /** As createCaller: the new key is returned once. The present one is good until `previousKeyUntilMs`. */
+  rotateCaller(
+    context: ChangeContext,
+    input: CallerRotation,
+  ): Promise<Acknowledged<CallerRecord> & { readonly key: string; readonly previousKeyUntilMs: number }>
   revokeCaller(context: ChangeContext, callerId: string): Promise<Acknowledged<CallerRecord>>
   listCallers(caller: Caller, page: PageInput): Promise<Page<CallerRecord>>
   listAudit(caller: Caller, filter: AuditFilter, page: PageInput): Promise<Page<AuditRecord>>

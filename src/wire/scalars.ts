@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { SCOPES } from '../model/caller.ts'
 import { idFault } from '../model/ids.ts'
 import {
+  CALLER_KEY_OVERLAP_MS,
+  CALLER_KEY_OVERLAP_MS_MAX,
   CALLER_TENANTS_MAX,
   ID_BYTES_MAX,
   PAGE_SIZE_DEFAULT,
@@ -50,6 +52,15 @@ export const nameSchema = text((value) => {
   if (value.length > ID_BYTES_MAX) return `must be at most ${ID_BYTES_MAX} characters`
   return textFault(value)
 })
+
+/** How long two keys of a caller are good at once. */
+export const overlapSecondsSchema = z
+  .int()
+  .min(0)
+  .max(CALLER_KEY_OVERLAP_MS_MAX / 1_000)
+  .meta({
+    description: `Seconds that the present key stays good beside the new one; absent: ${CALLER_KEY_OVERLAP_MS / 1_000}. 0 ends it at once.`,
+  })
 
 export const emailSchema = text((value) =>
   value.length <= 320 && /^[^\s@]+@[^\s@]+$/.test(value) && idFault(value) === undefined ? undefined : 'must be an e-mail address',
@@ -198,6 +209,7 @@ const AUDIT_ACTIONS = {
   'key.create': true,
   'key.activate': true,
   'key.retire': true,
+  'key.reseal': true,
   'policy.activate': true,
 } as const satisfies Record<AuditAction, true>
 export const auditActionSchema = z.enum(Object.keys(AUDIT_ACTIONS) as AuditAction[])

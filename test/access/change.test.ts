@@ -93,6 +93,7 @@ describe('a revoked caller', () => {
     revoke: (a, c, ids) => a.revoke(c, tenant, user, ids['assignment'] ?? ''),
     revokeRole: (a, c) => a.revokeRole(c, tenant, user, 'payer'),
     createCaller: (a, c) => a.createCaller(c, { name: 'heir', scopes: ['administer'] }),
+    rotateCaller: (a, c, ids) => a.rotateCaller(c, { callerId: ids['caller'] ?? '' }),
     revokeCaller: (a, c, ids) => a.revokeCaller(c, ids['caller'] ?? ''),
   }
 

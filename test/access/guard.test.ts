@@ -36,6 +36,7 @@ const METHODS: Readonly<Record<keyof Administration, Method>> = {
   revokeRole: { scopes: ['administer'], attempt: (a, c) => a.revokeRole(c, 'south', 'sue', 'reader') },
   listAssignments: { scopes: ['administer'], attempt: (a, c) => a.listAssignments(c.caller, 'south', 'sue', true, page) },
   createCaller: { scopes: ['administer'], attempt: (a, c) => a.createCaller(c, { name: 'all', scopes: ['administer'] }) },
+  rotateCaller: { scopes: ['administer'], attempt: (a, c, ids) => a.rotateCaller(c, { callerId: ids.caller }) },
   revokeCaller: { scopes: ['administer'], attempt: (a, c, ids) => a.revokeCaller(c, ids.caller) },
   listCallers: { scopes: ['administer'], attempt: (a, c) => a.listCallers(c.caller, page) },
   listAudit: { scopes: ['audit'], attempt: (a, c) => a.listAudit(c.caller, { tenant: 'south' }, page) },

@@ -10,6 +10,7 @@ import {
   idSchema,
   instantSchema,
   nameSchema,
+  overlapSecondsSchema,
   pageFields,
   roleSchema,
   scopesSchema,
@@ -64,6 +65,11 @@ export const createCallerSchema = z.strictObject({
   scopes: scopesSchema,
   tenants: callerTenantsSchema.exactOptional().meta({ description: 'Absent: all tenants.' }),
   expiresAt: instantSchema.exactOptional(),
+  ...change,
+})
+export const rotateCallerSchema = z.strictObject({
+  id: idSchema,
+  overlapSeconds: overlapSecondsSchema.exactOptional(),
   ...change,
 })
 export const revokeCallerSchema = z.strictObject({ id: idSchema, ...changeByQuery })

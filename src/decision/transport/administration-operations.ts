@@ -71,6 +71,7 @@ export function administrationOperations(administration: Administration) {
       return {
         ...answers.changedMessage('user', changed, answers.userMessage(changed.record, form)),
         expiredMeanwhile: changed.expiredMeanwhile.map((record) => answers.assignmentMessage(record, form)),
+        brokenConstraints: changed.brokenConstraints,
       }
     },
     async CreateAssignment(plain, call, form) {
@@ -110,6 +111,16 @@ export function administrationOperations(administration: Administration) {
       })
       const { key, position, effective } = changed
       return { caller: answers.callerMessage(changed.record, form), key, position, effective }
+    },
+    async RotateCaller(plain, call, form) {
+      const { id, overlapSeconds, ...asked } = parseWith(requests.rotateCallerSchema, plain)
+      const changed = await administration.rotateCaller(contextOf(call, asked), {
+        callerId: id,
+        ...(overlapSeconds === undefined ? {} : { overlapMs: overlapSeconds * 1_000 }),
+      })
+      const { key, previousKeyUntilMs, position, effective } = changed
+      const previousKeyUntil = form.instant(previousKeyUntilMs)
+      return { caller: answers.callerMessage(changed.record, form), key, previousKeyUntil, position, effective }
     },
     async RevokeCaller(plain, call, form) {
       const { id, ...asked } = parseWith(requests.revokeCallerSchema, plain)

@@ -8,13 +8,14 @@ let wires: Wires
 let decisions: Client
 let administration: Client
 /** Of things that changes name by an id of ours. */
-const ids = { assignment: '', caller: '' }
+const ids = { assignment: '', caller: '', rotated: '' }
 beforeAll(async () => {
   wires = await openWires()
   decisions = decisionClient(wires.grpc.port)
   administration = administrationClient(wires.grpc.port)
   const role = { role: 'reader' }
   ids.assignment = (await call(wires, 'POST', '/v1/tenants/north/users/dan/assignments', role)).json.id
+  ids.rotated = (await call(wires, 'POST', '/v1/callers', { name: 'stays', scopes: ['decide'] })).json.caller.id
   ids.caller = (await call(wires, 'POST', '/v1/callers', { name: 'gone', scopes: ['decide'] })).json.caller.id
 })
 afterAll(async () => {
@@ -59,6 +60,7 @@ function changes(): readonly Change[] {
     change('RevokeRole', 'DELETE', held, { ...west, ...emil }, { role: 'reader' }),
     change('RevokeAssignment', 'DELETE', `/v1/tenants/north/users/dan/assignments/${ids.assignment}`, DAN, reason),
     change('CreateCaller', 'POST', '/v1/callers', {}, { name: 'new', scopes: ['decide'] }),
+    change('RotateCaller', 'POST', `/v1/callers/${ids.rotated}/rotate`, { id: ids.rotated }, reason),
     change('RevokeCaller', 'DELETE', `/v1/callers/${ids.caller}`, { id: ids.caller }, {}),
   ].map((one) => (one.operation === 'RevokeAssignment' ? { ...one, message: { ...one.message, id: ids.assignment } } : one))
 }

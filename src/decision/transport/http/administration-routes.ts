@@ -163,6 +163,16 @@ const GRANTS: readonly Route[] = [
     response: answers.callerList,
   },
   {
+    method: 'POST',
+    path: '/v1/callers/{id}/rotate',
+    operation: 'RotateCaller',
+    summary: 'Gives a caller a new key, which is in this answer and nowhere else; the present one stays good for a while.',
+    scopes: ['administer'],
+    request: administration.rotateCallerSchema,
+    response: answers.rotatedCaller,
+    bodyOptional: true,
+  },
+  {
     method: 'DELETE',
     path: '/v1/callers/{id}',
     operation: 'RevokeCaller',

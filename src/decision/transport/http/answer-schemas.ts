@@ -154,7 +154,14 @@ export const changedTenant = z.strictObject({ tenant, ...change })
 export const tenantList = z.strictObject({ tenants: z.array(tenant), ...page })
 export const oneUser = z.strictObject({ user })
 export const changedUser = z.strictObject({ user, ...change })
-export const reactivatedUser = z.strictObject({ user, ...change, expiredMeanwhile: z.array(assignment) })
+export const reactivatedUser = z.strictObject({
+  user,
+  ...change,
+  expiredMeanwhile: z.array(assignment),
+  brokenConstraints: z
+    .array(z.string())
+    .meta({ description: 'Constraints of the policy that the roles in force now break, in any tenant.' }),
+})
 export const userList = z.strictObject({ users: z.array(user), ...page })
 export const createdAssignment = z.strictObject({ id: uuid, assignment, ...change })
 export const changedAssignment = z.strictObject({ assignment, ...change })
@@ -163,6 +170,13 @@ export const assignmentList = z.strictObject({ assignments: z.array(assignment),
 export const createdCaller = z.strictObject({
   caller,
   key: z.string().meta({ description: 'Shown once.' }),
+  position,
+  effective: effective.meta({ description: `true: every replica knows the key. ${NOT_WAITED_FOR} not know it yet.` }),
+})
+export const rotatedCaller = z.strictObject({
+  caller,
+  key: z.string().meta({ description: 'Shown once.' }),
+  previousKeyUntil: instant,
   position,
   effective: effective.meta({ description: `true: every replica knows the key. ${NOT_WAITED_FOR} not know it yet.` }),
 })

@@ -94,9 +94,15 @@ describe('administration over HTTP', () => {
     const listed = await call(wires, 'GET', '/v1/callers')
     expect(listed.text).not.toContain(made.json.key)
     described('ListCallers', listed.json)
+    const rotated = await call(wires, 'POST', `/v1/callers/${made.json.caller.id}/rotate`, { overlapSeconds: 3_600, reason: 'yearly' })
+    expect(rotated).toMatchObject({ status: 200, json: { caller: { id: made.json.caller.id }, key: expect.stringMatching(/^cst_/) } })
+    described('RotateCaller', rotated.json)
+    for (const key of [made.json.key, rotated.json.key])
+      expect(await call(wires, 'POST', '/v1/check', question, key)).toMatchObject({ status: 200 })
     const revoked = await call(wires, 'DELETE', `/v1/callers/${made.json.caller.id}`)
     described('RevokeCaller', revoked.json)
-    expect(await call(wires, 'POST', '/v1/check', question, made.json.key)).toMatchObject({ status: 401 })
+    for (const key of [made.json.key, rotated.json.key])
+      expect(await call(wires, 'POST', '/v1/check', question, key)).toMatchObject({ status: 401 })
   })
 
   it('shows the audit with the request id of each change, and the policy in force', async () => {
