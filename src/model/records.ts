@@ -61,6 +61,7 @@ export type AuditAction =
   | 'key.create'
   | 'key.activate'
   | 'key.retire'
+  | 'key.reseal'
   | 'policy.activate'
 
 export interface AuditRecord {
