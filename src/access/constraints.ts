@@ -35,6 +35,12 @@ export function findBreach(policy: CompiledPolicy, tenant: string, held: readonl
   return search(policy, tenant, held, fromMs, () => true)
 }
 
+/** Every constraint that these break together at `atMs`, in the policy's order. */
+export function findBreaches(policy: CompiledPolicy, tenant: string, held: readonly RoleWindow[], atMs: number): readonly Breach[] {
+  const roles = rolesAt(held, atMs)
+  return policy.constraintsFor(tenant).flatMap((constraint) => breachOf(policy, constraint, roles, atMs) ?? [])
+}
+
 /** What is held changes only where a window begins or ends, and grows only where one begins: those instants are looked at. */
 function search(
   policy: CompiledPolicy,
@@ -49,13 +55,24 @@ function search(
   for (const atMs of [...instants].sort((a, b) => a - b)) {
     const roles = rolesAt(held, atMs)
     for (const constraint of constraints) {
-      const parts = collision(policy, constraint, roles)
-      if (parts.length <= constraint.max || !counts(constraint, atMs, parts.length)) continue
-      const bound = constraint.type === 'max-roles-per-tenant' ? `${constraint.max} role(s) a tenant` : `${constraint.max} of them`
-      return { constraint: constraint.id, message: `${parts.join(' and ')} would be held together; at most ${bound}`, atMs }
+      const breach = breachOf(policy, constraint, roles, atMs, (size) => counts(constraint, atMs, size))
+      if (breach !== undefined) return breach
     }
   }
   return undefined
+}
+
+function breachOf(
+  policy: CompiledPolicy,
+  constraint: Constraint,
+  roles: readonly string[],
+  atMs: number,
+  counts: (size: number) => boolean = () => true,
+): Breach | undefined {
+  const parts = collision(policy, constraint, roles)
+  if (parts.length <= constraint.max || !counts(parts.length)) return undefined
+  const bound = constraint.type === 'max-roles-per-tenant' ? `${constraint.max} role(s) a tenant` : `${constraint.max} of them`
+  return { constraint: constraint.id, message: `${parts.join(' and ')} would be held together; at most ${bound}`, atMs }
 }
 
 function rolesAt(held: readonly RoleWindow[], atMs: number): readonly string[] {

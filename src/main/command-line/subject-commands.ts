@@ -1,6 +1,6 @@
 /** user …, tenant …: the subjects of decisions. Floor 6. */
 import type { Command } from 'commander'
-import { prettyChange, prettyFields, prettyTable, record, records, text } from './pretty.ts'
+import { names, prettyChange, prettyFields, prettyTable, record, records, text } from './pretty.ts'
 import { type Json, path } from './service-client.ts'
 import {
   type ChangeOptions,
@@ -118,7 +118,9 @@ function addState(group: Command, terminal: Terminal, kind: 'user' | 'tenant', v
       const answer = await client.call('POST', path(`${kind}s`, id, verb), changeFields(options))
       printAnswer(terminal, options, answer, (one) => {
         const ended = records(one, 'expiredMeanwhile').map((row) => `ended meanwhile: ${text(row, 'role')} in ${text(row, 'tenant')}\n`)
-        return prettyChange(one, `${verb}d`.replace('suspendd', 'suspended'), { more: ended.join('') })
+        const constraints = names(one, 'brokenConstraints')
+        const broken = constraints === '' ? [] : [`the roles now break: ${constraints}\n`]
+        return prettyChange(one, `${verb}d`.replace('suspendd', 'suspended'), { more: [...ended, ...broken].join('') })
       })
     })
   examples(withChange(command, { reasonRequired: true }), [
