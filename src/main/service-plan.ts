@@ -3,9 +3,9 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { AppError } from '../ground/errors.ts'
-import type { DatabaseOptions } from '../store/database.ts'
 import type { TlsFiles } from '../wire/http/server.ts'
 import type { AccessPlan } from './open-access.ts'
+import type { FoundationPlan } from './open-foundation.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 
 export interface Address {
@@ -14,10 +14,8 @@ export interface Address {
   readonly port: number
 }
 
-export interface ServicePlan extends AccessPlan {
-  readonly database: DatabaseOptions
-  /** `require`: a database that is not at this build's schema is refused. */
-  readonly schema: 'migrate' | 'require'
+/** The decision service, on whatever it stands. */
+export interface DecisionPlan {
   readonly policyDirectory: string
   readonly policyPollMs: number
   readonly adminKey: string | undefined
@@ -27,6 +25,16 @@ export interface ServicePlan extends AccessPlan {
   readonly probes: Address
   readonly tls: TlsFiles | undefined
   readonly connectionAgeMs: number
+  /** Whose access tokens are taken, and for whom they must be; absent: none are. */
+  readonly tokens?: TokenPlan | undefined
+}
+
+export interface TokenPlan {
+  readonly issuer: string
+  readonly audience: string
+}
+
+export interface ServicePlan extends FoundationPlan, DecisionPlan {
   /** How long to answer on after reporting not ready. */
   readonly settleMs: number
 }
@@ -43,7 +51,13 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
     cacheBytes: settings.cacheMebibytes * 1_048_576,
     redis: readRedis(settings),
     connectionAgeMs: settings.connectionAgeSeconds * 1_000,
+    tokens: readTokens(settings),
   }
+}
+
+/** Both or neither: a rule of the settings. */
+function readTokens({ issuer, tokenAudience }: Settings): TokenPlan | undefined {
+  return issuer === undefined || tokenAudience === undefined ? undefined : { issuer, audience: tokenAudience }
 }
 
 function readTls({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: Settings): TlsFiles | undefined {

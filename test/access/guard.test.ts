@@ -17,6 +17,7 @@ interface Method {
 interface Ids {
   readonly assignment: string
   readonly caller: string
+  readonly administrator: string
 }
 
 const POLICY_READERS: readonly Scope[] = ['administer', 'publish', 'audit']
@@ -36,7 +37,7 @@ const METHODS: Readonly<Record<keyof Administration, Method>> = {
   revokeRole: { scopes: ['administer'], attempt: (a, c) => a.revokeRole(c, 'south', 'sue', 'reader') },
   listAssignments: { scopes: ['administer'], attempt: (a, c) => a.listAssignments(c.caller, 'south', 'sue', true, page) },
   createCaller: { scopes: ['administer'], attempt: (a, c) => a.createCaller(c, { name: 'all', scopes: ['administer'] }) },
-  rotateCaller: { scopes: ['administer'], attempt: (a, c, ids) => a.rotateCaller(c, { callerId: ids.caller }) },
+  rotateCaller: { scopes: ['administer'], attempt: (a, c, ids) => a.rotateCaller(c, { callerId: ids.administrator }) },
   revokeCaller: { scopes: ['administer'], attempt: (a, c, ids) => a.revokeCaller(c, ids.caller) },
   listCallers: { scopes: ['administer'], attempt: (a, c) => a.listCallers(c.caller, page) },
   listAudit: { scopes: ['audit'], attempt: (a, c) => a.listAudit(c.caller, { tenant: 'south' }, page) },
@@ -67,7 +68,9 @@ describe('the guard of the administration', () => {
     for (const tenant of ['east', 'north', 'south', 'west']) await administration.grant(context, { tenant, user: 'sue', role: 'coder' })
     const { record } = await administration.grant(context, { tenant: 'south', user: 'sue', role: 'reader' })
     const { record: caller } = await administration.createCaller(context, { name: 'both', scopes: ['decide'], tenants: ['north', 'south'] })
-    ids = { assignment: record.id, caller: caller.id }
+    const tenants = ['north', 'south']
+    const { record: administrator } = await administration.createCaller(context, { name: 'admin', scopes: ['administer'], tenants })
+    ids = { assignment: record.id, caller: caller.id, administrator: administrator.id }
   })
   afterAll(() => house.close())
 

@@ -1,0 +1,91 @@
+/** Opens the decision service on its foundation: policy files, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
+import { openAdministration } from '../access/administration.ts'
+import { openDecisionPoint } from '../decision/decision-point.ts'
+import { openGrpcServer } from '../decision/transport/grpc/server.ts'
+import { openHttpWire } from '../decision/transport/http/open.ts'
+import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
+import type { WireNeeds } from '../decision/transport/wire-needs.ts'
+import type { Lifecycle } from '../ground/lifecycle.ts'
+import type { Administration } from '../model/administration.ts'
+import type { PolicyDirectory, PolicyFiles } from '../policy/load.ts'
+import { openAdmission } from '../wire/admission.ts'
+import { openAuthentication } from '../wire/authentication.ts'
+import { openProbeServer } from '../wire/probes.ts'
+import { listening } from './listen.ts'
+import type { Foundation, ServiceNeeds } from './open-foundation.ts'
+import { openPolicies } from './open-policies.ts'
+import { addPolicyMetrics } from './policy-metrics.ts'
+import { openReadiness } from './readiness.ts'
+import type { DecisionPlan } from './service-plan.ts'
+
+export interface DecisionService {
+  readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
+  readonly administration: Administration
+  readonly directory: PolicyDirectory
+  /** What gRPC's health says. */
+  setServing(serving: boolean): void
+  readonly wires: readonly { drain(): Promise<void> }[]
+}
+
+export interface DecisionServiceNeeds extends ServiceNeeds {
+  readonly foundation: Foundation
+  /** Of `plan.policyDirectory`, read already. */
+  readonly files: PolicyFiles
+  /** False while the process starts or stops. */
+  readonly serving: () => boolean
+}
+
+/** Listens when it resolves. @throws PolicyFolderError, StoreError, ListenError */
+export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNeeds, lifecycle: Lifecycle): Promise<DecisionService> {
+  const { clock, random, log, metrics, foundation } = needs
+  const { store, access } = foundation
+  const { freshness, policy } = access
+  const directory = await openPolicies(plan, needs.files, needs, access)
+  lifecycle.add('policy', () => directory.close())
+  addPolicyMetrics(metrics, () => directory.status())
+  const administration = openAdministration({
+    store,
+    policy,
+    policyStatus: () => directory.status(),
+    acknowledgement: freshness.acknowledgement,
+    catchUp: () => freshness.catchUp(),
+    random,
+    strictSubjects: plan.strictSubjects,
+  })
+  const wire: Omit<WireNeeds, 'host' | 'port'> = {
+    decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random }),
+    administration,
+    authentication: openAuthentication({ findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash), adminKey: plan.adminKey }),
+    admission: openAdmission(),
+    log,
+    metrics: openWireMetrics(metrics),
+    clock,
+    random,
+    ...(plan.tls === undefined ? {} : { tls: plan.tls }),
+    connectionAgeMs: plan.connectionAgeMs,
+  }
+  const readiness = openReadiness({
+    serving: needs.serving,
+    store,
+    freshness: () => freshness.status(),
+    redis: foundation.redis,
+    policyStatus: () => directory.status(),
+  })
+  const probes = await listening({ what: 'The probe port', ...plan.probes, settings: 'CASTELLAN_METRICS' }, () =>
+    openProbeServer({ ...plan.probes, readiness, metrics }),
+  )
+  lifecycle.add('probes', () => probes.close())
+  const grpc = await listening({ what: 'gRPC', ...plan.grpc, settings: 'CASTELLAN_GRPC' }, () => openGrpcServer({ ...wire, ...plan.grpc }))
+  lifecycle.add('grpc', () => grpc.close())
+  const http = await listening({ what: 'HTTP', ...plan.http, settings: 'CASTELLAN_HTTP' }, () =>
+    openHttpWire({ ...wire, ...plan.http, readiness }),
+  )
+  lifecycle.add('http', () => http.close())
+  return {
+    ports: { http: http.port, grpc: grpc.port, probes: probes.port },
+    administration,
+    directory,
+    setServing: (serving) => grpc.health.set(serving),
+    wires: [http, grpc],
+  }
+}
