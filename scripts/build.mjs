@@ -1,4 +1,4 @@
-/** Builds dist/: the compiled sources, the descriptor set for gRPC reflection, the files of the API page. `--if-needed` skips when nothing changed. */
+/** Builds dist/: the compiled sources, the descriptor set for gRPC reflection, the files of the pages. `--if-needed` skips when nothing changed. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -40,6 +40,11 @@ run(join(root, 'node_modules/@bufbuild/buf/bin/buf'), ['build', '-o', join(next,
 const pageFiles = ['swagger-ui-bundle.js', 'swagger-ui.css', 'swagger-ui-bundle.js.LICENSE.txt', 'LICENSE', 'NOTICE']
 mkdirSync(join(next, 'api-page'), { recursive: true })
 for (const name of pageFiles) copyFileSync(require.resolve(`swagger-ui-dist/${name}`), join(next, 'api-page', name))
+
+// Style and scripts of the login pages go to browsers as they are.
+const assets = 'src/identity/pages/assets'
+mkdirSync(join(next, assets), { recursive: true })
+for (const name of readdirSync(join(root, assets))) copyFileSync(join(root, assets, name), join(next, assets, name))
 
 const command = join(next, 'src/main/cli.js')
 if (existsSync(command)) chmodSync(command, 0o755)

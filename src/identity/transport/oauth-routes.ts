@@ -1,0 +1,134 @@
+/** OAuth as clients know it: token, revocation (RFC 7009), introspection (RFC 7662). Floor 5. */
+import { OAuthError } from '../errors.ts'
+import type { IssuedTokens } from '../ports.ts'
+import { authenticateClient, invalidClient, type OAuthClient } from './client-authentication.ts'
+import { endedRefreshCookie, refreshCookie, refreshCookieOf } from './cookies.ts'
+import { requireOwnPage, type SiteNeeds } from './cross-site.ts'
+import { type Form, readForm } from './form-body.ts'
+import type { IdentityWireNeeds } from './needs.ts'
+import { tokenMessage } from './oauth-answer.ts'
+import type { Exchange, IdentityRoute, Reply } from './route.ts'
+
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+/** For older caches too (RFC 6749, 5.1). */
+const UNCACHED = { pragma: 'no-cache' }
+
+export function oauthRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonly IdentityRoute[] {
+  /** Form first: who asks may stand in it. */
+  async function asked({ request, signal, visitor }: Exchange): Promise<{ readonly form: Form; readonly client: OAuthClient }> {
+    refuseQuery(request.url ?? '')
+    const form = await readForm(request, signal)
+    return { form, client: await authenticateClient(request, form, visitor.address, needs) }
+  }
+
+  /** A cookie counts only where no header and no parameter says anything else. */
+  async function refresh(form: Form, client: OAuthClient, exchange: Exchange): Promise<Reply> {
+    const clientId = idOf(client)
+    const { request, visitor } = exchange
+    const presented = form.get('refresh_token')
+    if (presented !== undefined) return issued(await needs.sessions.refresh(presented, clientId, visitor), false)
+    const kept = request.headers.authorization === undefined ? refreshCookieOf(request) : undefined
+    if (kept === undefined) throw new OAuthError('invalid_request', 'refresh_token is required.')
+    await requireOwnPage(request, clientId, sites)
+    return issued(await needs.sessions.refresh(kept, clientId, visitor), true)
+  }
+
+  async function exchangeToken(form: Form, client: OAuthClient, { visitor }: Exchange): Promise<Reply> {
+    const subjectToken = required(form, 'subject_token')
+    if (required(form, 'subject_token_type') !== ACCESS_TOKEN_TYPE) {
+      throw new OAuthError('invalid_request', `subject_token_type must be ${ACCESS_TOKEN_TYPE}.`)
+    }
+    if ((form.get('requested_token_type') ?? ACCESS_TOKEN_TYPE) !== ACCESS_TOKEN_TYPE) {
+      throw new OAuthError('invalid_request', `requested_token_type must be ${ACCESS_TOKEN_TYPE}.`)
+    }
+    if (form.has('actor_token')) throw new OAuthError('invalid_request', 'actor_token is not known here.')
+    const tokens = await needs.sessions.exchange(subjectToken, required(form, 'tenant'), idOf(client), visitor)
+    return issued(tokens, false, { issued_token_type: ACCESS_TOKEN_TYPE })
+  }
+
+  async function grantToService(form: Form, client: OAuthClient, { visitor }: Exchange): Promise<Reply> {
+    if (client.kind !== 'service') throw invalidClient()
+    const granted = await needs.sessions.grantToService(client.caller, form.get('scope'), visitor)
+    return {
+      status: 200,
+      body: { access_token: granted.accessToken, token_type: 'Bearer', expires_in: granted.expiresInSeconds, scope: granted.scope },
+      headers: UNCACHED,
+    }
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: '/oauth/token',
+      name: 'Token',
+      cors: 'clients',
+      oauth: true,
+      async serve(exchange) {
+        const { form, client } = await asked(exchange)
+        const grant = required(form, 'grant_type')
+        if (grant === 'refresh_token') return await refresh(form, client, exchange)
+        if (grant === 'client_credentials') return await grantToService(form, client, exchange)
+        if (grant === TOKEN_EXCHANGE) return await exchangeToken(form, client, exchange)
+        throw new OAuthError('unsupported_grant_type', `Known are refresh_token, client_credentials and ${TOKEN_EXCHANGE}.`)
+      },
+    },
+    {
+      method: 'POST',
+      path: '/oauth/revoke',
+      name: 'Revoke',
+      cors: 'clients',
+      oauth: true,
+      async serve(exchange) {
+        const { form, client } = await asked(exchange)
+        const presented = form.get('token')
+        const kept =
+          presented === undefined && exchange.request.headers.authorization === undefined ? refreshCookieOf(exchange.request) : undefined
+        if (presented === undefined && kept === undefined) throw new OAuthError('invalid_request', 'token is required.')
+        if (kept !== undefined) await requireOwnPage(exchange.request, idOf(client), sites)
+        await needs.sessions.revoke(presented ?? kept ?? '', idOf(client), exchange.visitor)
+        return { status: 200, body: {}, headers: kept === undefined ? UNCACHED : { ...UNCACHED, 'set-cookie': endedRefreshCookie() } }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/oauth/introspect',
+      name: 'Introspect',
+      oauth: true,
+      async serve(exchange) {
+        const { form, client } = await asked(exchange)
+        // Whoever may ask for decisions may ask whose token it is; a public client proves nothing.
+        if (client.kind !== 'service' || !client.caller.scopes.includes('decide')) throw invalidClient()
+        const state = await needs.sessions.introspect(required(form, 'token'))
+        const { tenants } = client.caller
+        const elsewhere = tenants !== null && !tenants.includes(String(state['tid']))
+        return { status: 200, body: elsewhere ? { active: false } : state, headers: UNCACHED }
+      },
+    },
+  ]
+}
+
+/** @param viaCookie it came by cookie, and goes back the same way */
+function issued(tokens: IssuedTokens, viaCookie: boolean, more: Record<string, unknown> = {}): Reply {
+  const inCookie = viaCookie || tokens.session.cookie
+  return {
+    status: 200,
+    body: { ...tokenMessage(tokens, inCookie), ...more },
+    headers: inCookie ? { ...UNCACHED, 'set-cookie': refreshCookie(tokens.refreshToken) } : UNCACHED,
+  }
+}
+
+function idOf(client: OAuthClient): string {
+  return client.kind === 'public' ? client.id : client.caller.id
+}
+
+function required(form: Form, name: string): string {
+  const value = form.get(name)
+  if (value === undefined) throw new OAuthError('invalid_request', `${name} is required.`)
+  return value
+}
+
+/** Addresses are logged and remembered: what is secret has no place in them (RFC 6749, 2.3.1). */
+function refuseQuery(url: string): void {
+  if (url.includes('?')) throw new OAuthError('invalid_request', 'Parameters belong into the body, not into the address.')
+}
