@@ -9,8 +9,9 @@ export async function up(db: Knex): Promise<void> {
   await db.raw(`alter table subject
     drop constraint subject_state_check,
     add constraint subject_state_check check (state in ('active', 'deactivated', 'invited'))`)
-  // Not unique: two users with one address were allowed before. Neither can log in by it then.
-  await db.raw(`create index subject_by_email on subject (lower(normalize(email, NFKC))) where email is not null`)
+  // Not unique: two users with one address were allowed before. Neither can log in by it then. Lower case of ASCII only, the same under every
+  // locale: some make an i of the Turkish dotted one, and one address would be another one's.
+  await db.raw(`create index subject_by_email on subject (lower(normalize(email, NFKC) collate "C")) where email is not null`)
 
   await db.raw(`alter table caller
     add column previous_key_hash  bytea unique check (octet_length(previous_key_hash) = 32),
@@ -52,7 +53,8 @@ export async function up(db: Knex): Promise<void> {
     check ((revoked_at is null) = (revoked_reason is null))
   )`)
   await db.raw(`create index login_session_of_user on login_session (user_id, id)`)
-  await db.raw(`create index login_session_by_end on login_session (expires_at)`)
+  // By the earliest of its ends: null is none of them.
+  await db.raw(`create index login_session_by_end on login_session (least(expires_at, idle_expires_at, revoked_at))`)
 
   /*
    * A login or an invitation that was asked for, and the mail that answers it: the worker that sends it decides whether anybody is there to
@@ -79,13 +81,14 @@ export async function up(db: Knex): Promise<void> {
     expires_at    timestamptz(3) not null,
     consumed_at   timestamptz(3),
     consumed_by   bytea check (octet_length(consumed_by) = 32),
-    session_id    uuid references login_session (id) on delete set null,
+    session_id    uuid references login_session (id) on delete set null deferrable initially deferred,
     dead_reason   text check (dead_reason in ('tries', 'superseded', 'deactivated')),
     check (consumed_at is null or dead_reason is null)
   )`)
   await db.raw(`create index login_challenge_mail on login_challenge (mail_after) where mail_state = 'waiting'`)
   await db.raw(`create index login_challenge_of_email on login_challenge (email, created_at)`)
   await db.raw(`create index login_challenge_of_user on login_challenge (user_id) where user_id is not null`)
+  await db.raw(`create index login_challenge_of_session on login_challenge (session_id) where session_id is not null`)
   await db.raw(`create index login_challenge_by_end on login_challenge (expires_at)`)
 
   // The private part is encrypted under a key that the database does not have; a retired one has none.

@@ -1,8 +1,8 @@
 /** Who has a key, from memory while knowledge says that no caller changed. Does not judge what a caller may. Floor 3. */
 import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
-import type { CallerRecord } from '../model/caller.ts'
-import type { CallerReading, RecordReader } from '../store/ports.ts'
+import type { CallerReading, CallerRecord } from '../model/caller.ts'
+import type { RecordReader } from '../store/ports.ts'
 import { FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
 

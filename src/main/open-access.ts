@@ -13,12 +13,13 @@ import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
+import type { CallerReading } from '../model/caller.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { MEMORY_CALLERS_BYTES_MAX, MEMORY_CALLERS_MAX, MEMORY_ENTRIES_MAX, MEMORY_ENTRY_BYTES_MIN } from '../model/limits.ts'
 import { PolicyInForce } from '../policy/in-force.ts'
 import type { Database } from '../store/database.ts'
 import { openFeed } from '../store/feed-reader.ts'
-import type { CallerReading, Doorbell, Store } from '../store/ports.ts'
+import type { Doorbell, Store } from '../store/ports.ts'
 
 export interface AccessPlan {
   /** Memory for access states in process. */

@@ -21,3 +21,10 @@ export interface CallerRecord extends Caller {
   readonly expiresAtMs: number | null
   readonly revokedAtMs: number | null
 }
+
+/** As AccessState: position and row of one snapshot, the time after it. Absent: there is none, or it may not call. */
+export interface CallerReading {
+  readonly position: number
+  readonly readAtMs: number
+  readonly caller: CallerRecord | undefined
+}

@@ -10,6 +10,7 @@ import * as callers from './callers.ts'
 import type { Database } from './database.ts'
 import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
 import { appendFeed, readPosition } from './feed.ts'
+import { openIdentityTransaction } from './identity.ts'
 import type { ChangeTransaction, FeedChange } from './ports.ts'
 import * as revisions from './revisions.ts'
 import { readStanding } from './standing.ts'
@@ -122,6 +123,7 @@ class FeedTurn {
 function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTurn: FeedTurn): ChangeTransaction {
   const run = <T>(work: () => Promise<T>): Promise<T> => failed.watch(work)
   return {
+    identity: openIdentityTransaction(db, run),
     nowMs: () =>
       run(async () => {
         const answer: { rows: readonly { now_ms: number }[] } = await db.raw(`select ${msSql('clock_timestamp()')} as now_ms`)

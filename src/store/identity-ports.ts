@@ -1,5 +1,6 @@
 /** What the identity service asks of storage, and what a check by token needs. As store/ports.ts. Floor 2. */
 import type { PageInput } from '../model/administration.ts'
+import type { CallerReading } from '../model/caller.ts'
 import type {
   ChallengeRecord,
   LoginClientRecord,
@@ -11,7 +12,6 @@ import type {
   SigningKeyRecord,
 } from '../model/identity.ts'
 import type { Page, TenantRecord, UserRecord } from '../model/records.ts'
-import type { CallerReading } from './ports.ts'
 
 /** As AccessState: position and row of one snapshot, the time after it. */
 export interface SessionReading {
@@ -47,7 +47,7 @@ export interface IdentityReader {
   listUsersByEmail(email: string): Promise<readonly UserRecord[]>
   /** Active tenants in which the user has an assignment in force, by id, at most TENANTS_TO_CHOOSE_MAX. */
   listTenantsOf(user: string): Promise<readonly TenantRecord[]>
-  /** After `since`, in order, at most `limit`, with the head of the same snapshot. */
+  /** After `since`, in order, at most `limit` and then the rest of the last position, with the head of the same snapshot. */
   listRevocations(since: number, limit: number): Promise<{ readonly position: number; readonly revocations: readonly Revocation[] }>
   /** By bit. */
   listPermissionIndex(): Promise<readonly PermissionIndexEntry[]>
@@ -75,7 +75,7 @@ export interface IdentityTransaction {
   endMail(id: string, state: 'sent' | 'dropped' | 'failed'): Promise<void>
   /** Tries again after `afterMs`. */
   postponeMail(id: string, afterMs: number): Promise<void>
-  /** Other open challenges of this address and client die. @returns how many */
+  /** Open challenges of this address and client that are older than `exceptId` die. @returns how many */
   supersedeChallenges(email: string, clientId: string, exceptId: string): Promise<number>
   /** All open challenges of a user, and waiting mails to them, die. */
   killChallenges(user: string): Promise<void>

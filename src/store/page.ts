@@ -5,6 +5,7 @@ import { RequestError } from '../model/error-code.ts'
 import { idFault } from '../model/ids.ts'
 import { PAGE_SIZE_MAX } from '../model/limits.ts'
 import type { Page } from '../model/records.ts'
+import { isUuid } from './uuid.ts'
 
 /** Longest token we ever make: 256 bytes in base64url. */
 const TOKEN_CHARACTERS_MAX = 344
@@ -33,6 +34,13 @@ export function decodeNumberPageToken(token: string | undefined): number | undef
   if (key === undefined) return undefined
   if (!/^[1-9][0-9]{0,15}$/.test(key) || !Number.isSafeInteger(Number(key))) throw tokenError()
   return Number(key)
+}
+
+/** The same for lists whose key is a UUID. */
+export function decodeUuidPageToken(token: string | undefined): string | undefined {
+  const key = decodePageToken(token)
+  if (key !== undefined && !isUuid(key)) throw tokenError()
+  return key
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What the rest of the house asks of storage. Every fault of the database surfaces as StoreError; driver texts stay inside. Floor 2. */
 import type { AccessState, Assignment } from '../model/access-state.ts'
 import type { AuditFilter, PageInput } from '../model/administration.ts'
-import type { CallerRecord } from '../model/caller.ts'
+import type { CallerReading, CallerRecord } from '../model/caller.ts'
 import type { Attributes } from '../model/condition.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
 import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
@@ -46,12 +46,6 @@ export interface RecordReader {
   listRevisions(page: PageInput): Promise<Page<RevisionRecord>>
   /** Canonical JSON. */
   findRevision(revision: string): Promise<string | undefined>
-}
-
-export interface CallerReading {
-  readonly position: number
-  readonly readAtMs: number
-  readonly caller: CallerRecord | undefined
 }
 
 export type FeedChange =

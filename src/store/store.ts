@@ -9,6 +9,7 @@ import { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
+import { openIdentityReader } from './identity.ts'
 import type { RecordReader, Store } from './ports.ts'
 import { openReplicaRegistry } from './replicas.ts'
 import { openAccessReader } from './resolution.ts'
@@ -26,6 +27,7 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
     access: openAccessReader(database),
     records: openRecordReader(database),
     replicas: openReplicaRegistry(database),
+    identity: openIdentityReader(database, turns),
     pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),
     change: (work) => turns.run(() => runChange(database, backoff, work)),
     ping: async () => {

@@ -2,6 +2,7 @@
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
 import type { Attributes } from '../model/condition.ts'
+import { TENANTS_TO_CHOOSE_MAX } from '../model/limits.ts'
 import type { Page, TenantRecord } from '../model/records.ts'
 import { decodePageToken, readPage } from './page.ts'
 import { msOf } from './value-types.ts'
@@ -65,6 +66,22 @@ export async function listTenants(db: Knex, tenants: readonly string[] | null, p
       return (await query).map(toRecord)
     },
   )
+}
+
+/** Those in which a person may work now. */
+export async function listTenantsOf(db: Knex, user: string): Promise<readonly TenantRecord[]> {
+  const held = db('role_assignment')
+    .select('tenant_id')
+    .where({ user_id: user })
+    .whereNull('revoked_at')
+    .whereRaw('valid_from <= now() and (expires_at is null or expires_at > now())')
+  const rows: readonly Row[] = await db<Row>('tenant')
+    .select<Row[]>(...COLUMNS)
+    .where({ state: 'active' })
+    .whereIn('id', held)
+    .orderBy('id')
+    .limit(TENANTS_TO_CHOOSE_MAX)
+  return rows.map(toRecord)
 }
 
 function recordOf(row: Row | undefined): TenantRecord | undefined {

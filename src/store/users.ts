@@ -8,6 +8,12 @@ import { msOf, timestampOf } from './value-types.ts'
 
 const COLUMNS = ['id', 'email', 'display_name', 'attributes', 'state', 'state_reason', 'state_changed_at', 'epoch', 'created_at'] as const
 
+/**
+ * The address of a user as it is looked for: the expression of an index. Lower case of ASCII only, under every locale: a Turkish dotted I must
+ * not become an i, which would be somebody else's address.
+ */
+export const EMAIL_SQL = `lower(normalize(email, NFKC) collate "C")`
+
 interface Row {
   readonly id: string
   readonly email: string | null
@@ -59,6 +65,17 @@ export async function updateUser(db: Knex, record: UserRecord, stateReason: stri
       epoch: record.epoch,
     })
   if (changed !== 1) throw new Error('A user to be updated is not there')
+}
+
+/** Two at most: more than one is all that anybody needs to know. @param email normalized */
+export async function listUsersByEmail(db: Knex, email: string): Promise<readonly UserRecord[]> {
+  const rows: readonly Row[] = await db<Row>('subject')
+    .select<Row[]>(...COLUMNS)
+    .whereNotNull('email')
+    .whereRaw(`${EMAIL_SQL} = ?`, [email])
+    .orderBy('id')
+    .limit(2)
+  return rows.map(toRecord)
 }
 
 export async function listUsers(db: Knex, page: PageInput): Promise<Page<UserRecord>> {

@@ -39,5 +39,10 @@ export function msSql(expression: string): string {
   return `floor(extract(epoch from ${expression}) * 1000)::bigint`
 }
 
+/** SQL for a number of milliseconds, a literal or a binding, as an interval. */
+export function intervalSql(ms: string): string {
+  return `make_interval(secs => ${ms}::float8 / 1000)`
+}
+
 /** This moment, not the transaction's start: a change that waited for a lock comes after the one it waited for. */
 export const CLOCK_SQL = `date_trunc('milliseconds', clock_timestamp())`
