@@ -3,8 +3,9 @@ import type { ChangeContext, Changed, UserInput } from '../model/administration.
 import { normalizeEmail } from '../model/email.ts'
 import { NotFoundError, ServiceError } from '../model/error-code.ts'
 import type { AssignmentRecord, UserRecord } from '../model/records.ts'
+import { requireOtherAdministrator } from './administrators.ts'
 import { listBrokenConstraints } from './broken-constraints.ts'
-import { type CallerChange, type ChangeNeeds, changeBy, recordNoop, requireReason } from './change.ts'
+import { type CallerChange, type ChangeNeeds, changeBy, changeUnderPolicy, recordNoop, requireReason } from './change.ts'
 import { cutOff, recordRevoked } from './cut-off.ts'
 import { requireAllTenants, requireScope } from './guard.ts'
 import { sameData } from './same-data.ts'
@@ -40,12 +41,21 @@ export async function putUser(needs: ChangeNeeds, context: ChangeContext, input:
   })
 }
 
-/** Every check of this user is a deny from the moment this has answered, in every tenant, and all that was issued to them is void. */
+/**
+ * Every check of this user is a deny from the moment this has answered, in every tenant, and all that was issued to them is void.
+ * @throws ServiceError `conflict` for oneself and the last administrator
+ */
 export async function deactivateUser(needs: ChangeNeeds, context: ChangeContext, user: string): Promise<Changed<UserRecord>> {
   requireAccountChange(context)
-  return changeBy(needs, context, async (change) => {
+  const deactivate = async (change: CallerChange) => {
     const { record, changed, position } = await setState(change, user, 'deactivated')
     return { record, changed, position }
+  }
+  const { adminTenant } = needs
+  if (adminTenant === undefined) return changeBy(needs, context, deactivate)
+  return changeUnderPolicy(needs, context, async (change, policy) => {
+    await requireOtherAdministrator(change, policy, adminTenant, user)
+    return await deactivate(change)
   })
 }
 

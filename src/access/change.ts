@@ -1,6 +1,7 @@
 /** What every audited change shares: its needs, whether its caller and its policy stand, its audit row, and the checks on its reason. Floor 3. */
 import type { Random } from '../ground/random.ts'
 import type { ChangeContext } from '../model/administration.ts'
+import type { Caller } from '../model/caller.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
 import { RequestError, StoreError, UnauthenticatedError } from '../model/error-code.ts'
 import { POLICY_CONSULTED_ATTEMPTS_MAX } from '../model/limits.ts'
@@ -16,6 +17,8 @@ export interface ChangeNeeds {
   readonly random: Random
   /** True: an assignment may only name users and tenants that were registered before. */
   readonly strictSubjects: boolean
+  /** Where people administer; absent: nobody does but callers. */
+  readonly adminTenant?: string | undefined
 }
 
 /** A change under way: only `changeBy` and `changeUnderPolicy` begin one, and nothing is recorded without it. */
@@ -81,9 +84,11 @@ interface Attempt<T> {
 }
 
 async function runChange<T>(store: Pick<Store, 'change'>, context: ChangeContext, begin: () => Attempt<T>): Promise<T> {
-  const callerId = context.caller.builtIn === true ? undefined : context.caller.id
+  const { builtIn, person, id } = context.caller
+  const callerId = builtIn === true || person !== undefined ? undefined : id
   return await store.change(async (transaction) => {
     const { work, consulted } = begin()
+    if (person !== undefined) await requirePerson(transaction, person)
     const requireStanding = async () => {
       if (callerId === undefined && consulted === undefined) return
       const { callerInForce, policy } = await transaction.readStanding(callerId)
@@ -97,6 +102,18 @@ async function runChange<T>(store: Pick<Store, 'change'>, context: ChangeContext
     await requireStanding()
     return result
   })
+}
+
+/**
+ * Both rows stay locked until the end: nobody deactivates who is in the middle of a change, and nobody changes who was. Two who deactivate each
+ * other wait for each other; the database ends one of them, who then begins anew and finds the account closed.
+ */
+async function requirePerson(transaction: ChangeTransaction, { user, sessionId }: NonNullable<Caller['person']>): Promise<void> {
+  const account = await transaction.lockUser(user)
+  if (account?.state !== 'active') throw new UnauthenticatedError('not active by the time of the change')
+  const session = await transaction.identity.lockSession(sessionId)
+  if (session?.user !== user || session.revokedAtMs !== null || session.epoch !== account.epoch)
+    throw new UnauthenticatedError('the session ended by the time of the change')
 }
 
 /** Takes the feed position and writes the audit rows, in order: the last steps of every change that changed something. */

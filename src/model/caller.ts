@@ -13,6 +13,8 @@ export interface Caller {
   readonly expiresAtMs?: number | null
   /** Made by a setting or by this process itself, so that nobody can revoke it; absent: it has a row, without which it changes nothing. */
   readonly builtIn?: true
+  /** A person who administers by an access token. They have no row of callers: what stands for them is their account and this session. */
+  readonly person?: { readonly user: string; readonly sessionId: string }
 }
 
 /** A stored caller; its key is kept only as a SHA-256. */

@@ -86,6 +86,20 @@ export async function everHeld(db: Knex, tenant: string, user: string, role: str
   return row !== undefined
 }
 
+/** Active users with one of `roles` in force, by id. An index of [tenant, role] leads to them. */
+export async function listHolderIds(db: Knex, tenant: string, roles: readonly string[], limit: number): Promise<readonly string[]> {
+  const rows: readonly { readonly user_id: string }[] = await db('role_assignment')
+    .join('subject', 'subject.id', 'role_assignment.user_id')
+    .distinct('user_id')
+    .where({ tenant_id: tenant, state: 'active' })
+    .whereIn('role', [...roles])
+    .whereNull('revoked_at')
+    .whereRaw(`valid_from <= ${CLOCK_SQL} and (expires_at is null or expires_at > ${CLOCK_SQL})`)
+    .orderBy('user_id')
+    .limit(limit)
+  return rows.map((row) => row.user_id)
+}
+
 export async function findAssignment(db: Knex, id: string): Promise<AssignmentRecord | undefined> {
   const row: Row | undefined = await db('role_assignment')
     .where({ id })

@@ -165,6 +165,8 @@ export interface ChangeTransaction {
   listEndedAssignments(user: string, fromMs: number, untilMs: number): Promise<readonly AssignmentRecord[]>
   /** Whether this pair has a row of the role, living, over or revoked. */
   everHeld(tenant: string, user: string, role: string): Promise<boolean>
+  /** Active users with one of `roles` in force in this tenant, by id, at most `limit`. */
+  listHolderIds(tenant: string, roles: readonly string[], limit: number): Promise<readonly string[]>
   findAssignment(id: string): Promise<AssignmentRecord | undefined>
   insertAssignment(
     row: Assignment & { readonly tenant: string; readonly user: string; readonly reason: string | null; readonly createdBy: string },
