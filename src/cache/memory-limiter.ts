@@ -24,6 +24,16 @@ export class MemoryLimiter implements Limiter {
     return this.takeNow(key, limit)
   }
 
+  async look(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number> {
+    return this.lookNow(key, limit)
+  }
+
+  lookNow(key: string, { max }: { readonly max: number }): number {
+    const counter = this.#counters.get(key)
+    const leftMs = counter === undefined ? 0 : counter.endsAtMs - this.#clock.monotonicMs()
+    return counter === undefined || leftMs <= 0 || counter.count < max ? 0 : Math.max(1, Math.ceil(leftMs))
+  }
+
   /** As `take`, at once: nothing can come between. */
   takeNow(key: string, { max, windowMs }: { readonly max: number; readonly windowMs: number }): number {
     const nowMs = this.#clock.monotonicMs()

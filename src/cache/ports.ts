@@ -46,4 +46,6 @@ export interface Limiter {
    * @returns milliseconds until the window ends when this attempt is one too many, otherwise 0
    */
   take(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number>
+  /** Counts nothing. @returns milliseconds until the window ends when one more attempt would be one too many, otherwise 0 */
+  look(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number>
 }

@@ -22,6 +22,13 @@ if count <= tonumber(ARGV[2]) then
 end
 return tostring(math.max(left, 1))`
 
+/** Answers as TAKE would, and counts nothing. ARGV: as there. */
+const LOOK = `
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[2]) then
+  return '0'
+end
+return tostring(math.max(redis.call('PTTL', KEYS[1]), 1))`
+
 const PREFIX = 'castellan:limit:'
 
 /**
@@ -55,14 +62,19 @@ export class RedisLimiter implements Limiter {
   }
 
   async take(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number> {
-    return (await this.#takeShared(key, limit)) ?? this.#own.takeNow(key, limit)
+    return (await this.#ask(TAKE, key, limit)) ?? this.#own.takeNow(key, limit)
+  }
+
+  async look(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number> {
+    return (await this.#ask(LOOK, key, limit)) ?? this.#own.lookNow(key, limit)
   }
 
   close(): void {
     this.#link.close()
   }
 
-  async #takeShared(key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number | undefined> {
+  /** `undefined`: Redis did not answer in time, or is not asked now. */
+  async #ask(script: string, key: string, limit: { readonly max: number; readonly windowMs: number }): Promise<number | undefined> {
     const { clock, observe } = this.#needs
     const { connection } = this.#link
     const attempt = connection === undefined ? undefined : this.#breaker.begin()
@@ -71,7 +83,7 @@ export class RedisLimiter implements Limiter {
       this.#lastFault = fault
       observe.failed('limit')
     }
-    const asked = connection.run(TAKE, `${PREFIX}${key}`, [String(limit.windowMs), String(limit.max)])
+    const asked = connection.run(script, `${PREFIX}${key}`, [String(limit.windowMs), String(limit.max)])
     const answer = await answerWithin({ clock, link: this.#link, connection, attempt, failed }, asked)
     // Whatever else answers so is not our script.
     return answer !== undefined && /^\d{1,15}$/.test(answer) ? Number(answer) : undefined

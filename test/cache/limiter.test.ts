@@ -52,6 +52,16 @@ describe.each<[string, () => Promise<Limiter>]>([
     expect(taken.filter((left) => left === 0)).toHaveLength(FIVE.max)
   })
 
+  it('tells whether one more would be too many, and counts nothing by that', async () => {
+    const limiter = await open()
+    const key = fresh()
+    const two = { max: 2, windowMs: 60_000 }
+    await limiter.take(key, two)
+    for (let look = 0; look < 5; look++) expect(await limiter.look(key, two)).toBe(0)
+    expect(await limiter.take(key, two)).toBe(0)
+    expect(await limiter.look(key, two)).toBeGreaterThan(0)
+  })
+
   it('counts each key for itself', async () => {
     const limiter = await open()
     const [one, other] = [fresh(), fresh()]

@@ -1,0 +1,136 @@
+/** How often anybody may try, and who is told. Counting is the limiter's; what follows from a silent limit is the caller's. Floor 5. */
+import { createHmac } from 'node:crypto'
+import { isIPv4, isIPv6 } from 'node:net'
+import type { Limiter } from '../cache/ports.ts'
+import { ServiceError } from '../model/error-code.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** What is counted. A window begins with its first attempt. */
+export const LIMITS = {
+  /** Who waits for a mail clicks again: one is on its way already. */
+  'start-browser': { max: 1, windowMs: MINUTE },
+  /** One sender cannot fill somebody's mailbox. */
+  'start-sender': { max: 5, windowMs: HOUR },
+  /** Nor can many senders together. It also bounds how many codes of one address can be guessed at: 20 challenges of 5 tries an hour. */
+  'start-email': { max: 20, windowMs: HOUR },
+  /** One network cannot write to many addresses, nor fill the table of challenges. */
+  'start-network': { max: 10, windowMs: 10 * MINUTE },
+  /** Codes and links that one network can try. */
+  'verify-network': { max: 20, windowMs: 10 * MINUTE },
+  /** A client that refreshes without pause is broken; each refresh is a transaction. */
+  'refresh-session': { max: 60, windowMs: MINUTE },
+  /** Keys cannot be guessed; this keeps a network from having us look for them without end. */
+  'client-network': { max: 20, windowMs: 10 * MINUTE },
+} as const
+
+export type LimitName = keyof typeof LIMITS
+
+export interface LimitNeeds {
+  readonly limiter: Limiter
+  /** What e-mail and network addresses are digested under: a plain digest of either is found by trying all. The same in all processes. */
+  readonly key: Uint8Array
+  readonly observe: { limited(limit: LimitName): void }
+}
+
+export interface Limits {
+  /**
+   * Counts a login that is asked for, always by all four limits.
+   * @returns whether a mail may be sent: its own limits tell nobody that they were reached, or they would tell who is written to
+   * @throws ServiceError `rate_limited` per network address
+   */
+  start(sender: { readonly email: string; readonly binding: string; readonly address: string }): Promise<boolean>
+  /** Counts a link or a code that is tried, or looked at. @throws ServiceError `rate_limited` */
+  verify(address: string): Promise<void>
+  /** @throws ServiceError `rate_limited` */
+  refresh(sessionId: string): Promise<void>
+  /** Attempts of clients to prove who they are, of which only failed ones count. */
+  readonly clientAttempts: {
+    /** @throws ServiceError `rate_limited` when this network failed too often */
+    admit(address: string): Promise<void>
+    failed(address: string): Promise<void>
+  }
+}
+
+export function openLimits({ limiter, key, observe }: LimitNeeds): Limits {
+  /** Parts are joined unambiguously; each limit has digests of its own. */
+  const keyOf = (name: LimitName, who: readonly string[]) =>
+    `${name}:${createHmac('sha256', key)
+      .update(JSON.stringify([name, ...who]))
+      .digest('base64url')}`
+  const told = (name: LimitName, leftMs: number) => {
+    if (leftMs > 0) observe.limited(name)
+    return leftMs
+  }
+  const take = async (name: LimitName, ...who: readonly string[]) => told(name, await limiter.take(keyOf(name, who), LIMITS[name]))
+
+  return {
+    async start({ email, binding, address }) {
+      const network = networkOf(address)
+      const byNetwork = await take('start-network', network)
+      if (byNetwork > 0) throw rateLimited(byNetwork)
+      const taken = await Promise.all([
+        take('start-browser', email, binding),
+        take('start-sender', email, network),
+        take('start-email', email),
+      ])
+      return taken.every((leftMs) => leftMs === 0)
+    },
+    async verify(address) {
+      const leftMs = await take('verify-network', networkOf(address))
+      if (leftMs > 0) throw rateLimited(leftMs)
+    },
+    async refresh(sessionId) {
+      const leftMs = await take('refresh-session', sessionId)
+      if (leftMs > 0) throw rateLimited(leftMs)
+    },
+    clientAttempts: {
+      async admit(address) {
+        const name = 'client-network'
+        const leftMs = told(name, await limiter.look(keyOf(name, [networkOf(address)]), LIMITS[name]))
+        if (leftMs > 0) throw rateLimited(leftMs)
+      },
+      async failed(address) {
+        await take('client-network', networkOf(address))
+      },
+    },
+  }
+}
+
+function rateLimited(leftMs: number): ServiceError {
+  return new ServiceError('rate_limited', 'Too many attempts from this network or session.', {
+    hint: 'Wait as long as Retry-After says.',
+    retryAfterSeconds: Math.ceil(leftMs / 1_000),
+  })
+}
+
+const GROUPS = 8
+/** A customer of an IPv6 provider has at least so many groups of their own, and any number of addresses below. */
+const NETWORK_GROUPS = 4
+
+/** What one subscriber has: an IPv4 address, or the /64 of an IPv6 one. Anything else counts as one network. */
+export function networkOf(address: string): string {
+  if (isIPv4(address)) return address
+  const bare = address.replace(/%.*$/, '')
+  if (!isIPv6(bare)) return 'unknown'
+  const groups = groupsOf(bare)
+  const last = groups.slice(-2).map((group) => Number.parseInt(group, 16))
+  // An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2): otherwise all of them would be one network.
+  if (/^(0,){5}ffff,/.test(groups.join(','))) return last.flatMap((group) => [group >> 8, group & 255]).join('.')
+  return `${groups.slice(0, NETWORK_GROUPS).join(':')}::/64`
+}
+
+/** All eight groups, without leading zeros. */
+function groupsOf(address: string): readonly string[] {
+  const inGroups = address.replace(/\d+\.\d+\.\d+\.\d+$/, (dotted) => {
+    const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number)
+    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
+  })
+  const [head = '', tail] = inGroups.split('::')
+  const [before, after] = [head, tail ?? ''].map((part) => (part === '' ? [] : part.split(':')))
+  const missing = GROUPS - (before?.length ?? 0) - (after?.length ?? 0)
+  return [...(before ?? []), ...Array.from({ length: tail === undefined ? 0 : missing }, () => '0'), ...(after ?? [])].map((group) =>
+    Number.parseInt(group, 16).toString(16),
+  )
+}
