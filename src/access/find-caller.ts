@@ -1,7 +1,8 @@
-/** Who has a key, from memory while knowledge says that no caller changed. Does not judge what a caller may. Floor 3. */
+/** Who has a key, or an id, from memory while knowledge says that no caller changed. Does not judge what a caller may. Floor 3. */
 import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { CallerReading, CallerRecord } from '../model/caller.ts'
+import type { IdentityReader } from '../store/identity-ports.ts'
 import type { RecordReader } from '../store/ports.ts'
 import { FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
@@ -9,10 +10,13 @@ import type { Knowledge } from './knowledge.ts'
 export interface CallerFinder {
   /** Waits as long as the store's own limits let it. By SHA-256 of the key; only a caller that is neither revoked nor expired. @throws StoreError when that cannot be said freshly */
   findByKeyHash(keyHash: Uint8Array): Promise<CallerRecord | undefined>
+  /** As findByKeyHash. */
+  findById(id: string): Promise<CallerRecord | undefined>
 }
 
 export interface CallerFinderNeeds {
   readonly records: Pick<RecordReader, 'findCallerByKeyHash'>
+  readonly identity: Pick<IdentityReader, 'findCallerById'>
   readonly memory: MemoryLevel<Kept<CallerReading>>
   readonly knowledge: Knowledge
   readonly catchUp: () => Promise<void>
@@ -22,20 +26,34 @@ export interface CallerFinderNeeds {
 }
 
 const CALLER_BYTES = 600
+/** Longer than any digest, so that no id can stand for a key. */
+const ID_PREFIX = 'the caller that has this very id: '
 
 export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { clear(): void } {
-  const reader = new FreshReader<Uint8Array, CallerReading>({
+  const common = {
     ...needs,
     shared: undefined,
+    lastChange: () => needs.knowledge.lastCallerChange(),
+    edgeMs: ({ caller }: CallerReading) => caller?.expiresAtMs ?? Number.POSITIVE_INFINITY,
+    // Keys that nobody has are not kept: whoever tries keys must not push out those who have one.
+    bytesOf: ({ caller }: CallerReading) => caller && CALLER_BYTES + 2 * JSON.stringify(caller.tenants ?? []).length,
+  }
+  const byKey = new FreshReader<Uint8Array, CallerReading>({
+    ...common,
     textOf: (keyHash) => Buffer.from(keyHash).toString('latin1'),
     load: (keyHash) => needs.records.findCallerByKeyHash(keyHash),
-    lastChange: () => needs.knowledge.lastCallerChange(),
-    edgeMs: ({ caller }) => caller?.expiresAtMs ?? Number.POSITIVE_INFINITY,
-    // Keys that nobody has are not kept: whoever tries keys must not push out those who have one.
-    bytesOf: ({ caller }) => (caller === undefined ? undefined : CALLER_BYTES + 2 * JSON.stringify(caller.tenants ?? []).length),
+  })
+  const byId = new FreshReader<string, CallerReading>({
+    ...common,
+    textOf: (id) => `${ID_PREFIX}${id}`,
+    load: (id) => needs.identity.findCallerById(id),
   })
   return {
-    findByKeyHash: async (keyHash) => (await reader.read(keyHash, undefined)).value.caller,
-    clear: () => reader.clear(),
+    findByKeyHash: async (keyHash) => (await byKey.read(keyHash, undefined)).value.caller,
+    findById: async (id) => (await byId.read(id, undefined)).value.caller,
+    clear: () => {
+      byKey.clear()
+      byId.clear()
+    },
   }
 }

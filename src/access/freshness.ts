@@ -6,10 +6,13 @@ import type { AccessState } from '../model/access-state.ts'
 import type { CallerReading } from '../model/caller.ts'
 import { LAST_CHANGES_KEPT_MAX } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
+import type { KeysReading, SessionReading } from '../store/identity-ports.ts'
 import type { Doorbell, FeedReader, Store } from '../store/ports.ts'
 import { type Acknowledgement, openAcknowledgement } from './acknowledge.ts'
 import { FeedFollower, type FollowerObserver } from './feed-follower.ts'
 import { type CallerFinder, type CallerFinderNeeds, openCallerFinder } from './find-caller.ts'
+import { type KeyFinder, type KeyFinderNeeds, openKeyFinder } from './find-keys.ts'
+import { openSessionFinder, type SessionFinder, type SessionFinderNeeds } from './find-session.ts'
 import { holds, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import { Knowledge } from './knowledge.ts'
 import { type AccessResolver, openAccessResolver, type ResolverNeeds } from './resolve.ts'
@@ -17,11 +20,15 @@ import { openTidy } from './tidy.ts'
 
 export interface FreshnessNeeds {
   readonly replicaId: string
-  readonly store: Pick<Store, 'replicas' | 'pruneFeed'> & Pick<ResolverNeeds, 'access'> & Pick<CallerFinderNeeds, 'records'>
+  readonly store: Pick<Store, 'replicas' | 'pruneFeed'> &
+    Pick<ResolverNeeds, 'access'> &
+    Pick<CallerFinderNeeds, 'records' | 'identity'> &
+    Pick<SessionFinderNeeds, 'identity'> &
+    Pick<KeyFinderNeeds, 'identity'>
   readonly feed: FeedReader
   readonly doorbell: Doorbell
   readonly policy: PolicyInForce
-  readonly memory: { readonly states: MemoryLevel<Kept<AccessState>>; readonly callers: MemoryLevel<Kept<CallerReading>> }
+  readonly memory: FreshnessMemory
   /** Absent: no Redis. */
   readonly shared: SharedLevel | undefined
   readonly clock: Clock
@@ -31,9 +38,19 @@ export interface FreshnessNeeds {
   readonly holds?: Validity
 }
 
+/** Emptied when the database may be another one. */
+export interface FreshnessMemory {
+  readonly states: MemoryLevel<Kept<AccessState>>
+  readonly callers: MemoryLevel<Kept<CallerReading>>
+  readonly sessions: MemoryLevel<Kept<SessionReading>>
+  readonly keys: MemoryLevel<Kept<KeysReading>>
+}
+
 export interface FreshnessObserver extends FollowerObserver {
   readonly states: ReadObserver
   readonly callers: ReadObserver
+  readonly sessions: ReadObserver
+  readonly keys: ReadObserver
   /** Seconds from a change's commit until it was in force everywhere. */
   effective(seconds: number): void
 }
@@ -48,6 +65,8 @@ export interface FreshnessStatus {
 export interface Freshness {
   readonly resolver: AccessResolver
   readonly callers: CallerFinder
+  readonly sessions: SessionFinder
+  readonly keys: KeyFinder
   readonly acknowledgement: Acknowledgement
   /** Applies a reading of the feed that is sent after this call. @throws StoreError */
   catchUp(): Promise<void>
@@ -66,6 +85,8 @@ export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
     restarted: () => {
       resolver.clear()
       callers.clear()
+      sessions.clear()
+      keys.clear()
     },
   })
   const common = { knowledge, clock, holds: needs.holds ?? holds, catchUp: () => follower.catchUp() }
@@ -77,12 +98,17 @@ export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
     policy,
     observe: observe.states,
   })
-  const callers = openCallerFinder({ ...common, records: store.records, memory: needs.memory.callers, observe: observe.callers })
+  const { identity } = store
+  const callers = openCallerFinder({ ...common, records: store.records, identity, memory: needs.memory.callers, observe: observe.callers })
+  const sessions = openSessionFinder({ ...common, identity, memory: needs.memory.sessions, observe: observe.sessions })
+  const keys = openKeyFinder({ ...common, identity, memory: needs.memory.keys, observe: observe.keys })
   await follower.start()
   const tidy = openTidy({ registry: store.replicas, pruneFeed: (keptMs) => store.pruneFeed(keptMs), clock, log: needs.log })
   return {
     resolver,
     callers,
+    sessions,
+    keys,
     acknowledgement: openAcknowledgement({
       registry: store.replicas,
       ownId: needs.replicaId,

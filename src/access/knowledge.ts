@@ -74,6 +74,11 @@ export class Knowledge {
     return Math.max(this.#floor, this.#tenants.of(tenant), this.#users.of(user))
   }
 
+  /** As lastChange, for what is the user's alone, such as a session. */
+  lastUserChange(user: string): number {
+    return Math.max(this.#floor, this.#users.of(user))
+  }
+
   /** As lastChange, for all callers together: they change seldom. */
   lastCallerChange(): number {
     return this.#callers

@@ -9,6 +9,8 @@ export interface FreshnessMetrics {
   readonly observe: AccessObserver
   /** Of Redis as a level of the cache; never connected where there is none. */
   readonly redis: { readonly connected: boolean; readonly breakerOpen: boolean }
+  /** Of Redis as what limits are counted in. */
+  readonly limiter: RedisObserver
   /** From now on there is a status to tell. */
   watch(watched: Watched): void
 }
@@ -24,11 +26,11 @@ const LAG_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5
 const EFFECTIVE_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 1, 1.1, 2.5]
 
 export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
-  const [states, callers] = [new ReadCounts(), new ReadCounts()]
+  const [states, callers, sessions, keys] = [new ReadCounts(), new ReadCounts(), new ReadCounts(), new ReadCounts()]
   let feedReadErrors = 0
   let watched: Watched | undefined
   // From the start, so that a rate knows what it grew from.
-  const cacheErrors = new Map<string, number>(['connect', 'get', 'put', 'head', 'ring'].map((operation) => [operation, 0]))
+  const cacheErrors = new Map<string, number>(['connect', 'get', 'put', 'head', 'ring', 'limit'].map((operation) => [operation, 0]))
   const redis = { connected: false, breakerOpen: false }
 
   const lag = metrics.histogram(
@@ -43,7 +45,7 @@ export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
     [],
     EFFECTIVE_SECONDS_BUCKETS,
   )
-  addReadCounters(metrics, states, callers)
+  addReadCounters(metrics, { states, callers, sessions, keys })
   metrics.counter('castellan_feed_read_errors_total', 'Readings of the feed that failed', [], (set) => set({}, feedReadErrors))
   metrics.counter(
     'castellan_cache_errors_total',
@@ -64,10 +66,13 @@ export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
   const failed: RedisObserver['failed'] = (operation) => void cacheErrors.set(operation, (cacheErrors.get(operation) ?? 0) + 1)
   return {
     redis,
+    limiter: { failed, connected: () => undefined, breaker: () => undefined },
     observe: {
       freshness: {
         states,
         callers,
+        sessions,
+        keys,
         applied: (lagMs) => {
           // Until the first reading to the head old changes are read, which this replica is not late for.
           if (Number.isFinite(watched?.status().ageMs)) lag.observe(lagMs / 1_000)
@@ -112,7 +117,10 @@ class ReadCounts implements ReadObserver {
   }
 }
 
-function addReadCounters(metrics: Metrics, states: ReadCounts, callers: ReadCounts): void {
+function addReadCounters(metrics: Metrics, counts: Readonly<Record<'states' | 'callers' | 'sessions' | 'keys', ReadCounts>>): void {
+  const { states, callers, sessions } = counts
+  const all = Object.values(counts)
+  const sum = (of: (count: ReadCounts) => number) => all.reduce((total, count) => total + of(count), 0)
   metrics.counter(
     'castellan_access_reads_total',
     'Access states that answers were made from, by where they were found',
@@ -124,16 +132,26 @@ function addReadCounters(metrics: Metrics, states: ReadCounts, callers: ReadCoun
   metrics.counter('castellan_caller_reads_total', 'Callers looked up by their key, by where they were found', ['level'], (set) => {
     for (const level of ['memory', 'store'] as const) set({ level }, callers.answers[level])
   })
+  metrics.counter('castellan_session_reads_total', 'Sessions of access tokens, by where they were found', ['level'], (set) => {
+    for (const level of ['memory', 'store'] as const) set({ level }, sessions.answers[level])
+  })
   metrics.counter(
     'castellan_outdated_entries_total',
     'Entries that were found and did not hold any more, so that it was looked further',
     ['level'],
     (set) => {
-      for (const level of ['memory', 'redis'] as const) set({ level }, states.outdatedEntries[level] + callers.outdatedEntries[level])
+      for (const level of ['memory', 'redis'] as const)
+        set(
+          { level },
+          sum(({ outdatedEntries }) => outdatedEntries[level]),
+        )
     },
   )
   metrics.counter('castellan_stale_refusals_total', 'Questions refused as unavailable: nothing fresh enough could be had', [], (set) =>
-    set({}, states.refusals + callers.refusals),
+    set(
+      {},
+      sum(({ refusals }) => refusals),
+    ),
   )
 }
 

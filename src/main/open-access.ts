@@ -1,9 +1,7 @@
 /** Joins what every answer rests on: the feed, the policy in force, the cache levels and freshness. Opens neither database nor wire. Floor 6. */
-import type { Kept } from '../access/fresh-reader.ts'
-import { type Freshness, type FreshnessNeeds, type FreshnessObserver, openFreshness } from '../access/freshness.ts'
+import { type Freshness, type FreshnessMemory, type FreshnessNeeds, type FreshnessObserver, openFreshness } from '../access/freshness.ts'
 import type { ActivationNeeds } from '../access/policy-activation.ts'
 import { openMemoryLevel } from '../cache/memory.ts'
-import type { MemoryLevel } from '../cache/ports.ts'
 import type { RedisAddress } from '../cache/redis-address.ts'
 import { RedisCache } from '../cache/redis-cache.ts'
 import { RedisDoorbell } from '../cache/redis-doorbell.ts'
@@ -12,10 +10,16 @@ import type { Clock } from '../ground/clock.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Random } from '../ground/random.ts'
-import type { AccessState } from '../model/access-state.ts'
-import type { CallerReading } from '../model/caller.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
-import { MEMORY_CALLERS_BYTES_MAX, MEMORY_CALLERS_MAX, MEMORY_ENTRIES_MAX, MEMORY_ENTRY_BYTES_MIN } from '../model/limits.ts'
+import {
+  MEMORY_CALLERS_BYTES_MAX,
+  MEMORY_CALLERS_MAX,
+  MEMORY_ENTRIES_MAX,
+  MEMORY_ENTRY_BYTES_MIN,
+  MEMORY_KEYS_BYTES_MAX,
+  MEMORY_SESSIONS_BYTES_MAX,
+  MEMORY_SESSIONS_MAX,
+} from '../model/limits.ts'
 import { PolicyInForce } from '../policy/in-force.ts'
 import type { Database } from '../store/database.ts'
 import { openFeed } from '../store/feed-reader.ts'
@@ -52,7 +56,7 @@ export interface Access {
   readonly policy: PolicyInForce
   readonly freshness: Freshness
   readonly activation: ActivationNeeds
-  readonly memory: { readonly states: MemoryLevel<Kept<AccessState>>; readonly callers: MemoryLevel<Kept<CallerReading>> }
+  readonly memory: FreshnessMemory
 }
 
 /**
@@ -111,6 +115,8 @@ function openMemory(bytesMax: number): Access['memory'] {
   return {
     states: openMemoryLevel({ entriesMax, bytesMax }),
     callers: openMemoryLevel({ entriesMax: MEMORY_CALLERS_MAX, bytesMax: MEMORY_CALLERS_BYTES_MAX }),
+    sessions: openMemoryLevel({ entriesMax: MEMORY_SESSIONS_MAX, bytesMax: MEMORY_SESSIONS_BYTES_MAX }),
+    keys: openMemoryLevel({ entriesMax: 1, bytesMax: MEMORY_KEYS_BYTES_MAX }),
   }
 }
 

@@ -176,6 +176,11 @@ export const REDIS_SERVERS_MAX = 32
 export const DOORBELL_ECHO_MS = 5_000
 /** Bytes of callers kept in process: all of MEMORY_CALLERS_MAX with a few tenants each; those with a thousand push others out. */
 export const MEMORY_CALLERS_BYTES_MAX = 33_554_432
+/** Sessions kept in process, each some 1,500 bytes: those whose tokens are presented here within a few minutes. */
+export const MEMORY_SESSIONS_MAX = 50_000
+export const MEMORY_SESSIONS_BYTES_MAX = 67_108_864
+/** Bytes of the published signing keys kept in process: SIGNING_KEYS_MAX of the largest kind. */
+export const MEMORY_KEYS_BYTES_MAX = 65_536
 /** Fewest bytes an entry of the in-process level takes: no more places are made than can be filled. */
 export const MEMORY_ENTRY_BYTES_MIN = 256
 /** Milliseconds by which the wall clock may run ahead of the monotonic one since the last reading: beyond it the machine was suspended meanwhile. */

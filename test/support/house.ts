@@ -134,7 +134,15 @@ const nothing = () => undefined
 const unobservedRedis: RedisObserver = { failed: nothing, connected: nothing, breaker: nothing }
 const unobservedReads = { answered: nothing, outdated: nothing, refused: nothing }
 const unobserved: AccessObserver = {
-  freshness: { states: unobservedReads, callers: unobservedReads, applied: nothing, readFailed: nothing, effective: nothing },
+  freshness: {
+    states: unobservedReads,
+    callers: unobservedReads,
+    sessions: unobservedReads,
+    keys: unobservedReads,
+    applied: nothing,
+    readFailed: nothing,
+    effective: nothing,
+  },
   cache: unobservedRedis,
   doorbell: unobservedRedis,
 }

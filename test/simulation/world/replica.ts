@@ -121,6 +121,11 @@ export class Replica {
           resolve: (tenant, user) => this.#askNow('resolve', () => this.#told(`reads ${tenant} / ${user}`, database.resolve(tenant, user))),
         },
         records: { findCallerByKeyHash: () => Promise.reject(new StoreError('callers are not simulated')) },
+        identity: {
+          findCallerById: () => Promise.reject(new StoreError('callers are not simulated')),
+          findSession: () => Promise.reject(new StoreError('sessions are not simulated')),
+          findKeys: () => Promise.reject(new StoreError('keys are not simulated')),
+        },
         replicas: {
           list: () => askReplicas(() => database.listReplicas()),
           remove: (other, beat) => askReplicas(() => database.removeReplica(other, beat)),
@@ -148,13 +153,20 @@ export class Replica {
         },
       },
       policy: new FetchedPolicy((revision) => this.#askNow('policy', () => policyOf(revision))),
-      memory: { states: openMemoryLevel(bounds), callers: openMemoryLevel(bounds) },
+      memory: {
+        states: openMemoryLevel(bounds),
+        callers: openMemoryLevel(bounds),
+        sessions: openMemoryLevel(bounds),
+        keys: openMemoryLevel(bounds),
+      },
       shared: redis && new SimulatedSharedLevel({ redis, wire, process, keyOf: variant?.keyOf ?? KEY_OF }),
       clock: process.clock,
       log: LOG,
       observe: {
         states: reads,
         callers: reads,
+        sessions: reads,
+        keys: reads,
         effective: () => undefined,
         applied: () => undefined,
         readFailed: () => recorder.count('reading failed'),
