@@ -93,9 +93,9 @@ const killSql = (which: string): string => `with dying as materialized (
   )
   select count(*) as killed from dead`
 const KILL_ONE_SQL = killSql('id = :id::uuid')
-/** Only older ones: whichever of two mails leaves first, the challenge that was asked for last lives on. */
-const SUPERSEDE_SQL = killSql(`email = :email::text and client_id = :client::text and id <> :except::uuid
-    and created_at <= coalesce((select created_at from login_challenge where id = :except::uuid), 'infinity')`)
+/** Only older ones: whichever of two mails leaves first, the challenge that was asked for last lives on. Of one millisecond one does, too. */
+const SUPERSEDE_SQL = killSql(`email = :email::text and client_id = :client::text
+    and (created_at, id) < (coalesce((select created_at from login_challenge where id = :except::uuid), 'infinity'), :except::uuid)`)
 /** Before its mail a challenge does not say whose it is: those of the address die too. */
 const KILL_OF_USER_SQL = killSql(`id in (
     select id from login_challenge where user_id = :user::text

@@ -6,12 +6,23 @@ import * as accessFeed from '../../migrations/0003-access-feed.ts'
 import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
 import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
+import * as freshness from '../../migrations/0007-freshness.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFeed } from '../../src/store/feed-reader.ts'
 import { migrate, migrationStatus } from '../../src/store/migrations.ts'
 import { openStore } from '../../src/store/store.ts'
 import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
 import { openTestPglite } from '../support/stores.ts'
+
+type Schema = Readonly<Record<string, { up(db: Database['knex']): Promise<void> }>>
+const SCHEMA_01: Schema = {
+  '0001-tenants-and-subjects': tenantsAndSubjects,
+  '0002-role-assignments': roleAssignments,
+  '0003-access-feed': accessFeed,
+  '0004-policy-revisions': policyRevisions,
+  '0005-callers': callers,
+  '0006-audit': audit,
+}
 
 const opened: { close(): Promise<void> }[] = []
 
@@ -77,7 +88,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
 describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s', (kind) => {
   it('keeps the policy in force and the feed, and older processes go on writing them', async () => {
     const database = kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url)
-    await migrateTo01(database)
+    await migrateTo(database, SCHEMA_01)
     const { knex } = database
     for (const revision of ['one', 'two']) {
       await knex('policy_revision').insert({ revision, content: `{"${revision}":1}`, source: 'test' })
@@ -91,7 +102,7 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s'
     }
     const known = await appendAsBefore('user')
     const active = await appendAsBefore('policy')
-    expect((await migrate(database)).applied).toEqual(['0007-freshness'])
+    expect((await migrate(database)).applied).toEqual(['0007-freshness', '0008-identity'])
     const later = await appendAsBefore('policy')
     const last = await appendAsBefore('user')
     const feed = openFeed(database, 'replica')
@@ -106,13 +117,41 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s'
   })
 })
 
+describe.each(['pglite', 'postgres'] as const)('a database of version 0.2 on %s', (kind) => {
+  it('keeps its people, callers and history, and older processes go on writing them', async () => {
+    const database = kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url)
+    await migrateTo(database, { ...SCHEMA_01, '0007-freshness': freshness })
+    const { knex } = database
+    const key = (id: string): Buffer => Buffer.alloc(32, id)
+    const writeAsBefore = async (id: string): Promise<void> => {
+      await knex('subject').insert({ id, email: `Ann.\u{ff21}@Hospital.Example`, state: 'deactivated', epoch: 3 })
+      await knex('caller').insert({ id, name: id, key_hash: key(id), scopes: ['decide'] })
+      await knex('audit_event').insert({ action: 'user.put', result: 'noop', actor: 'system', actor_name: 'System', user_id: id })
+    }
+    await writeAsBefore('before')
+    expect((await migrate(database)).applied).toEqual(['0008-identity'])
+    await writeAsBefore('later')
+    const store = openStore(database)
+    for (const id of ['before', 'later']) {
+      expect(await store.records.findUser(id)).toMatchObject({ state: 'deactivated', epoch: 3 })
+      expect((await store.records.findCallerByKeyHash(key(id))).caller).toMatchObject({ id, expiresAtMs: null })
+    }
+    expect((await store.identity.listUsersByEmail('ann.a@hospital.example')).map((user) => user.id)).toEqual(['before', 'later'])
+    const { items } = await store.records.listAudit({}, null, { pageSize: 10 })
+    expect(items.map((record) => record.user)).toEqual(['later', 'before'])
+    await knex('subject').where({ id: 'before' }).update({ state: 'invited' })
+    expect((await store.access.resolve('t', 'before')).user).toMatchObject({ deactivated: true })
+    await expect(knex('subject').where({ id: 'before' }).update({ state: 'deleted' })).rejects.toMatchObject({ code: '23514' })
+  })
+})
+
 describe('several migrators', () => {
   it.each([2, 20])('of %i at once one does the work and all succeed', async (count) => {
     const { url } = await emptyPostgres()
     const databases = await Promise.all(Array.from({ length: count }, () => connectTo(url)))
     const results = await Promise.all(databases.map((database) => migrate(database)))
     const applied = results.map((result) => result.applied.length).sort((a, b) => b - a)
-    expect(applied).toEqual([7, ...Array.from({ length: count - 1 }, () => 0)])
+    expect(applied).toEqual([8, ...Array.from({ length: count - 1 }, () => 0)])
   })
 
   it('waits for one that holds the lock, says so, and goes on when that one dies', async () => {
@@ -179,23 +218,15 @@ async function holdMigrationLock(database: Database): Promise<{ readonly ended: 
   return { ended }
 }
 
-/** As the first release left it. */
-async function migrateTo01(database: Database): Promise<void> {
-  const steps = [tenantsAndSubjects, roleAssignments, accessFeed, policyRevisions, callers, audit]
-  const names = [
-    '0001-tenants-and-subjects',
-    '0002-role-assignments',
-    '0003-access-feed',
-    '0004-policy-revisions',
-    '0005-callers',
-    '0006-audit',
-  ]
+/** As an older release left it. */
+async function migrateTo(database: Database, schema: Schema): Promise<void> {
+  const names = Object.keys(schema)
   await database.knex.migrate.latest({
     tableName: 'schema_migration',
     migrationSource: {
       getMigrations: async () => names,
       getMigrationName: (name: string) => name,
-      getMigration: async (name: string) => ({ up: async (db) => await steps[names.indexOf(name)]?.up(db), down: async () => undefined }),
+      getMigration: async (name: string) => ({ up: async (db) => await schema[name]?.up(db), down: async () => undefined }),
     },
   })
 }
