@@ -1,0 +1,186 @@
+/** Asking for a login tells nothing of who is known, writes to nobody too often, and takes no address or redirect for another. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { AppError } from '../../../src/ground/errors.ts'
+import { LIMITS } from '../../../src/identity/limits.ts'
+import { openLogin } from '../../../src/identity/login/login.ts'
+import { CLIENT, outcome } from '../session/desk.ts'
+import { type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT } from './login-house.ts'
+
+let at: LoginHouse
+beforeAll(async () => {
+  at = await openLoginHouse()
+}, 60_000)
+afterAll(() => at.close())
+
+/** Statements that run while it is asked, until it is answered; the outbox works afterwards. */
+async function statementsOf(email: string, browser = newBrowser()) {
+  const statements: string[] = []
+  const heard = ({ sql }: { readonly sql: string }) => void statements.push(sql)
+  at.house.database.knex.on('query', heard)
+  try {
+    // Without the outbox: it is no part of the answer.
+    const answer = await openLogin({ ...at.needs, ring: () => undefined }).start({ email, clientId: CLIENT }, browser)
+    return { statements, answer }
+  } finally {
+    at.house.database.knex.off('query', heard)
+  }
+}
+
+describe('the answer', () => {
+  it('costs the same statements and has the same form for known, unknown, deactivated, uninvited and throttled addresses', async () => {
+    const known = await at.person()
+    const deactivated = await at.person()
+    await at.house.administration.deactivateUser(at.house.context, deactivated.user)
+    const throttled = await at.person()
+    const busy = newBrowser()
+    await at.ask(throttled.email, busy)
+    await at.outbox.settle()
+    // Nothing else speaks to the database meanwhile but the replica's own reading of the feed.
+    const own = ({ statements }: { readonly statements: readonly string[] }) =>
+      statements.filter((sql) => /login_c|begin|commit|rollback/i.test(sql))
+    const usual = await statementsOf(known.email)
+    expect(own(usual).some((sql) => sql.includes('insert into login_challenge'))).toBe(true)
+    for (const [email, browser] of [
+      [newEmail(), newBrowser()],
+      [deactivated.email, newBrowser()],
+      [throttled.email, busy],
+    ] as const) {
+      const other = await statementsOf(email, browser)
+      expect(own(other)).toEqual(own(usual))
+      expect(Object.keys(other.answer)).toEqual(Object.keys(usual.answer))
+      for (const key of ['challengeId', 'binding'] as const) expect(other.answer[key]).toHaveLength(usual.answer[key].length)
+    }
+    await at.outbox.settle()
+    expect(at.mailsTo(throttled.email)).toBe(1)
+  })
+
+  it('keeps the cookie of a browser that has one, and makes one for whom has none or junk', async () => {
+    const browser = newBrowser()
+    expect((await at.ask(newEmail(), browser)).browser.binding).toBe(browser.binding)
+    for (const binding of [undefined, 'short', `${'A'.repeat(42)}!`]) {
+      const given = (await at.ask(newEmail(), newBrowser({ binding }))).browser.binding
+      expect(given).toMatch(/^[A-Za-z0-9_-]{43}$/)
+      expect(given).not.toBe(binding)
+    }
+  })
+})
+
+describe('limits', () => {
+  it('let a browser ask once a minute for an address, and nobody hears of it', async () => {
+    const { email } = await at.person()
+    const browser = newBrowser()
+    await at.ask(email, browser)
+    await at.ask(email, browser)
+    expect(at.mailsTo(email)).toBe(1)
+    at.clock.advance(LIMITS['start-browser'].windowMs)
+    await at.ask(email, browser)
+    expect(at.mailsTo(email)).toBe(2)
+  })
+
+  it('let no sender fill a mailbox, whatever cookies it brings', async () => {
+    const { email } = await at.person()
+    const { address } = newBrowser()
+    for (let nth = 0; nth < LIMITS['start-sender'].max + 3; nth++) await at.ask(email, newBrowser({ address }))
+    expect(at.mailsTo(email)).toBe(LIMITS['start-sender'].max)
+  })
+
+  it('let not even many senders at once fill a mailbox', async () => {
+    const { email } = await at.person()
+    const asked = Array.from({ length: LIMITS['start-email'].max + 10 }, () => at.login.start({ email, clientId: CLIENT }, newBrowser()))
+    const challenges = await Promise.all((await Promise.all(asked)).map(({ challengeId }) => at.challenge(challengeId)))
+    await at.outbox.settle()
+    const mayBeSent = await at.house.database.knex('login_challenge').where({ email }).whereNot({ mail_state: 'dropped' })
+    expect(challenges).toHaveLength(LIMITS['start-email'].max + 10)
+    expect(mayBeSent.length).toBeLessThanOrEqual(LIMITS['start-email'].max)
+    expect(at.mailsTo(email)).toBeLessThanOrEqual(LIMITS['start-email'].max)
+  })
+
+  it('tell a network that asks too often, and an IPv6 network is a /64', async () => {
+    const ask = (address: string) => at.login.start({ email: newEmail(), clientId: CLIENT }, newBrowser({ address }))
+    for (let nth = 1; nth <= LIMITS['start-network'].max; nth++) await ask(`2001:db8:1:2::${nth}`)
+    const fault: AppError = await ask('2001:db8:1:2:ffff::1').then(
+      () => Promise.reject(new Error('let in')),
+      (error) => error,
+    )
+    expect(fault.code).toBe('rate_limited')
+    expect(fault.retryAfterSeconds).toBe(LIMITS['start-network'].windowMs / 1_000)
+    expect(await outcome(ask('2001:db8:1:3::1'))).toBe('ok')
+    expect(at.limited).toContain('start-network')
+  })
+
+  it('tell a network that tries too many links and codes', async () => {
+    const browser = newBrowser()
+    for (let nth = 0; nth < LIMITS['verify-network'].max; nth++)
+      expect(await outcome(nth % 2 === 0 ? at.login.peek('x', browser) : at.login.verify({ token: 'x' }, { cookie: false }, browser))).toBe(
+        'login_refused',
+      )
+    expect(await outcome(at.login.verify({ token: 'x' }, { cookie: false }, browser))).toBe('rate_limited')
+    expect(await outcome(at.login.peek('x', browser))).toBe('rate_limited')
+  })
+})
+
+describe('what is asked for', () => {
+  const violationsOf = async (input: Parameters<LoginHouse['login']['start']>[0]) => {
+    const fault: AppError = await at.login.start(input, newBrowser()).then(
+      () => Promise.reject(new Error('let in')),
+      (error) => error,
+    )
+    expect(fault.code).toBe('request_invalid')
+    return fault.violations.map(({ field }) => field)
+  }
+
+  it.each([
+    'a@hospital.example\r\nBcc: eve@evil.example',
+    'a@hospital.example\nBcc:eve@evil.example',
+    'a@hospital.example,eve@evil.example',
+    'a@hospital.example;eve@evil.example',
+    'a@hospital.example eve@evil.example',
+    'Ann <a@hospital.example>',
+    '<a@hospital.example>',
+    '"a, b"@hospital.example',
+    'a@hospital.example@evil.example',
+    'a@evil.example\u2028',
+    'a＠hospital.example，eve@evil.example',
+    '',
+    '@hospital.example',
+    `${'a'.repeat(300)}@hospital.example`,
+  ])('is one address and nothing else: %j is refused', async (email) => {
+    expect(await violationsOf({ email, clientId: CLIENT })).toEqual(['email'])
+  })
+
+  it('finds a person however their address is typed', async () => {
+    const { email } = await at.person()
+    await at.ask(`${email.toUpperCase().replace('@', '＠')}`)
+    expect(at.mailsTo(email)).toBe(1)
+  })
+
+  it.each([
+    `${REDIRECT}/`,
+    `${REDIRECT}?next=//evil.example`,
+    `${REDIRECT}#x`,
+    REDIRECT.toUpperCase(),
+    REDIRECT.replace('hospital.example', 'hospital.example.evil.example'),
+    REDIRECT.replace('https://', 'https://evil.example@'),
+    REDIRECT.replace('https://app.', 'https://app.hospital.example@evil.'),
+    REDIRECT.replace('app.', 'evilapp.'),
+    '//evil.example',
+    '/\\evil.example',
+    'https:/\\evil.example',
+    `${REDIRECT}\r\nLocation: https://evil.example`,
+    REDIRECT.replace('hospital', 'hоspital'),
+    'javascript:alert(1)',
+    '',
+  ])('leads where its application registered, character by character: %j is refused', async (redirectUri) => {
+    expect(await violationsOf({ email: newEmail(), clientId: CLIENT, redirectUri })).toEqual(['redirectUri'])
+  })
+
+  it('is refused with each field at fault named', async () => {
+    expect(await violationsOf({ email: 'x', clientId: '', tenant: '\0', locale: 'de' as 'en' })).toEqual([
+      'email',
+      'clientId',
+      'tenant',
+      'locale',
+    ])
+    expect(await violationsOf({ email: newEmail(), clientId: 'nobody' })).toEqual(['clientId'])
+  })
+})
