@@ -3,7 +3,7 @@ import { openAdministration } from '../access/administration.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
-import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
+import type { WireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Administration } from '../model/administration.ts'
@@ -31,6 +31,7 @@ export interface DecisionServiceNeeds extends ServiceNeeds {
   readonly foundation: Foundation
   /** Of `plan.policyDirectory`, read already. */
   readonly files: PolicyFiles
+  readonly wireMetrics: WireMetrics
   /** False while the process starts or stops. */
   readonly serving: () => boolean
 }
@@ -51,6 +52,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     catchUp: () => freshness.catchUp(),
     random,
     strictSubjects: plan.strictSubjects,
+    adminTenant: plan.adminTenant,
   })
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
     decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random }),
@@ -58,7 +60,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     authentication: openAuthentication({ findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash), adminKey: plan.adminKey }),
     admission: openAdmission(),
     log,
-    metrics: openWireMetrics(metrics),
+    metrics: needs.wireMetrics,
     clock,
     random,
     ...(plan.tls === undefined ? {} : { tls: plan.tls }),

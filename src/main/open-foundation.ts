@@ -34,6 +34,7 @@ export interface Foundation {
   readonly access: Access
   /** Of Redis as a level of the cache; absent: there is none. */
   readonly redis: FreshnessMetrics['redis'] | undefined
+  readonly limiterObserver: FreshnessMetrics['limiter']
 }
 
 /**
@@ -57,7 +58,7 @@ export async function openFoundation(
   const counts = openFreshnessMetrics(needs.metrics)
   const access = await openAccess(plan, { ...needs, database, store, observe: counts.observe, offered }, lifecycle)
   counts.watch({ status: () => access.freshness.status(), kept: () => access.memory.states })
-  return { store, access, redis: plan.redis && counts.redis }
+  return { store, access, redis: plan.redis && counts.redis, limiterObserver: counts.limiter }
 }
 
 export async function closeAll(lifecycle: Lifecycle, log: Log): Promise<void> {

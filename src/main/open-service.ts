@@ -1,18 +1,25 @@
-/** Joins what one process of the decision service is: opens it in order, closes it in reverse, also when start-up fails half way. Floor 6. */
+/** Joins what one process of the decision service is, in development with the identity service: opens in order, closes in reverse. Floor 6. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { openWireMetrics } from '../decision/transport/wire-metrics.ts'
 import { Lifecycle } from '../ground/lifecycle.ts'
+import type { IdentityAdministration } from '../identity/ports.ts'
 import type { Administration } from '../model/administration.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
+import type { IdentityPlan } from './identity-plan.ts'
 import { openDecision } from './open-decision.ts'
 import { closeAll, drainAll, openFoundation, type ServiceNeeds } from './open-foundation.ts'
+import { openIdentity } from './open-identity.ts'
+import { openIdentityWire } from './open-identity-wire.ts'
 import { readPolicies } from './open-policies.ts'
-import type { ServicePlan } from './service-plan.ts'
+import { addressOf, type ServicePlan } from './service-plan.ts'
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
   /** Its row among the replicas: what others call it in their logs. */
   readonly replicaId: string
   readonly administration: Administration
+  /** Only in development: otherwise it is a process of its own. */
+  readonly identity?: { readonly issuer: string; readonly administration: IdentityAdministration }
   policy(): CompiledPolicy
   /** Reports ready from now on: everything is open and, in development, seeded. */
   ready(): void
@@ -21,35 +28,51 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Listens when it resolves, and is not ready before `ready()`. @throws what failed, after closing what was open */
-export async function openService(plan: ServicePlan, needs: ServiceNeeds): Promise<Service> {
+/**
+ * Listens when it resolves, and is not ready before `ready()`.
+ * @param identity opened in this process too, on the same database
+ * @throws what failed, after closing what was open
+ */
+export async function openService(plan: ServicePlan, needs: ServiceNeeds, identity?: IdentityPlan): Promise<Service> {
   const lifecycle = new Lifecycle()
   try {
-    return await openParts(plan, needs, lifecycle)
+    return await openParts(plan, needs, identity, lifecycle)
   } catch (fault) {
     await closeAll(lifecycle, needs.log)
     throw fault
   }
 }
 
-async function openParts(plan: ServicePlan, needs: ServiceNeeds, lifecycle: Lifecycle): Promise<Service> {
+async function openParts(
+  plan: ServicePlan,
+  needs: ServiceNeeds,
+  identityPlan: IdentityPlan | undefined,
+  lifecycle: Lifecycle,
+): Promise<Service> {
   const state = { ready: false, stopped: undefined as Promise<void> | undefined }
   const files = await readPolicies(plan.policyDirectory)
+  // First: whose tokens the decision service takes may be known only by the port that is taken here.
+  const wire = identityPlan && (await openIdentityWire(identityPlan, needs, lifecycle))
+  const tokens = identityPlan && wire ? { issuer: wire.issuer, audience: identityPlan.audience } : plan.tokens
   const foundation = await openFoundation(plan, needs, files.policy, lifecycle)
-  const decision = await openDecision(plan, { ...needs, foundation, files, serving: () => state.ready }, lifecycle)
+  const joined = { ...needs, foundation, wireMetrics: openWireMetrics(needs.metrics), serving: () => state.ready }
+  const decision = await openDecision({ ...plan, tokens }, { ...joined, files }, lifecycle)
+  const checkUrl = `${plan.tls === undefined ? 'http' : 'https'}://${addressOf(plan.http.host, decision.ports.http)}/v1/check`
+  const identity = identityPlan && wire && (await openIdentity(identityPlan, { ...joined, wire, redis: plan.redis, checkUrl }, lifecycle))
 
   const stop = async () => {
     state.ready = false
     decision.setServing(false)
     // Load balancers go on sending until they have asked again.
     if (plan.settleMs > 0) await delay(plan.settleMs)
-    await drainAll(decision.wires, needs.log)
+    await drainAll([...decision.wires, ...(wire === undefined ? [] : [wire])], needs.log)
     await closeAll(lifecycle, needs.log)
   }
   return {
     replicaId: foundation.access.replicaId,
     ports: decision.ports,
     administration: decision.administration,
+    ...(identity === undefined || wire === undefined ? {} : { identity: { issuer: wire.issuer, administration: identity.administration } }),
     policy: () => foundation.access.policy.current(),
     ready: () => {
       state.ready = true

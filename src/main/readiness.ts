@@ -11,7 +11,9 @@ export interface ReadinessNeeds {
   /** Absent: there is no Redis. */
   readonly redis: { readonly connected: boolean; readonly breakerOpen: boolean } | undefined
   /** @throws StoreError while no policy is in force */
-  readonly policyStatus: () => PolicyStatus
+  readonly policyStatus: () => Pick<PolicyStatus, 'revision' | 'source' | 'faults'>
+  /** Why no token can be signed; absent: this process signs none. */
+  readonly signingFault?: () => string | undefined
 }
 type Check = ReadinessReport['checks'][number]
 
@@ -24,6 +26,7 @@ export function openReadiness(needs: ReadinessNeeds): Readiness {
       freshnessCheck(needs.freshness()),
       cacheCheck(needs.redis),
       policyCheck(needs.policyStatus),
+      ...(needs.signingFault === undefined ? [] : [signingCheck(needs.signingFault())]),
     ]
     return { ready: checks.every((check) => check.ok), checks }
   }
@@ -52,8 +55,8 @@ function cacheCheck(redis: ReadinessNeeds['redis']): Check {
 }
 
 /** Broken files are no reason to take a replica out: the revision in force answers, here as everywhere. */
-function policyCheck(policyStatus: () => PolicyStatus): Check {
-  let status: PolicyStatus
+function policyCheck(policyStatus: ReadinessNeeds['policyStatus']): Check {
+  let status: ReturnType<ReadinessNeeds['policyStatus']>
   try {
     status = policyStatus()
   } catch {
@@ -63,4 +66,9 @@ function policyCheck(policyStatus: () => PolicyStatus): Check {
   const inForce = `revision ${revision.slice(0, 12)} in force`
   const files = source === 'stored' ? 'not that of the files here' : 'newer files refused'
   return { name: 'policy', ok: true, text: faults.length === 0 ? inForce : `${inForce}; ${files}, faults: ${faults.length}` }
+}
+
+/** The fault itself is in the log: what is shown to anybody names no key. */
+function signingCheck(fault: string | undefined): Check {
+  return { name: 'signing', ok: fault === undefined, text: fault === undefined ? 'a key signs' : 'the current key cannot be read' }
 }

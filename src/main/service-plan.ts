@@ -14,6 +14,11 @@ export interface Address {
   readonly port: number
 }
 
+/** As it stands in a URL. */
+export function addressOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** The decision service, on whatever it stands. */
 export interface DecisionPlan {
   readonly policyDirectory: string
@@ -27,6 +32,8 @@ export interface DecisionPlan {
   readonly connectionAgeMs: number
   /** Whose access tokens are taken, and for whom they must be; absent: none are. */
   readonly tokens?: TokenPlan | undefined
+  /** Where people administer: the last of them is not deactivated here either. */
+  readonly adminTenant?: string | undefined
 }
 
 export interface TokenPlan {
@@ -52,6 +59,7 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
     redis: readRedis(settings),
     connectionAgeMs: settings.connectionAgeSeconds * 1_000,
     tokens: readTokens(settings),
+    adminTenant: settings.adminTenant,
   }
 }
 

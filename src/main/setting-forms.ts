@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseRedisAddress } from '../cache/redis-address.ts'
 import { defaultedSetting, type Setting } from '../ground/settings.ts'
+import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/limits.ts'
 
 export const wholeNumber = (least: number, most: number) =>
   z
@@ -53,17 +54,16 @@ export const issuer = z
     return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, '')))
   })
 
-/** Bytes of a secret of the identity service. */
-const SECRET_BYTES = 32
-/** Secrets at once: the one that makes and those that are on their way out. */
-const SECRETS_MAX = 5
-
 /** Base64 in either alphabet, separated by commas; 32 bytes each, none twice. */
 export const identitySecrets = z.string().transform((text, context): readonly Buffer[] => {
   const parts = text.split(',').map((part) => part.trim())
   const secrets = parts.map((part) => (/^[A-Za-z0-9+/_-]{43}=?$/.test(part) ? Buffer.from(part, 'base64') : Buffer.alloc(0)))
   const distinct = new Set(secrets.map((secret) => secret.toString('hex'))).size
-  if (secrets.length <= SECRETS_MAX && distinct === secrets.length && secrets.every((secret) => secret.length === SECRET_BYTES))
+  if (
+    secrets.length <= IDENTITY_SECRETS_MAX &&
+    distinct === secrets.length &&
+    secrets.every((secret) => secret.length === IDENTITY_SECRET_BYTES)
+  )
     return secrets
   context.addIssue({ code: 'custom', message: 'is not a list of secrets' })
   return z.NEVER

@@ -4,7 +4,7 @@ import { AppError } from '../ground/errors.ts'
 import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/limits.ts'
 
 /** What a key is for; a key of one purpose says nothing of that of another. */
-export type SecretPurpose = 'refresh token' | 'login code' | 'signing key'
+export type SecretPurpose = 'refresh token' | 'login code' | 'signing key' | 'limit'
 
 /** A setting is wrong. Says how many there are and how long, never what they are. */
 export class IdentitySecretError extends AppError<'identity_secret_invalid'> {

@@ -2,7 +2,7 @@
 import type { Metrics } from '../../ground/metrics.ts'
 import type { Decision } from '../../model/decision.ts'
 
-export type Wire = 'grpc' | 'http'
+export type Wire = 'grpc' | 'http' | 'identity'
 
 export interface WireMetrics {
   decided(wire: Wire, decision: Decision): void
@@ -13,7 +13,7 @@ export interface WireMetrics {
 /** From half a warm check to the deadline of a request. */
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-/** Once per process: both wires count into the same families. */
+/** Once per process: all wires count into the same families. */
 export function openWireMetrics(metrics: Metrics): WireMetrics {
   const decisions = metrics.counter('castellan_decisions_total', 'Decisions by wire, outcome and reason', ['wire', 'outcome', 'reason'])
   const requests = metrics.counter('castellan_requests_total', 'Requests by wire, method and error code', ['wire', 'method', 'code'])
