@@ -11,6 +11,8 @@ export interface BannerFacts {
   readonly samples: SampleQuestions | undefined
   readonly scheme: 'http' | 'https'
   readonly addresses: { readonly http: string; readonly grpc: string; readonly probes: string }
+  /** Of the identity service. */
+  readonly issuer: string | undefined
   /** Absent: the key was set by somebody who knows it. */
   readonly key: string | undefined
   readonly keyPath: string
@@ -25,6 +27,7 @@ export function banner(terminal: Terminal, facts: BannerFacts): string {
     '',
     `  HTTP      ${url}   (API page: ${url}/docs)`,
     `  gRPC      ${addresses.grpc}`,
+    ...(facts.issuer === undefined ? [] : [`  identity  ${facts.issuer}   (mailbox: ${facts.issuer}/dev/mailbox)`]),
     `  probes    http://${addresses.probes}   /livez /readyz /metrics`,
     `  policies  ${facts.policies}   (revision ${facts.revision.slice(0, 12)})`,
     `  data      ${facts.dataDirectory}`,
@@ -41,11 +44,24 @@ export function banner(terminal: Terminal, facts: BannerFacts): string {
         `  answers {"allowed":${answer.allowed},"reason":"${answer.reason}",…}`,
         '',
       )
+    if (facts.issuer !== undefined) lines.push(...loginLines(facts.issuer))
   }
-  const url8080 = url === 'http://127.0.0.1:8080' ? '' : ` CASTELLAN_URL=${url}`
+  const others = [
+    ...(url === 'http://127.0.0.1:8080' ? [] : [` CASTELLAN_URL=${url}`]),
+    ...(facts.issuer === undefined || facts.issuer === 'http://127.0.0.1:8081' ? [] : [` CASTELLAN_IDENTITY_URL=${facts.issuer}`]),
+  ].join('')
   if (facts.key !== undefined)
-    lines.push(`In a second terminal: export CASTELLAN_KEY_FILE=${facts.keyPath}${url8080}; npx castellan --help`, '')
+    lines.push(`In a second terminal: export CASTELLAN_KEY_FILE=${facts.keyPath}${others}; npx castellan --help`, '')
   return `${lines.join('\n')}\n`
+}
+
+/** A mailbox stands in for her mail: it opens in the browser that asks. */
+function loginLines(issuer: string): readonly string[] {
+  return [
+    'Log in as Ann (ann@example.org); the mail arrives in the mailbox:',
+    `  ${issuer}/login?clientId=demo&redirectUri=${encodeURIComponent(`${issuer}/dev/app`)}`,
+    '',
+  ]
 }
 
 function curl(url: string, bearer: string, question: object): string {

@@ -11,11 +11,14 @@ import { banner } from './banner.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { inDataDirectorySync } from './data-directory.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
+import { openDevelopmentSecret } from './development-secret.ts'
 import { lockDirectory } from './directory-lock.ts'
+import { identityPlanFrom } from './identity-plan.ts'
 import type { ServiceNeeds } from './open-foundation.ts'
 import { openService, type Service } from './open-service.ts'
 import { seedSamples } from './seed.ts'
-import { planFrom } from './service-plan.ts'
+import { seedDemoClient } from './seed-identity.ts'
+import { addressOf, planFrom } from './service-plan.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 import { readDevSettings } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
@@ -39,21 +42,36 @@ export async function dev(terminal: Terminal): Promise<void> {
   }
 }
 
+/** `aud` of what a development service issues. */
+const DEVELOPMENT_AUDIENCE = 'castellan'
+
 async function runService(terminal: Terminal, settings: Settings, needs: ServiceNeeds): Promise<void> {
   const policies = choosePolicies(settings.policies)
   const developmentKey = inDataDirectorySync(settings.dataDir, () => openDevelopmentKey(settings.dataDir, needs.random))
+  const plan = planFrom(settings)
+  const adminKey = settings.adminKey ?? developmentKey
   const service = await openService(
     {
-      ...planFrom(settings),
+      ...plan,
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
       policyDirectory: policies,
-      adminKey: settings.adminKey ?? developmentKey,
+      adminKey,
       settleMs: 0,
     },
     needs,
+    {
+      ...identityPlanFrom(settings),
+      tls: plan.tls,
+      issuer: undefined,
+      audience: DEVELOPMENT_AUDIENCE,
+      secrets: [inDataDirectorySync(settings.dataDir, () => openDevelopmentSecret(settings.dataDir, needs.random))],
+      adminKey,
+      mail: 'mailbox',
+    },
   )
   try {
+    if (service.identity !== undefined) await seedDemoClient(service.identity.administration, service.identity.issuer)
     const samples = await seedSamples(service.administration, service.policy(), terminal.nowMs())
     // Before anybody is told that it is ready: who reads it may send a signal at once.
     const stopped = runUntilSignal(process, {
@@ -73,6 +91,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
         samples,
         scheme: settings.tlsCertFile === undefined ? 'http' : 'https',
         addresses: addresses(settings, service),
+        issuer: service.identity?.issuer,
         // A key that somebody chose is theirs to know; only the one made here is shown.
         key: settings.adminKey === undefined ? developmentKey : undefined,
         keyPath: developmentKeyPath(settings.dataDir),
@@ -85,11 +104,10 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
 }
 
 function addresses(settings: Settings, { ports }: Service): { readonly http: string; readonly grpc: string; readonly probes: string } {
-  const join = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
   return {
-    http: join(settings.httpHost, ports.http),
-    grpc: join(settings.grpcHost, ports.grpc),
-    probes: join(settings.metricsHost, ports.probes),
+    http: addressOf(settings.httpHost, ports.http),
+    grpc: addressOf(settings.grpcHost, ports.grpc),
+    probes: addressOf(settings.metricsHost, ports.probes),
   }
 }
 

@@ -18,13 +18,15 @@ export function readServeSettings(environment: Environment): Settings {
   return readSettings(settingTable, environment, { prefix: PREFIX, rules: [tlsRule, redisRule, tokenRule], required: ['databaseUrl'] })
 }
 
+const IDENTITY_REQUIRES = ['databaseUrl', 'issuer', 'tokenAudience', 'identitySecret', 'smtpUrl', 'mailFrom'] as const
+
+export type IdentitySettings = Settings & { readonly [Key in (typeof IDENTITY_REQUIRES)[number]]: NonNullable<Settings[Key]> }
+
 /** For `castellan identity`. @throws SettingsError */
-export function readIdentitySettings(environment: Environment): Settings {
-  return readSettings(settingTable, environment, {
-    prefix: PREFIX,
-    rules: [tlsRule, redisRule],
-    required: ['databaseUrl', 'issuer', 'tokenAudience', 'identitySecret', 'smtpUrl', 'mailFrom'],
-  })
+export function readIdentitySettings(environment: Environment): IdentitySettings {
+  const rules = [tlsRule, redisRule]
+  // What is required and absent was refused.
+  return readSettings(settingTable, environment, { prefix: PREFIX, rules, required: IDENTITY_REQUIRES }) as IdentitySettings
 }
 
 /** For `castellan migrate`. @throws SettingsError */

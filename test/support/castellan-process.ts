@@ -14,6 +14,7 @@ export function cleanEnvironment(added: Readonly<Record<string, string>> = {}): 
     NO_COLOR: '1',
     CASTELLAN_HTTP_PORT: '0',
     CASTELLAN_GRPC_PORT: '0',
+    CASTELLAN_IDENTITY_PORT: '0',
     CASTELLAN_METRICS_PORT: '0',
     ...added,
   }

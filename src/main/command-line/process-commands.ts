@@ -1,4 +1,4 @@
-/** dev, serve, migrate, healthcheck: commands that are processes. Each loads its parts when it runs. Floor 6. */
+/** dev, serve, identity, migrate, healthcheck: commands that are processes. Each loads its parts when it runs. Floor 6. */
 import type { Command } from 'commander'
 import { examples } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,7 +14,7 @@ export function addProcessCommands(program: Command, terminal: Terminal): void {
       }),
     [
       'castellan dev',
-      'CASTELLAN_HTTP_PORT=0 CASTELLAN_GRPC_PORT=0 CASTELLAN_METRICS_PORT=0 castellan dev',
+      'CASTELLAN_HTTP_PORT=0 CASTELLAN_GRPC_PORT=0 CASTELLAN_IDENTITY_PORT=0 CASTELLAN_METRICS_PORT=0 castellan dev',
       'CASTELLAN_POLICIES=./my-policies castellan dev',
     ],
   )
@@ -27,6 +27,18 @@ export function addProcessCommands(program: Command, terminal: Terminal): void {
         await serve(terminal)
       }),
     ['CASTELLAN_DATABASE_URL_FILE=/run/secrets/database-url CASTELLAN_POLICIES=/policies castellan serve'],
+  )
+  examples(
+    program
+      .command('identity')
+      .description('run the identity service on PostgreSQL: login by mailed link, tokens, sessions')
+      .action(async () => {
+        const { identity } = await import('../identity.ts')
+        await identity(terminal)
+      }),
+    [
+      'CASTELLAN_ISSUER=https://login.example.org CASTELLAN_TOKEN_AUDIENCE=castellan CASTELLAN_IDENTITY_SECRET_FILE=/run/secrets/identity \\\n    CASTELLAN_SMTP_URL_FILE=/run/secrets/smtp CASTELLAN_MAIL_FROM=login@example.org CASTELLAN_DATABASE_URL_FILE=/run/secrets/database-url castellan identity',
+    ],
   )
   examples(
     program
