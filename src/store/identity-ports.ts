@@ -137,8 +137,10 @@ export type NewSession = Pick<
 > & {
   readonly idleMs: number
   readonly lifeMs: number
-  /** Absent: now. A session that continues another one keeps its login's time. */
+  /** Absent: now. A session that continues another one keeps its login's time … */
   readonly authenticatedAtMs?: number
+  /** … and its end, when that is before `lifeMs` are over. */
+  readonly expiresAtMs?: number
 }
 
 export type SessionChoice = { readonly id: string } | { readonly user: string; readonly exceptId?: string } | { readonly clientId: string }

@@ -60,12 +60,13 @@ const FIND_SQL = `select head.position, ${msSql('clock_timestamp()')} as read_at
   from access_head head left join login_session session on session.id = $1::uuid
   where head.only_row`
 
-const INSERT_SQL = `with moment as materialized (select ${CLOCK_SQL} as now)
+const INSERT_SQL = `with clock as materialized (select ${CLOCK_SQL} as now),
+    moment as (select now, least(now + ${intervalSql(':lifeMs')}, :endsAt::timestamptz) as ends from clock)
   insert into login_session as session (id, user_id, client_id, tenant_id, epoch, rotated_at, rotated_agent, agent, amr, cookie,
     authenticated_at, created_at, idle_expires_at, expires_at)
   select :id::uuid, :user::text, :client::text, :tenant::text, :epoch::bigint, now, :rotatedAgent::bytea, :agent::text, :amr::text[],
     :cookie::boolean, coalesce(:authenticatedAt::timestamptz, now), now,
-    now + least(${intervalSql(':idleMs')}, ${intervalSql(':lifeMs')}), now + ${intervalSql(':lifeMs')}
+    least(now + ${intervalSql(':idleMs')}, ends), ends
   from moment
   returning ${OF_SESSION}`
 
@@ -127,6 +128,7 @@ export async function insertSession(db: Knex, session: NewSession): Promise<Sess
     amr: [...session.amr],
     cookie: session.cookie,
     authenticatedAt: session.authenticatedAtMs === undefined ? null : timestampOf(session.authenticatedAtMs),
+    endsAt: session.expiresAtMs === undefined ? null : timestampOf(session.expiresAtMs),
     idleMs: session.idleMs,
     lifeMs: session.lifeMs,
   })

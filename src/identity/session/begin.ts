@@ -16,10 +16,8 @@ export interface Beginning {
   readonly amr: readonly string[]
   readonly cookie: boolean
   readonly visitor: Pick<Visitor, 'agent'>
-  /** Of the login that this session continues; absent: it begins now. */
-  readonly authenticatedAtMs?: number
-  /** Absent: SESSION_LIFE_MS. */
-  readonly lifeMs?: number
+  /** The session whose login this one continues; absent: the login is now. */
+  readonly continues?: Pick<SessionRecord, 'authenticatedAtMs' | 'expiresAtMs'>
 }
 
 /** `ended`: the oldest ones, when there were too many: give them to `tellEnded` as the last step of the transaction. */
@@ -30,9 +28,8 @@ export interface Begun {
 
 /** Takes no feed position and writes no audit row: the caller knows what it is that began. */
 export async function beginSession(transaction: ChangeTransaction, random: Random, beginning: Beginning): Promise<Begun> {
-  const { user, clientId, tenant, amr, cookie, visitor } = beginning
+  const { user, clientId, tenant, amr, cookie, visitor, continues } = beginning
   const { identity } = transaction
-  const lifeMs = beginning.lifeMs ?? SESSION_LIFE_MS
   // Before the new one, which so can never be among those that end.
   const ended = await identity.revokeOldestSessions(user.id, SESSIONS_PER_USER_MAX - 1, 'account')
   const session = await identity.insertSession({
@@ -45,9 +42,10 @@ export async function beginSession(transaction: ChangeTransaction, random: Rando
     agent: visitor.agent?.slice(0, USER_AGENT_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '') ?? null,
     amr,
     cookie,
-    idleMs: Math.min(SESSION_IDLE_MS, lifeMs),
-    lifeMs,
-    ...(beginning.authenticatedAtMs === undefined ? {} : { authenticatedAtMs: beginning.authenticatedAtMs }),
+    idleMs: SESSION_IDLE_MS,
+    lifeMs: SESSION_LIFE_MS,
+    // As an instant: exchanges in a row must not make a login last a little longer each time.
+    ...(continues === undefined ? {} : { authenticatedAtMs: continues.authenticatedAtMs, expiresAtMs: continues.expiresAtMs }),
   })
   return { session, ended }
 }

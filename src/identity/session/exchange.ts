@@ -65,19 +65,8 @@ async function exchange(
     await auditRefusal(transaction, from, visitor, 'ended')
     return undefined
   }
-  const { clientId, amr, cookie, authenticatedAtMs } = session
-  // Never beyond the end of the one it comes from: exchanges in a row must not make a login last for ever.
-  const lifeMs = session.expiresAtMs - nowMs
-  const begun = await beginSession(transaction, needs.random, {
-    user,
-    clientId,
-    tenant,
-    amr,
-    cookie,
-    visitor,
-    authenticatedAtMs,
-    lifeMs,
-  })
+  const { clientId, amr, cookie } = session
+  const begun = await beginSession(transaction, needs.random, { user, clientId, tenant, amr, cookie, visitor, continues: session })
   await auditEvent(transaction, {
     action: 'session.exchange',
     result: 'applied',

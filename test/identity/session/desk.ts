@@ -22,7 +22,7 @@ export interface Desk {
   readonly needs: SessionServiceNeeds
   readonly results: RefreshResult[]
   /** As after a login: an active user, the application registered. */
-  begin(user: string, tenant?: string | null, part?: { readonly cookie?: boolean; readonly lifeMs?: number }): Promise<SessionRecord>
+  begin(user: string, tenant?: string | null, part?: { readonly cookie?: boolean; readonly expiresAtMs?: number }): Promise<SessionRecord>
   /** The newest refresh token of a session as it is in this record. */
   tokenOf(session: SessionRecord): string
   find(session: SessionRecord): Promise<SessionRecord>
@@ -72,10 +72,10 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
     begin: async (userId, tenant = null, options = {}) => {
       const begun: Begun = await store.change(async (transaction) => {
         const { record: user } = await transaction.ensureUser(userId)
-        const { cookie = false, ...times } = options
+        const { cookie = false, expiresAtMs } = options
         const made = await beginSession(transaction, systemRandom, {
           ...{ user, clientId: CLIENT, tenant, amr: ['email'], cookie, visitor },
-          ...times,
+          ...(expiresAtMs === undefined ? {} : { continues: { authenticatedAtMs: Date.now(), expiresAtMs } }),
         })
         if (made.ended.length > 0) await tellEnded(transaction, userId, made.ended, { reason: 'test', requestId: randomUUID() })
         return made

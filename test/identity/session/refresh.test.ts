@@ -32,7 +32,7 @@ describe('refreshing', () => {
     await house.administration.putTenant(house.context, { tenant: TENANT })
     desk = await openDesk(house)
     strict = await openDesk(house, { ...desk.needs, graceMs: 0 })
-  })
+  }, 180_000)
   afterAll(async () => {
     await house.close()
     await postgres.close()
