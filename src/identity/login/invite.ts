@@ -1,18 +1,21 @@
 /** An administrator invites somebody: the account and the mail that leads into it, as one audited change. Floor 5. */
-import { type ChangeNeeds, changeBy, recordApplied } from '../../access/change.ts'
+import { changeBy, recordApplied } from '../../access/change.ts'
 import { requireAllTenants, requireScope } from '../../access/guard.ts'
 import type { FieldViolation } from '../../ground/errors.ts'
+import type { Random } from '../../ground/random.ts'
 import type { ChangeContext, Changed } from '../../model/administration.ts'
 import { normalizeEmail } from '../../model/email.ts'
 import { RequestError, ServiceError } from '../../model/error-code.ts'
 import { idFault } from '../../model/ids.ts'
 import { INVITATION_LIFE_MS } from '../../model/limits.ts'
 import type { UserRecord } from '../../model/records.ts'
-import type { ChangeTransaction } from '../../store/ports.ts'
+import type { ChangeTransaction, Store } from '../../store/ports.ts'
 import type { Invitation } from '../ports.ts'
 import { parseStart, requireClient } from './start.ts'
 
-export interface InviteNeeds extends Pick<ChangeNeeds, 'store' | 'random'> {
+export interface InviteNeeds {
+  readonly store: Pick<Store, 'change' | 'identity'>
+  readonly random: Random
   /** A mail waits. */
   readonly ring: () => void
 }
@@ -74,7 +77,9 @@ function parseInvitation(input: Invitation): { readonly email: string } {
 function requireInvitable(account: UserRecord, email: string): void {
   if (account.state === 'deactivated') throw new ServiceError('conflict', 'The account is deactivated.', { hint: 'Reactivate it first.' })
   if (account.email !== null && normalizeEmail(account.email) !== email)
-    throw new ServiceError('conflict', 'The user has another e-mail address.', { hint: 'Change it with `castellan user create --email` first.' })
+    throw new ServiceError('conflict', 'The user has another e-mail address.', {
+      hint: 'Change it with `castellan user create --email` first.',
+    })
 }
 
 async function insertInvitation(transaction: ChangeTransaction, id: string, email: string, input: Invitation): Promise<void> {

@@ -1,5 +1,6 @@
 /** Sends mails over SMTP, by a few connections that are kept. Composes nothing, and logs nothing. Floor 5. */
 import { createTransport } from 'nodemailer'
+import { normalizeEmail } from '../../model/email.ts'
 import { MAIL_TIMEOUT_MS, MAILS_AT_ONCE_MAX } from '../../model/limits.ts'
 import { type Mail, MailError, type Mailer } from './mailer.ts'
 
@@ -29,8 +30,9 @@ export class SmtpMailer implements Mailer {
   }
 
   async send({ to, subject, text, html }: Mail, signal: AbortSignal): Promise<void> {
+    // The library reads a list of addresses in an envelope, also in one of a list's entries: nothing but one address may reach it.
+    if (normalizeEmail(to) !== to) throw new MailError('recipient is no single address', true)
     try {
-      // Addresses as objects: they are taken as they are, and nothing in them is read as a list.
       const from = { name: this.#from.name ?? '', address: this.#from.address }
       const sent = await this.#transport.sendMail({
         from,

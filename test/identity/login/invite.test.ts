@@ -1,0 +1,102 @@
+/** An invitation makes an account that may do nothing until somebody has read its mail, and never moves one that is there. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { inviteUser } from '../../../src/identity/login/invite.ts'
+import type { Invitation } from '../../../src/identity/ports.ts'
+import { INVITATION_LIFE_MS, LOGIN_LIFE_MS } from '../../../src/model/limits.ts'
+import { CLIENT, outcome } from '../session/desk.ts'
+import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT } from './login-house.ts'
+
+let at: LoginHouse
+beforeAll(async () => {
+  at = await openLoginHouse()
+}, 60_000)
+afterAll(() => at.close())
+
+async function invite(part: Partial<Invitation> = {}, context = at.house.context) {
+  const input = { user: randomUUID(), email: newEmail(), clientId: CLIENT, ...part }
+  const changed = await inviteUser(at.needs, context, input)
+  await at.outbox.settle()
+  return { ...input, changed }
+}
+
+describe('who is invited', () => {
+  it('may do nothing before the first login, and what their roles allow with it', async () => {
+    const tenant = randomUUID()
+    const { user, email } = await invite({ redirectUri: REDIRECT, displayName: 'Ann' })
+    await at.house.administration.grant(at.house.context, { tenant, user, role: 'coder' })
+    expect(await at.house.store.records.findUser(user)).toMatchObject({ state: 'invited', email, displayName: 'Ann' })
+    expect(await at.house.check(user, tenant, 'coding.read')).toMatchObject({ allowed: false })
+    const { token } = at.secretsFor(email)
+    const browser = newBrowser({ binding: undefined })
+    expect(await at.login.peek(token, browser)).toMatchObject({ kind: 'invitation', otherDevice: false })
+    expect((await at.login.peek(token, browser)).device).toBeUndefined()
+    expect(await at.login.verify({ token }, BODY, browser)).toMatchObject({
+      otherDevice: false,
+      redirectUri: REDIRECT,
+      session: { user, tenant },
+    })
+    expect(await at.house.check(user, tenant, 'coding.read')).toMatchObject({ allowed: true })
+    expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
+  })
+
+  it('has a week, and can ask for another mail by themselves', async () => {
+    const { user, email } = await invite()
+    const { target } = (await at.house.store.records.listAudit({ user, action: 'user.invite' }, null, { pageSize: 1 })).items[0] ?? {}
+    await at.age(target ?? '', LOGIN_LIFE_MS + 1_000)
+    const { token } = at.secretsFor(email)
+    expect(await outcome(at.login.peek(token, newBrowser()))).toBe('ok')
+    await at.age(target ?? '', INVITATION_LIFE_MS)
+    expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
+    const { browser } = await at.ask(email)
+    expect(await outcome(at.login.verify({ token: at.secretsFor(email).token }, BODY, browser))).toBe('ok')
+    expect(await at.house.store.records.findUser(user)).toMatchObject({ state: 'active' })
+  })
+
+  it('has nothing of an invitation once deactivated, nor once reactivated', async () => {
+    const { user, email } = await invite()
+    const { token } = at.secretsFor(email)
+    await at.house.administration.deactivateUser(at.house.context, user)
+    expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
+    await at.house.administration.reactivateUser(at.house.context, user)
+    expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
+  })
+})
+
+describe('an invitation', () => {
+  it('is good in its newest form alone', async () => {
+    const first = await invite()
+    const older = at.secretsFor(first.email).token
+    await invite({ user: first.user, email: first.email.toUpperCase() })
+    expect(await outcome(at.login.verify({ token: older }, BODY, newBrowser()))).toBe('login_refused')
+    expect(await outcome(at.login.verify({ token: at.secretsFor(first.email).token }, BODY, newBrowser()))).toBe('ok')
+  })
+
+  it('leaves an account active that is', async () => {
+    const { user, email } = await at.person()
+    expect((await invite({ user, email })).changed.record.state).toBe('active')
+  })
+
+  it('is no way to move an account to another mailbox, nor into one that is taken, nor back from deactivation', async () => {
+    const [one, other] = [await at.person(), await at.person()]
+    expect(await outcome(invite({ user: one.user }))).toBe('conflict')
+    expect(await outcome(invite({ email: other.email }))).toBe('conflict')
+    await at.house.administration.deactivateUser(at.house.context, one.user)
+    expect(await outcome(invite({ user: one.user, email: one.email }))).toBe('conflict')
+    expect(at.mailsTo(other.email)).toBe(0)
+  })
+
+  it('takes the scope and all tenants', async () => {
+    const { context } = at.house
+    const limited = (part: Partial<typeof context.caller>) => ({ ...context, caller: { ...context.caller, ...part } })
+    expect(await outcome(invite({}, limited({ scopes: ['decide', 'audit'] })))).toBe('permission_denied')
+    expect(await outcome(invite({}, limited({ tenants: ['north'] })))).toBe('permission_denied')
+  })
+
+  it('is refused with each field at fault named', async () => {
+    const fault = await invite({ user: '', email: 'a@b.example,c@d.example', clientId: '' }).catch((error) => error)
+    expect(fault).toMatchObject({ code: 'request_invalid', violations: [{ field: 'user' }, { field: 'email' }, { field: 'clientId' }] })
+    expect(await outcome(invite({ clientId: 'nobody' }))).toBe('request_invalid')
+    expect(await outcome(invite({ redirectUri: `${REDIRECT}x` }))).toBe('request_invalid')
+  })
+})
