@@ -1,7 +1,7 @@
 /** caller …, audit …: who may call the service, and what was changed. Floor 6. */
 import { type Command, Option } from 'commander'
 import { CommandError, EXIT } from './exit.ts'
-import { parseInstant } from './instant.ts'
+import { parseDurationSeconds, parseInstant } from './instant.ts'
 import { names, prettyChange, prettyTable, record, text } from './pretty.ts'
 import { path, query } from './service-client.ts'
 import {
@@ -34,7 +34,7 @@ interface AuditOptions extends ServiceOptions {
 }
 
 export function addCallerCommands(program: Command, terminal: Terminal): void {
-  const group = program.command('caller').description('create, list and revoke the keys by which services and operators call')
+  const group = program.command('caller').description('create, list, rotate and revoke the keys by which services and operators call')
 
   const create = group
     .command('create <name>')
@@ -86,6 +86,29 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
       )
     })
   examples(withLimit(withService(list)), ['castellan caller list'])
+
+  const rotate = group
+    .command('rotate <id>')
+    .description('give a caller a new key; the present one stays good for a while, so that a service changes over without a gap')
+    .option('--overlap <duration>', 'how long both keys are good, such as PT1H; PT0S ends the present one now (default: P1D)')
+    .action(async (id: string, options: ChangeOptions & { readonly overlap?: string }) => {
+      const overlapSeconds = options.overlap === undefined ? undefined : parseDurationSeconds('--overlap', options.overlap)
+      const client = await clientFor(options, terminal.environment)
+      const answer = await client.call('POST', path('callers', id, 'rotate'), {
+        ...(overlapSeconds === undefined ? {} : { overlapSeconds }),
+        ...changeFields(options),
+      })
+      printAnswer(terminal, options, answer, (one) =>
+        prettyChange(one, `new key; the present one is good until ${text(one, 'previousKeyUntil')}`, {
+          more: `key (shown once): ${text(one, 'key')}\n`,
+          unwaited: KNOWN_WITHIN,
+        }),
+      )
+    })
+  examples(withChange(rotate, { unwaited: UNWAITED }), [
+    'castellan caller rotate 0b8e… --overlap PT1H --reason "yearly"',
+    'castellan caller rotate 0b8e… --overlap PT0S --reason "key was in a log"',
+  ])
 
   const revoke = group
     .command('revoke <id>')

@@ -15,14 +15,25 @@ export async function parseInstant(option: string, text: string, fromMs: number)
   const { instantSchema } = await import('../../wire/scalars.ts')
   const instant = instantSchema.safeParse(text.replace(WITHOUT_SECONDS, '$1:00$2'))
   if (instant.success) return instant.data
-  const duration = DURATION.exec(text)
-  if (duration !== null && text !== 'P' && !text.endsWith('T')) {
-    const [weeks, days, hours, minutes, seconds] = duration.slice(1).map((part) => Number(part ?? 0))
-    return fromMs + ((((weeks ?? 0) * 7 + (days ?? 0)) * 24 + (hours ?? 0)) * 3_600 + (minutes ?? 0) * 60 + (seconds ?? 0)) * 1_000
-  }
+  const durationMs = durationOf(text)
+  if (durationMs !== undefined) return fromMs + durationMs
   throw new CommandError(
     EXIT.usage,
     `${option}: not an instant or duration: ${text}`,
     'Write an instant with its offset (2026-11-21T09:00:00Z) or a duration from now (PT2H, P7D).',
   )
+}
+
+/** Seconds of a duration such as `PT2H`. @throws CommandError (usage) naming `option` */
+export function parseDurationSeconds(option: string, text: string): number {
+  const durationMs = durationOf(text)
+  if (durationMs !== undefined) return durationMs / 1_000
+  throw new CommandError(EXIT.usage, `${option}: not a duration: ${text}`, 'Write a duration such as PT2H or P7D; PT0S is none.')
+}
+
+function durationOf(text: string): number | undefined {
+  const duration = DURATION.exec(text)
+  if (duration === null || text === 'P' || text.endsWith('T')) return undefined
+  const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = duration.slice(1).map((part) => Number(part ?? 0))
+  return (((weeks * 7 + days) * 24 + hours) * 3_600 + minutes * 60 + seconds) * 1_000
 }

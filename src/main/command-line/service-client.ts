@@ -12,12 +12,15 @@ export interface ServiceClient {
   call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: Json): Promise<Json>
 }
 
-/** @param key presented as Bearer; absent: the service will say that it wants one */
-export function openServiceClient(url: string, key: string | undefined): ServiceClient {
+/**
+ * @param key presented as Bearer; absent: the service will say that it wants one
+ * @param setting where the address comes from, for who has to change it
+ */
+export function openServiceClient(url: string, key: string | undefined, setting = 'CASTELLAN_URL'): ServiceClient {
   const base = url.replace(/\/+$/, '')
   return {
     async call(method, path, body) {
-      const answer = await send(base, path, {
+      const answer = await send(base, path, setting, {
         method,
         headers: {
           accept: 'application/json',
@@ -52,7 +55,7 @@ export function query(parameters: Readonly<Record<string, string | number | bool
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
 }
 
-async function send(base: string, path: string, request: RequestInit): Promise<Response> {
+async function send(base: string, path: string, setting: string, request: RequestInit): Promise<Response> {
   try {
     return await fetch(`${base}${path}`, request)
   } catch (fault) {
@@ -61,7 +64,7 @@ async function send(base: string, path: string, request: RequestInit): Promise<R
       `No answer from ${base}: ${causeText(fault)}`,
       CERTIFICATE_FAULT.test(causeText(fault))
         ? 'Its certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file (PEM) of the authority that issued it, and --url to a name that it has.'
-        : 'Is the service running there? Set --url or CASTELLAN_URL.',
+        : `Is the service running there? Set --url or ${setting}.`,
     )
   }
 }

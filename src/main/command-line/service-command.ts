@@ -11,11 +11,18 @@ export interface ServiceOptions {
   readonly output: 'pretty' | 'json'
 }
 
+/** Which of the two services a command talks to. */
+export type ServiceName = 'decision' | 'identity'
+const URL_HELP: Readonly<Record<ServiceName, string>> = {
+  decision: 'service to talk to (CASTELLAN_URL; default http://127.0.0.1:8080)',
+  identity: 'identity service to talk to (CASTELLAN_IDENTITY_URL; default http://127.0.0.1:8081)',
+}
+
 /** Adds `--url`, `--key` and `--output`. */
-export function withService(command: Command): Command {
+export function withService(command: Command, service: ServiceName = 'decision'): Command {
   return withOutput(
     command
-      .option('--url <url>', 'service to talk to (CASTELLAN_URL; default http://127.0.0.1:8080)')
+      .option('--url <url>', URL_HELP[service])
       .option('--key <key>', 'caller key (better: CASTELLAN_KEY or CASTELLAN_KEY_FILE, which other users cannot see)'),
   )
 }
@@ -32,11 +39,19 @@ export interface ChangeOptions extends ServiceOptions {
 }
 
 /** Adds `--reason`, `--no-wait` and the options of every service command, and tells in the help when a change is in force. */
-export function withChange(command: Command, { reasonRequired = false, unwaited = UNWAITED } = {}): Command {
+export function withChange(
+  command: Command,
+  {
+    reasonRequired = false,
+    unwaited = UNWAITED,
+    service = 'decision',
+  }: { readonly reasonRequired?: boolean; readonly unwaited?: string; readonly service?: ServiceName } = {},
+): Command {
   const [flags, description] = ['--reason <text>', 'why, kept in the audit'] as const
   const reasoned = reasonRequired ? command.requiredOption(flags, description) : command.option(flags, description)
   return withService(
     reasoned.option('--no-wait', 'end as soon as the change is stored, not when it is in force on every replica'),
+    service,
   ).addHelpText(
     'after',
     `\nIt ends when the change is in force on every replica: nothing asked after that is answered from before it.\n${unwaited}`,
@@ -81,17 +96,22 @@ function parseLimit(text: string): number {
 }
 
 /** The client for a command's options; the environment stands in for what was not typed. */
-export async function clientFor(options: ServiceOptions, environment: Environment): Promise<ServiceClient> {
+export async function clientFor(
+  options: ServiceOptions,
+  environment: Environment,
+  service: ServiceName = 'decision',
+): Promise<ServiceClient> {
   const { readClientSettings } = await import('../settings.ts')
   // What was typed wins, and a stale variable beside it is not looked at.
-  const { CASTELLAN_URL: url, CASTELLAN_KEY: key, CASTELLAN_KEY_FILE: keyFile, ...rest } = environment
+  const { CASTELLAN_KEY: key, CASTELLAN_KEY_FILE: keyFile, ...rest } = environment
+  const setting = service === 'decision' ? 'CASTELLAN_URL' : 'CASTELLAN_IDENTITY_URL'
   const settings = readClientSettings({
     ...rest,
-    CASTELLAN_URL: options.url ?? url,
+    [setting]: options.url ?? rest[setting],
     CASTELLAN_KEY: options.key ?? key,
     CASTELLAN_KEY_FILE: options.key === undefined ? keyFile : undefined,
   })
-  return openServiceClient(settings.url, settings.key)
+  return openServiceClient(service === 'decision' ? settings.url : settings.identityUrl, settings.key, setting)
 }
 
 /** Writes `answer` as JSON, or as `pretty` words it. */

@@ -1,5 +1,6 @@
 /** user …, tenant …: the subjects of decisions. Floor 6. */
 import type { Command } from 'commander'
+import { addUserLoginCommands } from './login-commands.ts'
 import { names, prettyChange, prettyFields, prettyTable, record, records, text } from './pretty.ts'
 import { type Json, path } from './service-client.ts'
 import {
@@ -28,7 +29,9 @@ const USER_FIELDS = ['id', 'email', 'displayName', 'state', 'stateReason', 'attr
 const TENANT_FIELDS = ['id', 'displayName', 'state', 'attributes', 'createdAt']
 
 export function addSubjectCommands(program: Command, terminal: Terminal): void {
-  addUserCommands(program.command('user').description('create, show, list, deactivate and reactivate users'), terminal)
+  const users = program.command('user').description('create, invite, show, list, deactivate and reactivate users, and end their sessions')
+  addUserCommands(users, terminal)
+  addUserLoginCommands(users, terminal)
   addTenantCommands(program.command('tenant').description('create, show, list, suspend and resume tenants'), terminal)
 }
 
