@@ -37,7 +37,7 @@ const FIND_BY_KEY_SQL = findSql(`lateral (
     select ${COLUMNS.join(', ')} from caller where key_hash = $1 and revoked_at is null
     union all
     select ${COLUMNS.map((name) => (name === 'expires_at' ? 'least(expires_at, previous_key_until)' : name)).join(', ')}
-    from caller where previous_key_hash = $1 and revoked_at is null and previous_key_until > now()
+    from caller where previous_key_hash = $1 and revoked_at is null
     limit 1
   ) caller`)
 

@@ -83,12 +83,14 @@ const CONSUME_SQL = `update login_challenge set consumed_at = ${CLOCK_SQL}, cons
   where id = :id::uuid and ${ANSWERABLE}
   returning ${RETURNED}`
 
-/** Locked in the order of their ids, so that two who kill the same ones wait for each other instead of deadlocking. */
+/**
+ * Locked first, as they are after any wait, so that each is killed once; and in the order of their ids, so that two who kill the same ones wait
+ * for each other instead of deadlocking.
+ */
 const killSql = (which: string): string => `with dying as materialized (
     select id from login_challenge where (${which}) and ${OPEN_SQL} order by id for no key update
   ), dead as (
-    update login_challenge challenge set ${DIES} from dying
-    where challenge.id = dying.id and challenge.consumed_at is null and challenge.dead_reason is null
+    update login_challenge challenge set ${DIES} from dying where challenge.id = dying.id
     returning 1
   )
   select count(*) as killed from dead`

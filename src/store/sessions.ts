@@ -75,12 +75,15 @@ const ROTATE_SQL = `update login_session session set counter = counter + 1, rota
   where id = :id::uuid and revoked_at is null
   returning ${OF_SESSION}`
 
-/** Locked in the order of their ids, so that two who end the same ones wait for each other instead of deadlocking. */
+/**
+ * Locked first, as they are after any wait, so that each is ended once; and in the order of their ids, so that two who end the same ones wait for
+ * each other instead of deadlocking.
+ */
 const revokeSql = (which: string): string => `with ending as materialized (
     select id from login_session session where ${which} and ${LIVE} order by id for no key update
   )
   update login_session session set revoked_at = ${CLOCK_SQL}, revoked_reason = :reason::text
-  from ending where session.id = ending.id and session.revoked_at is null
+  from ending where session.id = ending.id
   returning ${OF_SESSION}`
 const REVOKE_ONE_SQL = revokeSql('id = :id::uuid')
 const REVOKE_OF_USER_SQL = revokeSql('user_id = :user::text and (:exceptId::uuid is null or id <> :exceptId::uuid)')

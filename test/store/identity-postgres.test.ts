@@ -1,4 +1,4 @@
-/** Many at once on real PostgreSQL: each guarded change of a login is made by one of them, and nothing is counted twice or left out. */
+/** On real PostgreSQL: of many at once one makes each guarded change of a login, nothing is counted twice, and no locale changes an address. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import {
@@ -26,6 +26,21 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await test.close()
+})
+
+describe('addresses', () => {
+  it('are found in ASCII letters whatever their case, and no further, under a locale that knows more letters', async () => {
+    await test.database.knex.raw('alter table subject alter column email type text collate "tr-x-icu"')
+    const name = word('x')
+    await within(test, async (_identity, change) => {
+      const { record } = await change.ensureUser(name)
+      await change.updateUser({ ...record, email: `I.É.${name}@Hospital.Example` }, null)
+    })
+    const find = async (email: string) => (await test.store.identity.listUsersByEmail(email)).length
+    expect(await find(`i.É.${name}@hospital.example`)).toBe(1)
+    expect(await find(`ı.é.${name}@hospital.example`)).toBe(0)
+    expect(await find(`i.é.${name}@hospital.example`)).toBe(0)
+  })
 })
 
 describe('20 at once', () => {
