@@ -156,6 +156,13 @@ describe('POST /oauth/token', () => {
     expect((await form(wires, '/oauth/token', other, service())).json.error).toBe('invalid_request')
   })
 
+  it('takes the key of one service for no other name', async () => {
+    for (const id of ['app', 'admin-key', wires.service.id.toUpperCase()]) {
+      const answer = await form(wires, '/oauth/token', { grant_type: 'client_credentials' }, basic(id, wires.service.key))
+      expect(answer).toMatchObject({ status: 401, json: { error: 'invalid_client' } })
+    }
+  })
+
   it('takes no token of a service for its secret: it would renew itself for ever', async () => {
     const { access_token: token } = (await form(wires, '/oauth/token', { grant_type: 'client_credentials' }, service())).json
     const answer = await form(wires, '/oauth/token', {
