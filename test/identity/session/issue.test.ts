@@ -42,9 +42,9 @@ describe('an access token', () => {
   let pair: KeyPair
   const clock = new ManualClock()
   const issued: object[] = []
-  const issuerWith = (key: KeyPair['key']) =>
+  const issuerWith = (key: KeyPair['key'], issuer = ISSUER) =>
     openTokenIssuer({
-      ...{ issuer: ISSUER, audience: AUDIENCE, accessTokenSeconds: 300, clock, random: systemRandom },
+      ...{ issuer, audience: AUDIENCE, accessTokenSeconds: 300, clock, random: systemRandom },
       keys: { current: async () => key },
       resolver: house.freshness.resolver,
       permissionIndex: openPermissionIndex(house.store),
@@ -95,6 +95,19 @@ describe('an access token', () => {
     }
     process.stdout.write(`${sizes.map((row) => Object.values(row).join(' ')).join('\n')}\n`)
     expect(sizes.filter((row) => row['key'] === 'ES256').map((row) => row['form'])).toEqual(['pc', 'pc', 'pb', 'pb', 'pb'])
+  })
+
+  it('lists nothing rather than being too long', async () => {
+    const [user, tenant] = [`z${'"'.repeat(255)}`, `z${'\\'.repeat(255)}`]
+    await grant(user, tenant, 'of-5000')
+    const rsa = await openKeyPair('RS256')
+    const { accessToken } = await issuerWith(rsa.key, `https://${'a'.repeat(240)}.example`).issueForSession(
+      sessionOf(user, tenant, { clientId: '"'.repeat(256) }),
+    )
+    expect(payloadOf(accessToken)).toMatchObject({ pov: true })
+    expect(payloadOf(accessToken)).not.toHaveProperty('pb')
+    expect(accessToken.length).toBeLessThanOrEqual(ACCESS_TOKEN_CHARACTERS_MAX)
+    expect(issued.at(-1)).toEqual({ characters: accessToken.length, permissions: 'overage' })
   })
 
   it('names the session as it is: its epoch, tenant, login and means, and no name and no address', async () => {
