@@ -28,6 +28,12 @@ afterAll(async () => {
   await test.close()
 })
 
+/** Resolves once a transaction of this database waits for a row. */
+async function somebodyWaits(): Promise<void> {
+  const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  for (;;) if ((await test.database.knex.raw<{ rows: unknown[] }>(waiting)).rows.length > 0) return
+}
+
 describe('addresses', () => {
   it('are found in ASCII letters whatever their case, and no further, under a locale that knows more letters', async () => {
     await test.database.knex.raw('alter table subject alter column email type text collate "tr-x-icu"')
@@ -105,6 +111,20 @@ describe('20 at once', () => {
     )
     const ids = ended.flat().map((session) => session.id)
     expect([ids.length, new Set(ids).size]).toEqual([6, 6])
+  })
+
+  it('do not end what another one ended while they waited for it', async () => {
+    const person = await somebody(test)
+    const { id } = await openSession(test, person)
+    let second: ReturnType<typeof end> | undefined
+    const end = (reason: 'logout' | 'reuse') => within(test, (identity) => identity.revokeSessions({ user: person.user }, reason))
+    await within(test, async (identity) => {
+      await identity.revokeSessions({ id }, 'logout')
+      second = end('reuse')
+      await somebodyWaits()
+    })
+    expect(await second).toEqual([])
+    expect((await theSession(test, id))?.revokedReason).toBe('logout')
   })
 
   it('rotate one session that each of them locks first: no rotation is lost', async () => {
