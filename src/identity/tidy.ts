@@ -14,23 +14,22 @@ export interface IdentityTidyNeeds {
 export function openIdentityTidy({ store, clock, log, observe }: IdentityTidyNeeds): { close(): Promise<void> } {
   let closed = false
   let cancel: () => void = () => undefined
-  let running: Promise<void> = Promise.resolve()
 
   async function tidy(): Promise<void> {
     observe.mailBacklog(await store.mailBacklog())
     while (!closed && (await store.prune()));
   }
 
+  const tidyOnce = () => tidy().catch((fault: unknown) => log.debug({ err: fault }, 'could not tidy; tried again'))
+
   function schedule(): void {
     if (closed) return
     cancel = clock.after(IDENTITY_TIDY_INTERVAL_MS, () => {
-      running = tidy()
-        .catch((fault: unknown) => log.debug({ err: fault }, 'could not tidy; tried again'))
-        .then(schedule)
+      running = tidyOnce().then(schedule)
     })
   }
 
-  schedule()
+  let running: Promise<void> = tidyOnce().then(schedule)
   return {
     close: async () => {
       closed = true

@@ -166,9 +166,11 @@ class Keeper implements KeyKeeper {
       if (steps.length === 0 && resealings.length === 0) return undefined
       const supply = [...made]
       const position = await applySteps(change, sealed, steps, resealings, async () => supply.pop() ?? (await this.#make()))
-      return { position, keys: (await listKeys(transaction)).map(withoutPrivatePart) }
+      return { position, keys: (await listKeys(transaction)).map(withoutPrivatePart), nowMs: await transaction.nowMs() }
     })
     await this.#load()
+    // Not at the next look: the very first keys would have no age until then.
+    if (changed !== undefined) this.#needs.observe.keyAges(agesOf(changed.keys, changed.nowMs))
     return changed
   }
 
@@ -213,7 +215,7 @@ function requireRoom(keys: readonly SealedKey[], steps: readonly KeyStep[]): voi
   })
 }
 
-function agesOf(keys: readonly SealedKey[], nowMs: number): KeyAges {
+function agesOf(keys: readonly Pick<SigningKeyRecord, 'state' | 'activatedAtMs' | 'createdAtMs'>[], nowMs: number): KeyAges {
   const ages: Partial<Record<SealedKey['state'], number>> = {}
   for (const { state, activatedAtMs, createdAtMs } of keys) {
     ages[state] = Math.max(ages[state] ?? 0, (nowMs - (activatedAtMs ?? createdAtMs)) / 1_000)

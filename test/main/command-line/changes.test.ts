@@ -68,6 +68,17 @@ describe('a command that changes something', () => {
     })
   })
 
+  it('gives a caller a second key, and says until when the first one is good', async () => {
+    const { caller } = JSON.parse((await run('caller', 'create', 'turning', '--scopes', 'decide', '-o', 'json')).out)
+    const rotated = await run('caller', 'rotate', caller.id, '--overlap', 'PT1H', ...reason)
+    expect(rotated).toMatchObject({ code: 0, last: 'in force on every replica' })
+    expect(rotated.out).toMatch(/^new key; the present one is good until \d{4}-.*Z \(position \d+\)\nkey \(shown once\): cst_/)
+    expect(await run('caller', 'rotate', caller.id, '--overlap', 'tomorrow')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--overlap'),
+    })
+  })
+
   it('ends by saying how to ask past a change that it did not wait for, and that works', async () => {
     const granted = await run('grant', 'finn', 'north', 'reader', '--no-wait')
     const [, position = ''] = /^granted reader \(position (\d+)\)$/m.exec(granted.out) ?? []
