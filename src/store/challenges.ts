@@ -74,8 +74,9 @@ const INSERT_SQL = `with moment as materialized (select ${CLOCK_SQL} as now)
   from moment
   returning ${RETURNED}`
 
+/** Also where nobody was written to: who guesses at a code must not learn from the work it makes whether there is one. */
 const RAISE_SQL = `update login_challenge set tries = tries + 1
-  where id = :id::uuid and ${ANSWERABLE} and tries < ${CODE_TRIES_MAX}
+  where id = :id::uuid and ${OPEN_SQL} and tries < ${CODE_TRIES_MAX}
   returning ${RETURNED}`
 
 const CONSUME_SQL = `update login_challenge set consumed_at = ${CLOCK_SQL}, consumed_by = :by::bytea, session_id = :session::uuid,
@@ -96,7 +97,7 @@ const killSql = (which: string): string => `with dying as materialized (
   select count(*) as killed from dead`
 const KILL_ONE_SQL = killSql('id = :id::uuid')
 /** Only older ones: whichever of two mails leaves first, the challenge that was asked for last lives on. Of one millisecond one does, too. */
-const SUPERSEDE_SQL = killSql(`email = :email::text and client_id = :client::text
+const SUPERSEDE_SQL = killSql(`email = :email::text and client_id = :client::text and kind = coalesce(:kind::text, kind)
     and (created_at, id) < (coalesce((select created_at from login_challenge where id = :except::uuid), 'infinity'), :except::uuid)`)
 /** Before its mail a challenge does not say whose it is: those of the address die too. */
 const KILL_OF_USER_SQL = killSql(`id in (
@@ -160,15 +161,21 @@ export async function killChallenge(db: Knex, id: string, reason: 'tries'): Prom
   if (isUuid(id)) await kill(db, KILL_ONE_SQL, { id, reason })
 }
 
-export async function supersedeChallenges(db: Knex, email: string, clientId: string, exceptId: string): Promise<number> {
-  return await kill(db, SUPERSEDE_SQL, { email, client: clientId, except: exceptId, reason: 'superseded' })
+export async function supersedeChallenges(
+  db: Knex,
+  email: string,
+  clientId: string,
+  exceptId: string,
+  kind?: ChallengeRecord['kind'],
+): Promise<number> {
+  return await kill(db, SUPERSEDE_SQL, { email, client: clientId, except: exceptId, kind: kind ?? null, reason: 'superseded' })
 }
 
 export async function killChallenges(db: Knex, user: string): Promise<void> {
   await kill(db, KILL_OF_USER_SQL, { user, reason: 'deactivated' })
 }
 
-async function kill(db: Knex, sql: string, values: Readonly<Record<string, string>>): Promise<number> {
+async function kill(db: Knex, sql: string, values: Readonly<Record<string, string | null>>): Promise<number> {
   const answer: { rows: readonly { readonly killed: number }[] } = await db.raw(sql, values)
   return answer.rows[0]?.killed ?? 0
 }

@@ -75,11 +75,14 @@ export interface IdentityTransaction {
   endMail(id: string, state: 'sent' | 'dropped' | 'failed'): Promise<void>
   /** Tries again after `afterMs`. */
   postponeMail(id: string, afterMs: number): Promise<void>
-  /** Open challenges of this address and client that are older than `exceptId` die. @returns how many */
-  supersedeChallenges(email: string, clientId: string, exceptId: string): Promise<number>
+  /** Open challenges of this address and client that are older than `exceptId` die. @param kind absent: of every kind. @returns how many */
+  supersedeChallenges(email: string, clientId: string, exceptId: string, kind?: ChallengeRecord['kind']): Promise<number>
   /** All open challenges of a user, and waiting mails to them, die. */
   killChallenges(user: string): Promise<void>
-  /** Raises `tries` of an open challenge whose code may be tried, by one guarded UPDATE. `undefined`: it is not open (any more). */
+  /**
+   * Raises `tries` of an open challenge, by one guarded UPDATE; also of one that nobody was written to, which has no code that could be right.
+   * `undefined`: it is not open (any more), or there are no tries left.
+   */
   raiseTries(id: string): Promise<ChallengeRecord | undefined>
   killChallenge(id: string, reason: 'tries'): Promise<void>
   /** By one guarded UPDATE: open, not over, not consumed. `undefined`: it is none of these. */

@@ -48,7 +48,8 @@ export function openIdentityTransaction(db: Knex.Transaction, run: <T>(work: () 
     prepareMail: (id, secrets) => run(() => outbox.prepareMail(db, id, secrets)),
     endMail: (id, state) => run(() => outbox.endMail(db, id, state)),
     postponeMail: (id, afterMs) => run(() => outbox.postponeMail(db, id, afterMs)),
-    supersedeChallenges: (email, clientId, exceptId) => run(() => challenges.supersedeChallenges(db, email, clientId, exceptId)),
+    supersedeChallenges: (email, clientId, exceptId, kind) =>
+      run(() => challenges.supersedeChallenges(db, email, clientId, exceptId, kind)),
     killChallenges: (user) => run(() => challenges.killChallenges(db, user)),
     raiseTries: (id) => run(() => challenges.raiseTries(db, id)),
     killChallenge: (id, reason) => run(() => challenges.killChallenge(db, id, reason)),

@@ -69,6 +69,12 @@ export function challengeContract(current: () => TestStore): void {
     expect((await theChallenge(current(), id)).tries).toBe(5)
   })
 
+  it('counts tries also where nobody was written to: the work of guessing tells nothing', async () => {
+    const person = await somebody(current())
+    const { id } = await within(current(), (identity) => identity.insertChallenge({ ...challengeOf(person), mailState: 'dropped' }))
+    expect(await within(current(), (identity) => identity.raiseTries(id))).toMatchObject({ tries: 1, codeHash: null, mailState: 'dropped' })
+  })
+
   it('consumes a challenge once, with who did it and for which session', async () => {
     const person = await somebody(current())
     const { id } = await sentChallenge(current(), person)
@@ -86,7 +92,7 @@ export function challengeContract(current: () => TestStore): void {
     expect(await theChallenge(current(), id)).toEqual(consumed)
   })
 
-  it('neither tries nor consumes a challenge that is over, dead, not written to anybody, or dropped', async () => {
+  it('does not consume a challenge that is over, dead, not written to anybody, or dropped, and tries none that is over or dead', async () => {
     const person = await somebody(current())
     const [over, killed, dropped] = [
       await sentChallenge(current(), person),
@@ -102,8 +108,8 @@ export function challengeContract(current: () => TestStore): void {
     for (const { id } of [over, killed, unwritten, dropped]) {
       const before = await theChallenge(current(), id)
       const answers = await within(current(), async (identity) => [
-        await identity.raiseTries(id),
         await identity.consumeChallenge(id, undefined, randomUUID()),
+        id === over.id || id === killed.id ? await identity.raiseTries(id) : undefined,
       ])
       expect(answers).toEqual([undefined, undefined])
       expect(await theChallenge(current(), id)).toEqual(before)

@@ -78,7 +78,6 @@ async function prepare(
     tokenHash: hashSecret(token),
     codeHash: hashCode(codeKey, challenge.id, code),
   })
-  await identity.supersedeChallenges(challenge.email, challenge.clientId, challenge.id)
   const content = { challenge, application: client.name, base: needs.base, token }
   return composeMail(challenge.bindingHash === null ? content : { ...content, code })
 }

@@ -21,7 +21,7 @@ export interface InviteNeeds {
 }
 
 /**
- * Once more is another mail, and the link of the one before is void as soon as this one has left. Who is active already is written to as well:
+ * Once more is another mail, and the link of the one before is void then. Who is active already is written to as well:
  * they may have been registered by a grant, and never have logged in.
  * @throws ServiceError `conflict` for a deactivated account, for one that has another address, and for an address that another user has
  */
@@ -43,6 +43,7 @@ export async function inviteUser(needs: InviteNeeds, context: ChangeContext, inp
     await transaction.updateUser(record, before.stateReason)
     const challengeId = needs.random.uuid()
     await insertInvitation(transaction, challengeId, email, input)
+    await transaction.identity.supersedeChallenges(email, input.clientId, challengeId, 'invitation')
     const audited = {
       action: 'user.invite',
       user: input.user,

@@ -35,8 +35,8 @@ export async function startLogin(
   const mayWrite = await needs.limits.start({ email, binding, address: visitor.address })
   await requireClient(needs.store, input.clientId, input.redirectUri)
   const challengeId = needs.random.uuid()
-  await needs.store.change((transaction) =>
-    transaction.identity.insertChallenge({
+  await needs.store.change(async ({ identity }) => {
+    await identity.insertChallenge({
       id: challengeId,
       kind: 'login',
       email,
@@ -49,8 +49,10 @@ export async function startLogin(
       bindingHash: hashSecret(binding),
       lifeMs: LOGIN_LIFE_MS,
       mailState: mayWrite ? 'waiting' : 'dropped',
-    }),
-  )
+    })
+    // Here and not when the mail leaves, so that it happens to every address. What brings no mail replaces nothing: nobody has no address.
+    await identity.supersedeChallenges(mayWrite ? email : '', input.clientId, challengeId, 'login')
+  })
   needs.ring()
   return { challengeId, binding }
 }

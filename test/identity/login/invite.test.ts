@@ -64,6 +64,15 @@ describe('who is invited', () => {
 })
 
 describe('an invitation', () => {
+  it('is not put an end to by somebody who asks for a login, but by the login itself', async () => {
+    const { email } = await invite()
+    const { token } = at.secretsFor(email)
+    const { browser } = await at.ask(email)
+    expect(await outcome(at.login.peek(token, newBrowser()))).toBe('ok')
+    await at.login.verify({ token: at.secretsFor(email).token }, BODY, browser)
+    expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
+  })
+
   it('is good in its newest form alone', async () => {
     const first = await invite()
     const older = at.secretsFor(first.email).token

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { AppError } from '../../../src/ground/errors.ts'
 import { LIMITS } from '../../../src/identity/limits.ts'
 import { openLogin } from '../../../src/identity/login/login.ts'
+import { CODE_TRIES_MAX } from '../../../src/model/limits.ts'
 import { CLIENT, outcome } from '../session/desk.ts'
 import { type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT } from './login-house.ts'
 
@@ -62,6 +63,29 @@ describe('the answer', () => {
       expect(given).toMatch(/^[A-Za-z0-9_-]{43}$/)
       expect(given).not.toBe(binding)
     }
+  })
+})
+
+describe('guessing at a code', () => {
+  it('costs the same statements for known, unknown and throttled addresses, and ends alike', async () => {
+    const { email } = await at.person()
+    const busy = newBrowser()
+    await at.ask(email, busy)
+    const asked = [await at.ask((await at.person()).email), await at.ask(newEmail()), await at.ask(email, busy)]
+    const seen: (readonly string[])[] = []
+    for (const { challengeId, browser } of asked) {
+      const statements: string[] = []
+      const heard = ({ sql }: { readonly sql: string }) => void statements.push(sql)
+      at.house.database.knex.on('query', heard)
+      for (let attempt = 0; attempt <= CODE_TRIES_MAX; attempt++)
+        expect(await outcome(at.login.verify({ challengeId, code: 'wrong' }, { cookie: false }, browser))).toBe('login_refused')
+      at.house.database.knex.off('query', heard)
+      seen.push(statements.filter((sql) => /login_|audit_event|begin|commit|rollback/i.test(sql)))
+      expect(await at.challenge(challengeId)).toMatchObject({ tries: CODE_TRIES_MAX, deadReason: 'tries' })
+    }
+    expect(seen[0]?.length).toBeGreaterThan(CODE_TRIES_MAX)
+    expect(seen[1]).toEqual(seen[0])
+    expect(seen[2]).toEqual(seen[0])
   })
 })
 
