@@ -43,6 +43,6 @@ export class PrivateKeys {
   /** Forgets all but these: a retired key is in no memory. Only for a list that was committed. */
   keepOnly(keys: readonly SealedKey[]): void {
     const kept = new Set(keys.map(({ kid }) => kid))
-    for (const kept_ of [this.#opened, this.#faults]) for (const kid of kept_.keys()) if (!kept.has(kid)) kept_.delete(kid)
+    for (const known of [this.#opened, this.#faults]) for (const kid of known.keys()) if (!kept.has(kid)) known.delete(kid)
   }
 }
