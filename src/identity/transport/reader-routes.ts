@@ -56,10 +56,10 @@ export function readerRoutes(needs: IdentityWireNeeds): readonly IdentityRoute[]
 /** Services that ask for decisions, and people: their tokens name positions of this index. */
 async function requireReader(exchange: Exchange): Promise<void> {
   try {
-    requireScope(await exchange.caller(), 'decide')
+    await exchange.person()
   } catch (fault) {
     if (!(fault instanceof UnauthenticatedError)) throw fault
-    await exchange.person()
+    requireScope(await exchange.caller(), 'decide')
   }
 }
 

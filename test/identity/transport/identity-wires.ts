@@ -1,10 +1,15 @@
 /** The whole identity service behind a real socket: real store, login, mails, sessions, tokens; a mailbox instead of a mail server. */
 import { request as plainRequest, type RequestOptions } from 'node:http'
+import { ADMINISTER_PERMISSION } from '../../../src/access/administrators.ts'
 import { MemoryLimiter } from '../../../src/cache/memory-limiter.ts'
 import { systemClock } from '../../../src/ground/clock.ts'
 import { openLog } from '../../../src/ground/log.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
+import { openIdentityAdministration } from '../../../src/identity/administration.ts'
+import { openAdministrators } from '../../../src/identity/administrators.ts'
+import { openKeyKeeper } from '../../../src/identity/keys/keeper.ts'
 import { type Limits, openLimits } from '../../../src/identity/limits.ts'
+import { inviteUser } from '../../../src/identity/login/invite.ts'
 import { openLogin } from '../../../src/identity/login/login.ts'
 import { Outbox } from '../../../src/identity/login/outbox.ts'
 import { type KeptMail, Mailbox } from '../../../src/identity/mail/mailbox.ts'
@@ -21,15 +26,19 @@ import { openAdmission } from '../../../src/wire/admission.ts'
 import { openAuthentication } from '../../../src/wire/authentication.ts'
 import { type Handle, openHttpServer } from '../../../src/wire/http/server.ts'
 import { bundleOf, type House, openHouse } from '../../support/house.ts'
-import { openKeyPair } from '../../token/tokens.ts'
-import { testAdministration } from './test-administration.ts'
 
 export const ADMIN_KEY = 'test-admin-key'
 export const AUDIENCE = 'castellan'
+/** Whoever is an officer there administers accounts. */
+export const ADMIN_TENANT = 'office'
 /** Of the registered application; on another origin than the service. */
 export const APP_ORIGIN = 'https://app.hospital.example'
 export const REDIRECT = `${APP_ORIGIN}/signed-in`
-export const ROLES = { coder: ['coding.medical-stay.read', 'coding.medical-stay.validate'], clerk: ['finance.read'] }
+export const ROLES = {
+  coder: ['coding.medical-stay.read', 'coding.medical-stay.validate'],
+  clerk: ['finance.read'],
+  officer: [ADMINISTER_PERMISSION],
+}
 
 export interface IdentityWires {
   readonly house: House
@@ -65,14 +74,15 @@ export function memoryLimits(): Limits {
   return openLimits({ limiter: new MemoryLimiter({ clock: systemClock }), key, observe: { limited: () => undefined } })
 }
 
-/** ann is a coder in north and a clerk in south, bob a coder in north only; `app` is registered with one redirect. */
+/** ann is a coder in north and a clerk in south, bob a coder in north only, olga an officer of the office; `app` is registered with one redirect. */
 export async function openIdentityWires(options: IdentityWireOptions = {}): Promise<IdentityWires> {
   const house = await openHouse(bundleOf(ROLES))
   const { administration, context, store, freshness } = house
-  for (const name of ['ann', 'bob']) await administration.putUser(context, { user: name, email: `${name}@hospital.example` })
+  for (const name of ['ann', 'bob', 'olga']) await administration.putUser(context, { user: name, email: `${name}@hospital.example` })
   await administration.grant(context, { tenant: 'north', user: 'ann', role: 'coder' })
   await administration.grant(context, { tenant: 'south', user: 'ann', role: 'clerk' })
   await administration.grant(context, { tenant: 'north', user: 'bob', role: 'coder' })
+  await administration.grant(context, { tenant: ADMIN_TENANT, user: 'olga', role: 'officer' })
   const service = await administration.createCaller(context, { name: 'reception', scopes: ['decide'] })
   await store.change(({ identity }) => identity.insertClient({ id: 'app', name: 'Ward plan', redirectUris: [REDIRECT] }))
 
@@ -83,27 +93,41 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
   const server = await openHttpServer(parts, () => (request, response) => handle(request, response))
   const issuer = options.issuer ?? `http://127.0.0.1:${server.port}`
 
-  const pair = await openKeyPair()
   const verifier = new TokenVerifier({ issuer, audience: AUDIENCE, clock: systemClock })
   const secrets = new IdentitySecrets([systemRandom.bytes(32)])
   const [refreshKeys, codeKeys] = (['refresh token', 'login code'] as const).map((purpose) =>
     secrets.keysFor(purpose).map(({ key }) => key),
   )
   if (refreshKeys === undefined || codeKeys === undefined) throw new Error('There are keys')
+  const { acknowledgement } = freshness
+  const findKeys = async () => (await freshness.keys.find(undefined)).value.keys
+  const keys = await openKeyKeeper({
+    ...{ store, findKeys, acknowledgement, secrets, clock: systemClock, random: systemRandom, log },
+    algorithm: 'ES256',
+    observe: { keyAges: () => undefined },
+  })
   const tokens = openTokenIssuer({
     ...{ issuer, audience: AUDIENCE, accessTokenSeconds: 300, clock: systemClock, random: systemRandom },
-    keys: { current: async () => pair.key },
+    keys,
     resolver: freshness.resolver,
     permissionIndex: openPermissionIndex(store),
     observe: { issued: () => undefined },
   })
   const limits = options.limits ?? unlimited
   const mailbox = new Mailbox({ clock: systemClock, random: systemRandom })
-  const common = { store, random: systemRandom, codeKeys, refreshKeys, issuer: tokens, acknowledgement: freshness.acknowledgement, limits }
+  const common = { store, random: systemRandom, codeKeys, refreshKeys, issuer: tokens, acknowledgement, limits }
   const outbox = new Outbox({
     ...{ store, mailer: mailbox, random: systemRandom, codeKeys, base: issuer, signUp: false, clock: systemClock, log },
     observe: { mailed: () => undefined },
   })
+  const sessions = openSessionService({
+    ...common,
+    limitRefresh: (id) => limits.refresh(id),
+    graceMs: REFRESH_GRACE_MS,
+    verify: async (token) => await verifier.verify(token, await findKeys()),
+    observe: { refreshed: () => undefined },
+  })
+  const findCallerByKeyHash = (hash: Uint8Array) => freshness.callers.findByKeyHash(hash)
   const ended: (readonly [string, string])[] = []
   const needs: IdentityWireNeeds = {
     settings: { issuer, trustProxyHops: options.trustProxyHops ?? 0 },
@@ -113,24 +137,23 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
       settings: { signUp: false, sameBrowser: options.sameBrowser ?? false },
       observe: { loggedIn: () => undefined },
     }),
-    sessions: openSessionService({
-      ...common,
-      limitRefresh: (id) => limits.refresh(id),
-      graceMs: REFRESH_GRACE_MS,
-      verify: (token) => verifier.verify(token, [pair.record]),
-      observe: { refreshed: () => undefined },
+    sessions,
+    administration: openIdentityAdministration({
+      ...{ store, acknowledgement, keys, accounts: administration },
+      invite: (context, input) => inviteUser({ store, random: systemRandom, ring: () => outbox.ring() }, context, input),
     }),
-    administration: testAdministration(house),
     clients: store.identity,
-    authentication: openAuthentication({
-      findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
-      adminKey: ADMIN_KEY,
+    authentication: openAdministrators({
+      callers: openAuthentication({ findCallerByKeyHash, adminKey: ADMIN_KEY }),
+      sessions,
+      adminTenant: ADMIN_TENANT,
+      holds: async (user, tenant, permission) => (await house.check(user, tenant, permission)).allowed,
     }),
-    findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
+    findCallerByKeyHash,
     clientAttempts: limits.clientAttempts,
     findUser: (user) => store.records.findUser(user),
     listTenantsOf: (user) => store.identity.listTenantsOf(user),
-    documents: wellKnownDocuments(issuer, async () => ({ keys: [pair.record.publicJwk] })),
+    documents: wellKnownDocuments(issuer, () => keys.jwks()),
     permissionIndex: () => store.identity.listPermissionIndex(),
     listRevocations: (since, limit) => store.identity.listRevocations(since, limit),
     dev: { mails: () => mailbox.list(), checkUrl: 'http://127.0.0.1:8080/v1/check' },
@@ -156,6 +179,7 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
     async close() {
       await server.close()
       await outbox.close()
+      await keys.close()
       await house.close()
     },
   }
