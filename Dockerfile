@@ -24,9 +24,10 @@ COPY docs ./docs
 # Inside a container the addresses are the container's own; which of them others reach is the deployment's decision.
 ENV CASTELLAN_HTTP_HOST=0.0.0.0 \
     CASTELLAN_GRPC_HOST=0.0.0.0 \
+    CASTELLAN_IDENTITY_HOST=0.0.0.0 \
     CASTELLAN_METRICS_HOST=0.0.0.0 \
     CASTELLAN_POLICIES=/app/policies
-EXPOSE 8080 9090 9464
+EXPOSE 8080 8081 9090 9464
 # The image's user "node", by number, so that a cluster can see that it is not root.
 USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "dist/src/main/cli.js", "healthcheck"]

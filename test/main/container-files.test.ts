@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { settingNames } from '../../src/ground/settings.ts'
 import { buildProgram } from '../../src/main/command-line/program.ts'
 import { settingTable } from '../../src/main/setting-table.ts'
-import { readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
+import { readIdentitySettings, readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
 import { STOP_TIMEOUT_MS } from '../../src/main/signals.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -28,7 +28,7 @@ const compose = parse(composeText) as {
   readonly services: Readonly<Record<string, ComposeService>>
   readonly volumes: Readonly<Record<string, unknown>>
 }
-const ours = ['migrate', 'decision'].map((name) => [name, compose.services[name] ?? {}] as const)
+const ours = ['migrate', 'decision', 'identity'].map((name) => [name, compose.services[name] ?? {}] as const)
 const fromImage = (service: ComposeService) => service.image?.startsWith('castellan:') === true
 
 /** Instructions with their continuation lines joined, without comments. */
@@ -73,6 +73,25 @@ describe('docker-compose.yml', () => {
     const decision = readServeSettings({ ...imageEnvironment, ...filled(compose.services['decision']?.environment) })
     expect(decision).toMatchObject({ httpHost: '0.0.0.0', httpPort: 8080, grpcPort: 9090, metricsPort: 9464, policies: '/policies' })
     expect(decision.redisUrl).toMatchObject({ mode: 'single', servers: [{ host: 'redis', port: 6379 }] })
+  })
+
+  it('has an identity service whose tokens the decision service takes, and neither when nothing is said of it', () => {
+    const said = {
+      ...secrets,
+      CASTELLAN_ISSUER: 'https://login.example.org',
+      CASTELLAN_TOKEN_AUDIENCE: 'castellan',
+      CASTELLAN_IDENTITY_SECRET: Buffer.alloc(32, 1).toString('base64'),
+      CASTELLAN_SMTP_URL: 'smtps://mail.example.org',
+      CASTELLAN_MAIL_FROM: 'login@example.org',
+    }
+    const identity = readIdentitySettings({ ...imageEnvironment, ...filled(compose.services['identity']?.environment, said) })
+    expect(identity).toMatchObject({ identityHost: '0.0.0.0', identityPort: 8081 })
+    const environment = compose.services['decision']?.environment
+    const { issuer, tokenAudience } = identity
+    expect(readServeSettings({ ...imageEnvironment, ...filled(environment, said) })).toMatchObject({ issuer, tokenAudience })
+    expect(readServeSettings({ ...imageEnvironment, ...filled(environment) }).issuer).toBeUndefined()
+    expect(compose.services['identity']?.ports).toEqual(['127.0.0.1:8081:8081'])
+    expect(compose.services['identity']?.depends_on).toEqual(compose.services['decision']?.depends_on)
   })
 
   it('starts without the first administrator, which SECURITY.md has removed once there is another', () => {
@@ -125,9 +144,10 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  it('holds no secret: each comes from .env, required but for the first administrator, and .env.example names each', () => {
+  it('holds no secret: each comes from .env, required where no service of ours tells that it is missing, and .env.example names each', () => {
     const required = [...composeText.matchAll(/\$\{(\w+)(:\?|:-\})?/g)]
-    for (const [, variable, operator] of required) expect(operator).toBe(variable === 'CASTELLAN_ADMIN_KEY' ? ':-}' : ':?')
+    // What is ours and missing is told by the service itself, all at once.
+    for (const [, variable, operator] of required) expect(operator).toBe(variable === 'POSTGRES_PASSWORD' ? ':?' : ':-}')
     const examples = read('.env.example')
     for (const name of new Set(required.map(([, variable]) => variable ?? ''))) expect(examples).toMatch(new RegExp(`^${name}=$`, 'm'))
     expect(read('.gitignore').split('\n')).toContain('.env')
@@ -136,7 +156,8 @@ describe('docker-compose.yml', () => {
 
   it('publishes the ports that the image exposes, on this machine only, and mounts folders that exist', () => {
     const exposed = of('EXPOSE').flatMap((rest) => rest.split(' '))
-    expect(compose.services['decision']?.ports).toEqual(exposed.map((port) => `127.0.0.1:${port}:${port}`))
+    const published = ['decision', 'identity'].flatMap((name) => compose.services[name]?.ports ?? [])
+    expect([...published].sort()).toEqual(exposed.map((port) => `127.0.0.1:${port}:${port}`))
     for (const volume of compose.services['decision']?.volumes ?? []) {
       const [from = '', to] = volume.split(':')
       expect(existsSync(`${root}${from}`)).toBe(true)
@@ -146,10 +167,12 @@ describe('docker-compose.yml', () => {
   })
 
   it('waits longer for the service to stop than the service takes at most', () => {
-    const { stop_grace_period: grace = '' } = compose.services['decision'] ?? {}
-    expect(Number(/^(\d+)s$/.exec(grace)?.[1]) * 1_000).toBeGreaterThan(
-      Number(settingTable.stopSettleSeconds.fallback) * 1_000 + STOP_TIMEOUT_MS,
-    )
+    for (const name of ['decision', 'identity']) {
+      const { stop_grace_period: grace = '' } = compose.services[name] ?? {}
+      expect(Number(/^(\d+)s$/.exec(grace)?.[1]) * 1_000).toBeGreaterThan(
+        Number(settingTable.stopSettleSeconds.fallback) * 1_000 + STOP_TIMEOUT_MS,
+      )
+    }
   })
 })
 
@@ -200,7 +223,7 @@ describe('Dockerfile', () => {
     expect(of('CMD')).toEqual(['["serve"]'])
     for (const name of Object.keys(imageEnvironment)) if (name.startsWith('CASTELLAN_')) expect(settingNames(settingTable)).toContain(name)
     expect(of('EXPOSE')[0]?.split(' ')).toEqual(
-      [settingTable.httpPort, settingTable.grpcPort, settingTable.metricsPort].map((port) => port.fallback),
+      [settingTable.httpPort, settingTable.identityPort, settingTable.grpcPort, settingTable.metricsPort].map((port) => port.fallback),
     )
   })
 })
