@@ -17,7 +17,7 @@ export function requireOneScope(caller: Caller, scopes: readonly Scope[]): void 
 }
 
 /** @throws CallerDeniedError when the caller is limited to other tenants */
-export function requireTenant(caller: Caller, tenant: string): void {
+export function requireTenant(caller: Pick<Caller, 'tenants'>, tenant: string): void {
   if (caller.tenants === null || caller.tenants.includes(tenant)) return
   throw new CallerDeniedError('The caller is limited to other tenants.')
 }

@@ -1,4 +1,5 @@
 /** An access token → whom it proves and whether the session still lives, as of one moment. Does not decide what that allows (decision/). Floor 3. */
+import type { TokenRefusal, TokenStanding } from '../model/decision.ts'
 import { StoreError } from '../model/error-code.ts'
 import { RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { TokenVerifier } from '../token/verify.ts'
@@ -6,16 +7,10 @@ import type { KeyFinder } from './find-keys.ts'
 import { isLive, type SessionFinder } from './find-session.ts'
 import type { Found } from './fresh-reader.ts'
 
-/** What is wrong with the token itself; a session that ended is not. */
-export type TokenRefusal = 'TOKEN_INVALID' | 'TOKEN_EXPIRED'
-
-export interface PresentedToken {
+export interface PresentedToken extends TokenStanding {
   readonly user: string
   /** That the token is for; `undefined`: the person had none. */
   readonly tenant: string | undefined
-  /** Of the account when the session began. */
-  readonly epoch: number
-  readonly sessionLive: boolean
   /** Everything up to here is reflected. */
   readonly position: number
   /** Whether this can be an answer at this moment. */
@@ -25,6 +20,7 @@ export interface PresentedToken {
 export interface RefusedToken {
   readonly refusal: TokenRefusal
   readonly position: number
+  isCurrent(): boolean
 }
 
 export interface TokenPresenter {
@@ -47,9 +43,14 @@ export function openTokenPresenter({ keys, sessions, verifier }: TokenPresenterN
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
         const published = await keys.find(minPosition, signal)
         const token = await verifier.verify(accessToken, published.value.keys)
-        if (token === 'expired') return { refusal: 'TOKEN_EXPIRED', position: published.position }
+        const refused = (refusal: TokenRefusal) => ({
+          refusal,
+          position: published.position,
+          isCurrent: () => keys.isCurrent(published),
+        })
+        if (token === 'expired') return refused('TOKEN_EXPIRED')
         // A service is no person: nobody asks what it may do in a tenant.
-        if (token === 'invalid' || token.kind === 'service') return { refusal: 'TOKEN_INVALID', position: published.position }
+        if (token === 'invalid' || token.kind === 'service') return refused('TOKEN_INVALID')
         const { sub, sid, tid, client_id, epoch } = token.claims
         const key = { id: sid, user: sub }
         const found = await sessions.find(key, minPosition, signal)

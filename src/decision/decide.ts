@@ -3,16 +3,19 @@ import type { AccessState, Assignment } from '../model/access-state.ts'
 import { inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, GrantWay } from '../model/compiled-policy.ts'
 import type { ConditionContext, ConditionFailure } from '../model/condition.ts'
-import type { CheckQuestion, DenyReason, Verdict } from '../model/decision.ts'
+import type { CheckQuestion, DenyReason, TokenRefusal, TokenStanding, Verdict } from '../model/decision.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import { requireAttributeTypes } from './attributes.ts'
 
-/** @throws RequestError when the resource carries a declared attribute with a value of another type */
-export function decide(policy: CompiledPolicy, question: CheckQuestion, state: AccessState): Verdict {
+/**
+ * @param token absent: the question named its user
+ * @throws RequestError when the resource carries a declared attribute with a value of another type
+ */
+export function decide(policy: CompiledPolicy, question: CheckQuestion, state: AccessState, token?: TokenStanding): Verdict {
   const entry = policy.findPermission(question.permission)
   if (entry === undefined) return deny('UNKNOWN_PERMISSION')
   if (question.resource !== undefined) requireAttributeTypes(entry, question.resource)
-  const closed = closedReason(state) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
+  const closed = closedReason(state) ?? revokedReason(state, token) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
   if (closed !== undefined) return deny(closed)
 
   const held = state.assignments.filter((assignment) => inForce(assignment, state.readAtMs))
@@ -32,6 +35,16 @@ export function closedReason(state: AccessState): DenyReason | undefined {
   if (state.user === undefined) return 'UNKNOWN_USER'
   if (state.user.deactivated) return 'ACCOUNT_DEACTIVATED'
   return undefined
+}
+
+/** A login holds while its session lives and nothing happened to the account that ends all of them. */
+function revokedReason(state: AccessState, token: TokenStanding | undefined): DenyReason | undefined {
+  return token === undefined || (token.sessionLive && token.epoch === state.user?.epoch) ? undefined : 'TOKEN_REVOKED'
+}
+
+/** A token that proves nobody: there is nothing else to decide from. */
+export function denyToken(refusal: TokenRefusal): Verdict {
+  return deny(refusal)
 }
 
 export function contextOf(question: Pick<CheckQuestion, 'user' | 'tenant' | 'resource'>, state: AccessState): ConditionContext {

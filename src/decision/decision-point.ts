@@ -2,12 +2,13 @@
 import { abortable, throwIfAborted } from '../access/abortable.ts'
 import type { Found } from '../access/fresh-reader.ts'
 import { elapsedMs, momentOf } from '../access/moment.ts'
-import type { AccessResolver } from '../access/resolve.ts'
+import type { RefusedToken } from '../access/presented-token.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
 import type {
+  ByToken,
   CheckQuestion,
   Decision,
   DecisionPoint,
@@ -15,19 +16,22 @@ import type {
   HolderList,
   HoldersQuestion,
   PermissionHolder,
+  PermissionsQuestion,
+  TokenStanding,
   Verdict,
 } from '../model/decision.ts'
 import { NotFoundError, StoreError } from '../model/error-code.ts'
-import { BATCH_LOADS_AT_ONCE_MAX, BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
+import { BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import { decodePageToken, encodePageToken } from '../store/page.ts'
 import type { AccessReader, Holders } from '../store/ports.ts'
-import { decide } from './decide.ts'
+import { decide, denyToken } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
+import { asError, resolveBatch } from './resolve-batch.ts'
+import { type Proved, resolveToken, type TokenNeeds } from './resolve-token.ts'
 
-export interface DecisionNeeds {
-  readonly resolver: AccessResolver
+export interface DecisionNeeds extends TokenNeeds {
   readonly access: Pick<AccessReader, 'listHolders'>
   readonly policy: PolicySource
   readonly clock: Clock
@@ -36,29 +40,48 @@ export interface DecisionNeeds {
 
 export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
   const { resolver } = needs
-  const stamp = (policy: CompiledPolicy, found: Found<AccessState>, question: CheckQuestion, suggest: Suggest): Decision => ({
-    ...suggested(policy, question, decide(policy, question, found.value), suggest),
+  const stamp = (
+    policy: CompiledPolicy,
+    found: Found<AccessState>,
+    question: CheckQuestion,
+    suggest: Suggest,
+    token?: TokenStanding,
+  ): Decision => ({
+    ...suggested(policy, question, decide(policy, question, found.value, token), suggest),
     decisionId: needs.random.uuid(),
     policyRevision: policy.revision,
     position: found.position,
+  })
+  const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken): Decision => ({
+    ...denyToken(refusal),
+    decisionId: needs.random.uuid(),
+    policyRevision: policy.revision,
+    position,
   })
 
   return {
     async check(question, signal) {
       throwIfAborted(signal)
+      if ('accessToken' in question) {
+        const proved = await resolveToken(needs, question, signal)
+        if ('refusal' in proved) return stampRefused(needs.policy.current(), proved)
+        return stamp(proved.found.policy, proved.found, named(question, proved), always, proved.token)
+      }
       const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       return stamp(found.policy, found, question, always)
     },
 
     async checkBatch(questions, signal) {
       throwIfAborted(signal)
-      const { pairs, policy } = await resolvePairs(needs, questions, signal)
+      const batch = await resolveBatch(needs, questions, signal)
       const suggest = atMost(BATCH_SUGGESTIONS_MAX)
       return questions.map((question) => {
-        const found = pairs.get(pairKey(question))
-        if (found === undefined || found instanceof Error) return found ?? new Error('a pair of the batch was not resolved')
+        const subject = batch.of(question)
+        if (subject instanceof Error) return subject
+        if ('refusal' in subject) return stampRefused(batch.policy, subject)
         try {
-          return stamp(policy, found, question, suggest)
+          if ('token' in subject) return stamp(batch.policy, subject.found, named(question, subject), suggest, subject.token)
+          return stamp(batch.policy, subject, question as CheckQuestion, suggest)
         } catch (fault) {
           return asError(fault)
         }
@@ -67,11 +90,23 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
-      const { value: state, position, policy } = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
-      const allowed = question.permissions.map(
-        (permission) => decide(policy, { user: question.user, tenant: question.tenant, permission }, state).allowed,
-      )
-      return { allowed, decisionId: needs.random.uuid(), policyRevision: policy.revision, position }
+      const stamped = (policy: CompiledPolicy, position: number, allowed: readonly boolean[]) => ({
+        allowed,
+        decisionId: needs.random.uuid(),
+        policyRevision: policy.revision,
+        position,
+      })
+      const { permissions } = question
+      const proved = 'accessToken' in question ? await resolveToken(needs, question, signal) : undefined
+      if (proved !== undefined && 'refusal' in proved) {
+        const none = permissions.map(() => denyToken(proved.refusal).allowed)
+        return stamped(needs.policy.current(), proved.position, none)
+      }
+      const { user, tenant } = proved ?? (question as PermissionsQuestion)
+      const found = proved?.found ?? (await resolver.resolve(tenant, user, question.minPosition, signal))
+      const { value: state, position, policy } = found
+      const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, proved?.token).allowed)
+      return stamped(policy, position, allowed)
     },
 
     async listPermissions(user, tenant, signal) {
@@ -104,10 +139,26 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async explain(question, privileged, signal): Promise<Explanation> {
       throwIfAborted(signal)
+      if ('accessToken' in question) {
+        const proved = await resolveToken(needs, question, signal)
+        if ('refusal' in proved) return { ...NOBODY, decision: stampRefused(needs.policy.current(), proved) }
+        const { found, token } = proved
+        const asked = named(question, proved)
+        return { decision: stamp(found.policy, found, asked, always, token), ...explain(found.policy, asked, found.value, privileged) }
+      }
       const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
       return { decision: stamp(found.policy, found, question, always), ...explain(found.policy, question, found.value, privileged) }
     },
   }
+}
+
+/** Of somebody whom a token does not prove nothing is told. */
+const NOBODY = { tenantState: 'UNKNOWN', accountState: 'UNKNOWN', tried: [] } as const
+
+/** The question with the names that the token stood for; the token itself goes no further. */
+function named(question: Pick<CheckQuestion, 'permission' | 'resource'> | ByToken<CheckQuestion>, { user, tenant }: Proved): CheckQuestion {
+  const { permission, resource } = question
+  return { user, tenant, permission, ...(resource === undefined ? {} : { resource }) }
 }
 
 /** A page of those with a role that grants, under the policy that is in force when it was read. */
@@ -133,54 +184,6 @@ async function listHolders(
   throw new StoreError('The database answers too slowly to say who holds what now')
 }
 
-/**
- * Each distinct pair once, a few at a time; a pair that fails fails only its own items. What was found first may be outdated when the last one
- * is there: it is found again then, until all are current at one moment, the one at which this resolves.
- */
-async function resolvePairs(
-  { resolver, policy }: DecisionNeeds,
-  questions: readonly CheckQuestion[],
-  signal: AbortSignal,
-): Promise<{ readonly pairs: ReadonlyMap<string, Found<AccessState> | Error>; readonly policy: CompiledPolicy }> {
-  const pairs = new Map<string, CheckQuestion>()
-  for (const question of questions) pairs.set(pairKey(question), question)
-  const found = new Map<string, Found<AccessState> | Error>()
-  let waiting = [...pairs]
-  for (let attempt = 1; waiting.length > 0 && attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
-    await resolveEach(resolver, waiting, found, signal)
-    throwIfAborted(signal)
-    waiting = [...pairs].filter(([key, { tenant, user }]) => {
-      const one = found.get(key)
-      return one !== undefined && !(one instanceof Error) && !resolver.isCurrent(tenant, user, one)
-    })
-  }
-  for (const [key] of waiting) found.set(key, new StoreError('What was read for a batch is outdated before the rest of it could be read'))
-  // One bundle for all of them, taken in the same moment: two items never disagree because of what happened between them.
-  return { pairs: found, policy: policy.current() }
-}
-
-async function resolveEach(
-  resolver: AccessResolver,
-  pairs: readonly [string, CheckQuestion][],
-  found: Map<string, Found<AccessState> | Error>,
-  signal: AbortSignal,
-): Promise<void> {
-  const waiting = [...pairs]
-  const work = async () => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      throwIfAborted(signal)
-      const [key, question] = next
-      found.set(key, await resolver.resolve(question.tenant, question.user, question.minPosition, signal).catch(asError))
-    }
-  }
-  await Promise.all(Array.from({ length: BATCH_LOADS_AT_ONCE_MAX }, work))
-}
-
-/** Lengths stand in front, so that no two pairs (and freshness demands) can meet in one key. */
-function pairKey(question: CheckQuestion): string {
-  return `${question.tenant.length}:${question.tenant}${question.user.length}:${question.user}${question.minPosition ?? ''}`
-}
-
 /** Whether one more search for a nearest name may be made. */
 type Suggest = () => boolean
 const always: Suggest = () => true
@@ -200,8 +203,4 @@ function suggested(policy: CompiledPolicy, question: CheckQuestion, verdict: Ver
 function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {
   const near = policy.suggestPermission(permission)
   return new NotFoundError('The permission is in no catalogue.', near === undefined ? undefined : `Did you mean "${near}"?`)
-}
-
-function asError(fault: unknown): Error {
-  return fault instanceof Error ? fault : new Error(String(fault))
 }

@@ -1,13 +1,18 @@
 /** Opens the decision service on its foundation: policy files, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
 import { openAdministration } from '../access/administration.ts'
+import type { Freshness } from '../access/freshness.ts'
+import { openTokenPresenter } from '../access/presented-token.ts'
+import { openServiceTokens } from '../access/service-token.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
 import type { WireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Administration } from '../model/administration.ts'
 import type { PolicyDirectory, PolicyFiles } from '../policy/load.ts'
+import { TokenVerifier } from '../token/verify.ts'
 import { openAdmission } from '../wire/admission.ts'
 import { openAuthentication } from '../wire/authentication.ts'
 import { openProbeServer } from '../wire/probes.ts'
@@ -16,7 +21,7 @@ import type { Foundation, ServiceNeeds } from './open-foundation.ts'
 import { openPolicies } from './open-policies.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
 import { openReadiness } from './readiness.ts'
-import type { DecisionPlan } from './service-plan.ts'
+import type { DecisionPlan, TokenPlan } from './service-plan.ts'
 
 export interface DecisionService {
   readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
@@ -54,10 +59,15 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     strictSubjects: plan.strictSubjects,
     adminTenant: plan.adminTenant,
   })
+  const tokens = plan.tokens && openTokens(plan.tokens, clock, freshness)
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
-    decisions: openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random }),
+    decisions: openDecisionPoint({ resolver: freshness.resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
-    authentication: openAuthentication({ findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash), adminKey: plan.adminKey }),
+    authentication: openAuthentication({
+      findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
+      findCallerByToken: tokens && ((token) => tokens.services.findCaller(token)),
+      adminKey: plan.adminKey,
+    }),
     admission: openAdmission(),
     log,
     metrics: needs.wireMetrics,
@@ -90,4 +100,10 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     setServing: (serving) => grpc.health.set(serving),
     wires: [http, grpc],
   }
+}
+
+/** Of people in place of user and tenant, of services in place of their key; each token is verified once for both. */
+function openTokens({ issuer, audience }: TokenPlan, clock: Clock, { keys, sessions, callers }: Freshness) {
+  const verifier = new TokenVerifier({ issuer, audience, clock })
+  return { presenter: openTokenPresenter({ keys, sessions, verifier }), services: openServiceTokens({ keys, callers, verifier }) }
 }

@@ -1,4 +1,5 @@
 /** Questions about access and their answers. Floor 1. */
+import type { Caller } from './caller.ts'
 import type { Attributes } from './condition.ts'
 
 export type AllowReason = 'ROLE' | 'TEMPORARY_GRANT'
@@ -8,6 +9,7 @@ export type DenyReason =
   | 'UNKNOWN_USER'
   | 'TENANT_SUSPENDED'
   | 'ACCOUNT_DEACTIVATED'
+  | TokenReason
   | 'PERMISSION_DISABLED'
   | 'NO_ASSIGNMENT'
   | 'ROLE_LACKS_PERMISSION'
@@ -17,6 +19,9 @@ export type DenyReason =
   | 'ATTRIBUTE_MISSING'
   | 'CONDITION_FAILED'
   | 'VARIABLE_UNSET'
+/** What is wrong with an access token itself; TOKEN_REVOKED says that it was good, and its session or account is not any more. */
+export type TokenRefusal = 'TOKEN_INVALID' | 'TOKEN_EXPIRED'
+export type TokenReason = TokenRefusal | 'TOKEN_REVOKED'
 export type Reason = AllowReason | DenyReason
 
 export interface CheckQuestion {
@@ -28,6 +33,21 @@ export interface CheckQuestion {
   readonly resource?: Attributes
   /** Answer from a state at least this fresh, or fail (freshness, F3). */
   readonly minPosition?: number
+}
+
+/** In place of user and tenant: an access token says who asks, and for which tenant. */
+export type ByToken<Question extends { readonly user: string; readonly tenant: string }> = Omit<Question, 'user' | 'tenant'> & {
+  readonly accessToken: string
+  /** Only beside a token that is for none. */
+  readonly tenant?: string
+  /** Whom the answer is for: a caller that is limited to tenants is so here too. */
+  readonly heldTo: Pick<Caller, 'tenants'>
+}
+/** What an access token stood for when it was looked at. */
+export interface TokenStanding {
+  /** Of the account when the session began. */
+  readonly epoch: number
+  readonly sessionLive: boolean
 }
 
 /** The rule's answer, before it is stamped. */
@@ -132,14 +152,14 @@ export interface Explanation {
   readonly wouldAllowWith?: readonly string[]
 }
 
-/** The PDP as its wires see it. Signals abort waiting: the answer is then `cancelled` or `deadline_exceeded`, never a deny. */
+/** The PDP as its wires see it. An access token where none is accepted is a RequestError. Signals abort waiting: the answer is then `cancelled` or `deadline_exceeded`, never a deny. */
 export interface DecisionPoint {
-  check(question: CheckQuestion, signal: AbortSignal): Promise<Decision>
+  check(question: CheckQuestion | ByToken<CheckQuestion>, signal: AbortSignal): Promise<Decision>
   /** In order. One item's failure is that item's: an error stands where its decision would. */
-  checkBatch(questions: readonly CheckQuestion[], signal: AbortSignal): Promise<readonly (Decision | Error)[]>
-  checkPermissions(question: PermissionsQuestion, signal: AbortSignal): Promise<PermissionsAnswer>
+  checkBatch(questions: readonly (CheckQuestion | ByToken<CheckQuestion>)[], signal: AbortSignal): Promise<readonly (Decision | Error)[]>
+  checkPermissions(question: PermissionsQuestion | ByToken<PermissionsQuestion>, signal: AbortSignal): Promise<PermissionsAnswer>
   listPermissions(user: string, tenant: string, signal: AbortSignal): Promise<PermissionList>
   /** @throws NotFoundError for a permission that is in no catalogue (with "did you mean"). */
   listUsers(question: HoldersQuestion, signal: AbortSignal): Promise<HolderList>
-  explain(question: CheckQuestion, privileged: boolean, signal: AbortSignal): Promise<Explanation>
+  explain(question: CheckQuestion | ByToken<CheckQuestion>, privileged: boolean, signal: AbortSignal): Promise<Explanation>
 }

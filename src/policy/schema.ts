@@ -1,6 +1,6 @@
 /** The four kinds of policy file as zod schemas, for reading and, from the same, as JSON Schema for editors. Finds no meaning. Floor 2. */
 import { z } from 'zod'
-import type { AllowReason, DenyReason, Reason } from '../model/decision.ts'
+import type { Reason, TokenReason } from '../model/decision.ts'
 import {
   CONDITION_ATTRIBUTES_MAX,
   CONDITION_VALUES_MAX,
@@ -39,7 +39,7 @@ const REASONS = Object.keys({
   ATTRIBUTE_MISSING: true,
   CONDITION_FAILED: true,
   VARIABLE_UNSET: true,
-} satisfies Record<AllowReason | DenyReason, true>) as Reason[]
+} satisfies Record<Exclude<Reason, TokenReason>, true>) as Reason[]
 
 export const ATTRIBUTE_TYPES = ['string', 'number', 'boolean', 'string[]', 'number[]'] as const
 

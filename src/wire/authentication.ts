@@ -4,10 +4,13 @@ import { hashCallerKey } from '../access/callers.ts'
 import { type Caller, type CallerRecord, SCOPES } from '../model/caller.ts'
 import { UnauthenticatedError } from '../model/error-code.ts'
 import { AUTHORIZATION_CHARACTERS_MAX } from '../model/limits.ts'
+import { hasTokenForm } from '../token/verify.ts'
 
 export interface AuthenticationNeeds {
   /** By SHA-256 of the key; only callers that are neither revoked nor expired. */
   readonly findCallerByKeyHash: (keyHash: Uint8Array) => Promise<CallerRecord | undefined>
+  /** Of an access token: the service that it was issued to, as it is now. Absent: this service was not told whose tokens to take. */
+  readonly findCallerByToken?: ((accessToken: string) => Promise<Caller | undefined>) | undefined
   /** A first administrator's key, for automation; `undefined`: there is none. */
   readonly adminKey: string | undefined
 }
@@ -15,7 +18,7 @@ export interface AuthenticationNeeds {
 export interface Authentication {
   /**
    * @param authorization the header or metadata value as it came, `undefined` when there was none
-   * @throws UnauthenticatedError for everything but a known key
+   * @throws UnauthenticatedError for everything but a known key, and an access token of a known service: a person calls nobody
    * @throws StoreError when callers cannot be looked up
    */
   authenticate(authorization: string | undefined): Promise<Caller>
@@ -35,13 +38,18 @@ export function openAuthentication(needs: AuthenticationNeeds): Authentication {
       const presented = hashCallerKey(key)
       // Digests are compared, so that neither length nor a shared beginning of the keys shows in the time taken.
       if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) return ADMIN
+      // No key of a caller has a dot.
+      if (needs.findCallerByToken !== undefined && hasTokenForm(key)) return known(await needs.findCallerByToken(key), 'token')
       // What was never made costs the database nothing.
       if (!CALLER_KEY.test(key)) throw new UnauthenticatedError('key is not of the form of a caller key')
-      const record = await needs.findCallerByKeyHash(presented)
-      if (record === undefined) throw new UnauthenticatedError('key not known')
-      return record
+      return known(await needs.findCallerByKeyHash(presented), 'key')
     },
   }
+}
+
+function known(caller: Caller | undefined, what: 'key' | 'token'): Caller {
+  if (caller === undefined) throw new UnauthenticatedError(`${what} not known`)
+  return caller
 }
 
 function bearerKey(authorization: string | undefined): string {

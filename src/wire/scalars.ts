@@ -10,6 +10,7 @@ import {
   PAGE_SIZE_DEFAULT,
   PAGE_SIZE_MAX,
   PAGE_TOKEN_CHARACTERS_MAX,
+  PRESENTED_TOKEN_CHARACTERS_MAX,
   STORED_ATTRIBUTES_BYTES_MAX,
   TEXT_CHARACTERS_MAX,
 } from '../model/limits.ts'
@@ -29,6 +30,12 @@ export const idSchema = text(idFault).meta({
   description: `Opaque, byte-exact, 1 to ${ID_BYTES_MAX} bytes, no control characters.`,
   examples: ['ann'],
 })
+
+/** Of a person. Whether it is good is an answer (`TOKEN_INVALID`), not a fault. */
+export const accessTokenSchema = text((value) => {
+  if (value.length === 0) return 'must not be empty'
+  return value.length > PRESENTED_TOKEN_CHARACTERS_MAX ? `must be at most ${PRESENTED_TOKEN_CHARACTERS_MAX} characters` : undefined
+}).meta({ description: 'Access token of a person, in place of `user` and `tenant`; beside `tenant` only when it is for none.' })
 
 /** Name or code. Whether it exists is an answer (`UNKNOWN_PERMISSION`), not a fault. */
 export const permissionSchema = text(idFault).meta({

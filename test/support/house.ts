@@ -119,7 +119,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     check: (user, tenant, permission, resource) =>
       decisions.check({ user, tenant, permission, ...(resource === undefined ? {} : { resource }) }, NEVER),
     clear: async () => {
-      await opened.knex.raw('truncate role_assignment, subject, tenant')
+      await opened.knex.raw('truncate role_assignment, login_challenge, login_session, subject, tenant')
       // Past the feed, which says nothing of it.
       access.memory.states.clear()
     },

@@ -1,6 +1,6 @@
 /** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 5. */
 import { requireScope, requireTenant } from '../../access/guard.ts'
-import type { CheckQuestion, Decision, DecisionPoint } from '../../model/decision.ts'
+import type { ByToken, CheckQuestion, Decision, DecisionPoint, PermissionsQuestion } from '../../model/decision.ts'
 import type { Call } from '../../wire/call.ts'
 import type { Message } from '../../wire/error-message.ts'
 import {
@@ -11,7 +11,14 @@ import {
   permissionsMessage,
   resultMessage,
 } from '../translate/decision-answers.ts'
-import { parseBatch, parseCheck, parseListPermissions, parseListUsers, parsePermissions } from '../translate/decision-requests.ts'
+import {
+  type ParsedCheck,
+  parseBatch,
+  parseCheck,
+  parseListPermissions,
+  parseListUsers,
+  parsePermissions,
+} from '../translate/decision-requests.ts'
 import type { WireForm } from '../translate/wire-form.ts'
 
 /** Plain request in, plain answer out; everything else it says by throwing. */
@@ -32,16 +39,15 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
   return {
     async Check(plain, call, form) {
       requireScope(call.caller, 'decide')
-      const question = parseCheck(plain)
-      requireTenant(call.caller, question.tenant)
+      const question = heldToTenant<CheckQuestion>(parseCheck(plain), call)
       const decision = await decisions.check(question, call.signal)
       decided(decision)
       return decisionMessage(decision, form)
     },
     async BatchCheck(plain, call, form) {
       requireScope(call.caller, 'decide')
-      const parsed = parseBatch(plain).map((item) => (item instanceof Error ? item : heldToTenant(item, call)))
-      const questions = parsed.filter((item): item is CheckQuestion => !(item instanceof Error))
+      const parsed = parseBatch(plain).map((item) => (item instanceof Error ? item : itemHeldToTenant(item, call)))
+      const questions = parsed.filter((item): item is Check => !(item instanceof Error))
       const answers = questions.length === 0 ? [] : await decisions.checkBatch(questions, call.signal)
       let next = 0
       const items = parsed.map((item) => {
@@ -54,8 +60,7 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
     },
     async CheckPermissions(plain, call) {
       requireScope(call.caller, 'decide')
-      const question = parsePermissions(plain)
-      requireTenant(call.caller, question.tenant)
+      const question = heldToTenant<PermissionsQuestion>(parsePermissions(plain), call)
       return permissionsMessage(await decisions.checkPermissions(question, call.signal))
     },
     async ListPermissions(plain, call) {
@@ -72,18 +77,28 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
     },
     async Explain(plain, call, form) {
       requireScope(call.caller, 'decide')
-      const question = parseCheck(plain)
-      requireTenant(call.caller, question.tenant)
+      const question = heldToTenant<CheckQuestion>(parseCheck(plain), call)
       const privileged = call.caller.scopes.includes('administer')
       return explanationMessage(await decisions.explain(question, privileged, call.signal), form)
     },
   }
 }
 
-function heldToTenant(question: CheckQuestion, call: Call): CheckQuestion | Error {
+type Check = CheckQuestion | ByToken<CheckQuestion>
+
+/** The tenant of a token is known once it was looked at: the caller goes with it until then. @throws CallerDeniedError */
+function heldToTenant<Question extends CheckQuestion | PermissionsQuestion>(
+  question: Question | Omit<ByToken<Question>, 'heldTo'>,
+  { caller }: Call,
+): Question | ByToken<Question> {
+  if ('accessToken' in question) return { ...question, heldTo: caller } as unknown as ByToken<Question>
+  requireTenant(caller, (question as Question).tenant)
+  return question as Question
+}
+
+function itemHeldToTenant(question: ParsedCheck, call: Call): Check | Error {
   try {
-    requireTenant(call.caller, question.tenant)
-    return question
+    return heldToTenant<CheckQuestion>(question, call)
   } catch (fault) {
     return fault as Error
   }

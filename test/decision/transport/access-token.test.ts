@@ -1,0 +1,389 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { endSession } from '../../../src/access/sessions.ts'
+import type { SessionRecord } from '../../../src/model/identity.ts'
+import { PRESENTED_TOKEN_CHARACTERS_MAX } from '../../../src/model/limits.ts'
+import { type House, openHouse } from '../../support/house.ts'
+import { openKeyPair } from '../../token/tokens.ts'
+import { openTokenWires, type TokenWires, times, withTokens } from './token-wires.ts'
+import { ask, bearer, type Client, call, decisionClient, detailsOf, openWires, type Wires } from './wires.ts'
+
+const READ = 'coding.medical-stay.read'
+let wires: TokenWires
+let client: Client
+
+beforeAll(async () => {
+  wires = await openTokenWires()
+  client = decisionClient(wires.grpc.port)
+}, 300_000)
+afterAll(async () => {
+  client.close()
+  await wires.close()
+})
+
+type Subject = Record<string, unknown>
+type Asked = { readonly allowed: boolean; readonly reason?: string }
+
+/** One question in every form that the contract has, on both wires. */
+const FORMS: Readonly<Record<string, (subject: Subject, key?: string) => Promise<Asked>>> = {
+  'HTTP Check': async (subject, key) => (await http('/v1/check', { ...subject, permission: READ }, key)) as Asked,
+  'HTTP BatchCheck': async (subject, key) => item(await http('/v1/check/batch', { items: [{ ...subject, permission: READ }] }, key)),
+  'HTTP BatchCheck, on top': async (subject, key) =>
+    item(await http('/v1/check/batch', { ...subject, items: [{ permission: READ }] }, key)),
+  'HTTP CheckPermissions': async (subject, key) => first(await http('/v1/check/permissions', { ...subject, permissions: [READ] }, key)),
+  'HTTP Explain': async (subject, key) => (await http('/v1/explain', { ...subject, permission: READ }, key)).decision as Asked,
+  'gRPC Check': async (subject, key) => plain(await grpc('Check', { ...subject, permission: READ }, key)),
+  'gRPC BatchCheck': async (subject, key) => item(await grpc('BatchCheck', { items: [{ ...subject, permission: READ }] }, key)),
+  'gRPC BatchCheck, on top': async (subject, key) => item(await grpc('BatchCheck', { ...subject, items: [{ permission: READ }] }, key)),
+  'gRPC CheckPermissions': async (subject, key) => first(await grpc('CheckPermissions', { ...subject, permissions: [READ] }, key)),
+  'gRPC Explain': async (subject, key) => plain((await grpc('Explain', { ...subject, permission: READ }, key)).decision),
+  'gRPC CheckStream': streamed,
+}
+const forms = Object.keys(FORMS)
+const inForm = (form: string, subject: Subject, key?: string) => (FORMS[form] as (typeof FORMS)[string])(subject, key)
+
+/** The answer, or the RequestError of either wire as `{code, fields}`. */
+async function http(path: string, body: unknown, key = wires.keys.decide): Promise<Client> {
+  const { status, json } = await call(wires, 'POST', path, body, key)
+  if (status !== 200) throw { code: json.code, fields: fieldsOf(json.violations) }
+  return json
+}
+async function grpc(method: string, message: unknown, key = wires.keys.decide): Promise<Client> {
+  return await ask(client, method, message, key).catch((fault) => {
+    const { details } = detailsOf(fault)
+    const code = details.find(({ reason }) => reason !== undefined)?.reason.toLowerCase()
+    throw { code, fields: fieldsOf(details.find(({ fieldViolations }) => fieldViolations)?.fieldViolations) }
+  })
+}
+function streamed(subject: Subject, key = wires.keys.decide): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const stream = client.CheckStream(bearer(key))
+    stream.on('error', reject)
+    stream.on('data', ({ decision, error }: Client) => {
+      stream.end()
+      if (decision !== undefined) resolve(plain(decision))
+      else reject({ code: error.code, fields: fieldsOf(error.violations) })
+    })
+    stream.write({ id: 'one', check: { ...subject, permission: READ } })
+  })
+}
+/** Without the place that the form puts in front. */
+const fieldsOf = (violations: { field: string }[] = []) => violations.map(({ field }) => field.replace(/^(items\[0\]|check)\./, ''))
+const plain = (decision: Client): Asked => ({ ...decision, allowed: decision.allowed === true })
+/** proto3 leaves out what is false. */
+const first = (answer: Client): Asked => ({ allowed: answer.allowed?.[0] === true })
+function item(answer: Client): Asked {
+  const { decision, error } = answer.items[0]
+  if (error !== undefined) throw { code: error.code, fields: fieldsOf(error.violations) }
+  return plain(decision)
+}
+
+const denied = (form: string, reason: string) => (form.includes('Permissions') ? { allowed: false } : { allowed: false, reason })
+const token = async (user = 'ann', part = {}) => await wires.tokenOf(await wires.begin(user, part))
+const end = async (house: House, { id, user }: SessionRecord) => {
+  const { position } = await endSession(house, house.context, user, id)
+  house.freshness.acknowledgement.announce()
+  await house.freshness.acknowledgement.effective(position)
+}
+
+describe('an access token in place of user and tenant', () => {
+  it.each(forms)('is answered as the names it stands for: %s', async (form) => {
+    const allowed = form.includes('Permissions') ? { allowed: true } : { allowed: true, reason: 'ROLE', via: ['coder'] }
+    expect(await inForm(form, { accessToken: await token() })).toMatchObject(allowed)
+    const nobody = await wires.tokenOf(await wires.begin('bob', { tenant: 'south' }))
+    expect(await inForm(form, { accessToken: nobody })).toMatchObject(denied(form, 'NO_ASSIGNMENT'))
+  })
+
+  it.each(forms)('that is for no tenant is joined by one, and needs it: %s', async (form) => {
+    const accessToken = await token('ann', { tenant: null })
+    expect(await inForm(form, { accessToken, tenant: 'north' })).toMatchObject({ allowed: true })
+    await expect(inForm(form, { accessToken })).rejects.toEqual({ code: 'request_invalid', fields: ['tenant'] })
+    await expect(inForm(form, { accessToken: await token(), tenant: 'north' })).rejects.toEqual({
+      code: 'request_invalid',
+      fields: ['tenant'],
+    })
+  })
+
+  it.each(forms)('beside a user is a fault of the request, as is one that is no text of a bounded length: %s', async (form) => {
+    const accessToken = await token()
+    await expect(inForm(form, { accessToken, user: 'ann' })).rejects.toEqual({ code: 'request_invalid', fields: ['user'] })
+    await expect(inForm(form, { accessToken, user: 'ann', tenant: 'north' })).rejects.toMatchObject({ code: 'request_invalid' })
+    const long = 'a'.repeat(PRESENTED_TOKEN_CHARACTERS_MAX + 1)
+    for (const wrong of form.startsWith('HTTP') ? [long, '', 7, null, {}, [accessToken]] : [long])
+      await expect(inForm(form, { accessToken: wrong })).rejects.toEqual({ code: 'request_invalid', fields: ['accessToken'] })
+  })
+
+  it('stands in for the items of a batch that name nobody, and no item is mixed of two', async () => {
+    const [ann, bob] = [await token('ann'), await token('bob')]
+    const body = {
+      accessToken: ann,
+      items: [
+        { permission: 'coding.medical-stay.validate' },
+        { permission: 'coding.medical-stay.validate', accessToken: bob },
+        { permission: 'coding.medical-stay.validate', user: 'bob', tenant: 'north' },
+        { permission: 'coding.medical-stay.validate', user: 'bob' },
+        { permission: 'coding.medical-stay.validate', user: 'ann', accessToken: ann },
+      ],
+    }
+    const { items } = await http('/v1/check/batch', body)
+    expect(items.map((one: Client) => one.decision?.reason ?? fieldsOf(one.error.violations))).toEqual([
+      'ROLE',
+      'ROLE_LACKS_PERMISSION',
+      'ROLE_LACKS_PERMISSION',
+      ['items[3].tenant'],
+      ['items[4].user'],
+    ])
+    const named = await http('/v1/check/batch', {
+      user: 'bob',
+      tenant: 'south',
+      items: [{ permission: READ, accessToken: ann }, { permission: READ }],
+    })
+    expect(named.items.map((one: Client) => one.decision.reason)).toEqual(['ROLE', 'NO_ASSIGNMENT'])
+  })
+
+  it.each(forms)('that is not ours proves nobody: %s', async (form) => {
+    const session = await wires.begin('ann')
+    const good = await wires.tokenOf(session)
+    const stranger = await openKeyPair()
+    const wrong = [
+      'x',
+      `${good}x`,
+      good.slice(0, -4),
+      wires.keys.decide,
+      await wires.tokenOf(session, {}, stranger.key),
+      await wires.tokenOf(session, {}, { ...stranger.key, kid: wires.key.kid }),
+      await wires.tokenOf(session, { iss: 'https://evil.example' }),
+      await wires.tokenOf(session, { aud: 'other' }),
+      // A service is nobody that may do anything in a tenant.
+      await wires.serviceToken({ sub: 'ann', client_id: 'ann' }),
+    ]
+    for (const accessToken of wrong) expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_INVALID'))
+  })
+
+  it.each(forms)('that is over, or whose session ended or is not the one it names, is a deny that says so: %s', async (form) => {
+    const session = await wires.begin('ann')
+    const { iat } = times(0)
+    const expired = await wires.tokenOf(session, { iat: iat - 400, exp: iat - 31 })
+    expect(await inForm(form, { accessToken: expired })).toMatchObject(denied(form, 'TOKEN_EXPIRED'))
+    const other = await wires.begin('bob')
+    const revoked = [
+      await wires.tokenOf(session, { sid: randomUUID() }),
+      await wires.tokenOf(session, { sid: other.id }),
+      await wires.tokenOf(session, { client_id: 'other' }),
+      await wires.tokenOf(session, { epoch: 1 }),
+      await wires.tokenOf(await wires.begin('ann', { epoch: 7 })),
+      await wires.tokenOf(await wires.begin('ann', { idleMs: 0 })),
+    ]
+    for (const accessToken of revoked) expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_REVOKED'))
+    const accessToken = await wires.tokenOf(session)
+    expect(await inForm(form, { accessToken })).toMatchObject({ allowed: true })
+    await end(wires.house, session)
+    expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_REVOKED'))
+  })
+
+  it('tells of the account and the tenant first, and after a reactivation stays refused', async () => {
+    const { house } = wires
+    await house.administration.grant(house.context, { tenant: 'east', user: 'eve', role: 'reader' })
+    const accessToken = await token('eve', { tenant: 'east' })
+    const reason = async () => (await inForm('HTTP Check', { accessToken })).reason
+    expect(await reason()).toBe('ROLE')
+    await house.administration.suspendTenant(house.context, 'east')
+    expect(await reason()).toBe('TENANT_SUSPENDED')
+    await house.administration.deactivateUser(house.context, 'eve')
+    expect(await reason()).toBe('TENANT_SUSPENDED')
+    await house.administration.resumeTenant(house.context, 'east')
+    expect(await reason()).toBe('ACCOUNT_DEACTIVATED')
+    await house.administration.reactivateUser(house.context, 'eve')
+    expect(await reason()).toBe('TOKEN_REVOKED')
+    const again = await wires.begin('eve', { tenant: 'east', epoch: (await house.store.records.findUser('eve'))?.epoch ?? 0 })
+    expect(await inForm('HTTP Check', { accessToken: await wires.tokenOf(again) })).toMatchObject({ reason: 'ROLE' })
+  })
+
+  it.each(forms)('does not lead a caller that is limited to tenants out of them: %s', async (form) => {
+    expect(await inForm(form, { accessToken: await token() }, wires.keys.limited)).toMatchObject({ allowed: true })
+    const south = await token('ann', { tenant: 'south' })
+    await expect(inForm(form, { accessToken: south }, wires.keys.limited)).rejects.toMatchObject({ code: 'permission_denied' })
+    const none = await token('ann', { tenant: null })
+    await expect(inForm(form, { accessToken: none, tenant: 'south' }, wires.keys.limited)).rejects.toMatchObject({
+      code: 'permission_denied',
+    })
+    expect(await inForm(form, { accessToken: none, tenant: 'north' }, wires.keys.limited)).toMatchObject({ allowed: true })
+  })
+
+  it('explains nothing of a person that it does not prove', async () => {
+    const explained = await http('/v1/explain', { accessToken: 'x', permission: READ })
+    expect(explained).toEqual({
+      decision: expect.objectContaining({ reason: 'TOKEN_INVALID' }),
+      tenantState: 'UNKNOWN',
+      accountState: 'UNKNOWN',
+      tried: [],
+    })
+  })
+
+  it('is in no answer and no log', async () => {
+    const accessToken = await token()
+    const [header, , signature] = accessToken.split('.')
+    const answers = [
+      await call(wires, 'POST', '/v1/check', { accessToken, permission: READ }, wires.keys.decide),
+      await call(wires, 'POST', '/v1/check', { accessToken, user: 'ann', permission: READ }, wires.keys.decide),
+      await call(wires, 'POST', '/v1/explain', { accessToken, permission: READ, tenant: 'north' }, wires.keys.decide),
+      await call(wires, 'POST', '/v1/check/batch', { items: [{ accessToken, permission: READ, user: 'x' }] }, wires.keys.decide),
+    ]
+    const seen = JSON.stringify([answers, wires.logged, await wires.metrics.text()])
+    expect(seen).not.toContain(signature)
+    expect(seen).not.toContain(header)
+  })
+})
+
+describe('an end of a session that was acknowledged', () => {
+  it('is seen by the very next check on another replica, whatever that has in memory, alone and in a batch', async () => {
+    const { house } = wires
+    const replica = await openHouse(undefined, house.database)
+    try {
+      const other = withTokens(wires.needs, replica).decisions
+      const signal = new AbortController().signal
+      const heldTo = { tenants: null }
+      for (let round = 0; round < 20; round++) {
+        const session = await wires.begin('ann')
+        const question = { accessToken: await wires.tokenOf(session), heldTo, permission: READ }
+        expect(await other.check(question, signal)).toMatchObject({ allowed: true })
+        expect(await other.check(question, signal)).toMatchObject({ allowed: true })
+        await end(house, session)
+        const batch = other.checkBatch([question, { user: 'ann', tenant: 'north', permission: READ }], signal)
+        expect(await other.check(question, signal)).toMatchObject({ reason: 'TOKEN_REVOKED' })
+        expect(await batch).toMatchObject([{ reason: 'TOKEN_REVOKED' }, { reason: 'ROLE' }])
+      }
+    } finally {
+      await replica.close()
+    }
+  })
+
+  it('is seen although it comes while the state of the person is read', async () => {
+    const { house } = wires
+    const session = await wires.begin('bob')
+    const accessToken = await wires.tokenOf(session)
+    const { resolver } = house.freshness
+    let ended = false
+    const slow = {
+      ...resolver,
+      resolve: async (...question: Parameters<typeof resolver.resolve>) => {
+        const found = await resolver.resolve(...question)
+        if (!ended) {
+          ended = true
+          await end(house, session)
+        }
+        return found
+      },
+    }
+    const decisions = withTokens(wires.needs, { ...house, freshness: { ...house.freshness, resolver: slow } }).decisions
+    const answer = await decisions.check({ accessToken, heldTo: { tenants: null }, permission: READ }, new AbortController().signal)
+    expect(answer).toMatchObject({ reason: 'TOKEN_REVOKED' })
+  })
+})
+
+describe('a signing key that is gone', () => {
+  it('takes all its tokens with it at once, also those that were verified before', async () => {
+    const own = await openTokenWires()
+    try {
+      const session = await own.begin('ann')
+      const accessToken = await own.tokenOf(session)
+      const check = async () => (await call(own, 'POST', '/v1/check', { accessToken, permission: READ }, own.keys.decide)).json.reason
+      expect(await check()).toBe('ROLE')
+      const { store, freshness } = own.house
+      const position = await store.change(async (transaction) => {
+        await transaction.identity.setKeyState(own.key.kid, 'retired')
+        return await transaction.appendFeed([{ kind: 'caller', caller: 'signing-keys' }])
+      })
+      freshness.acknowledgement.announce()
+      await freshness.acknowledgement.effective(position)
+      expect(await check()).toBe('TOKEN_INVALID')
+    } finally {
+      await own.close()
+    }
+  })
+})
+
+describe('a service that was not told of an issuer', () => {
+  let plainWires: Wires
+  beforeAll(async () => {
+    plainWires = await openWires()
+  }, 300_000)
+  afterAll(() => plainWires.close())
+
+  it('says which settings it lacks, and takes no token as a caller', async () => {
+    const { status, json } = await call(
+      plainWires,
+      'POST',
+      '/v1/check',
+      { accessToken: await token(), permission: READ },
+      plainWires.keys.decide,
+    )
+    expect([status, json.code, fieldsOf(json.violations)]).toEqual([400, 'request_invalid', ['accessToken']])
+    expect(json.hint).toMatch(/CASTELLAN_ISSUER.*CASTELLAN_TOKEN_AUDIENCE/)
+    const { json: batch } = await call(
+      plainWires,
+      'POST',
+      '/v1/check/batch',
+      { items: [{ accessToken: 'x', permission: READ }] },
+      plainWires.keys.decide,
+    )
+    expect(batch.items).toMatchObject([{ error: { code: 'request_invalid' } }])
+    const answer = await call(
+      plainWires,
+      'POST',
+      '/v1/check',
+      { user: 'ann', tenant: 'north', permission: READ },
+      await wires.serviceToken({}),
+    )
+    expect(answer.status).toBe(401)
+  })
+})
+
+describe('an access token as what calls', () => {
+  const QUESTION = { user: 'ann', tenant: 'north', permission: READ }
+  const statusOf = async (key: string, path = '/v1/check') => {
+    const answer = path === '/v1/check' ? call(wires, 'POST', path, QUESTION, key) : call(wires, 'GET', path, undefined, key)
+    return (await answer).status
+  }
+
+  it('is the service that it was issued to, as that is now, with the scopes that both have', async () => {
+    const { house } = wires
+    const made = await house.administration.createCaller(house.context, {
+      name: 'reports',
+      scopes: ['decide', 'audit'],
+      tenants: ['north'],
+    })
+    const { id } = made.record
+    const issued = (scope: string, part = {}) => wires.serviceToken({ sub: id, client_id: id, scope, ...part })
+    expect(await statusOf(await issued('decide'))).toBe(200)
+    expect(await statusOf(await issued('decide'), '/v1/audit')).toBe(403)
+    expect(await statusOf(await issued('decide audit'), '/v1/audit')).toBe(200)
+    expect(await statusOf(await issued('audit'))).toBe(403)
+    expect(await statusOf(await issued('administer'), '/v1/callers')).toBe(403)
+    const south = await call(wires, 'POST', '/v1/check', { ...QUESTION, tenant: 'south' }, await issued('decide'))
+    expect(south.status).toBe(403)
+    expect(await ask(client, 'Check', QUESTION, await issued('decide'))).toMatchObject({ allowed: true })
+    const kept = await issued('decide')
+    expect(await statusOf(kept)).toBe(200)
+    await house.administration.revokeCaller(house.context, id)
+    expect(await statusOf(kept)).toBe(401)
+  })
+
+  it('is nobody when it is a person’s, over, of no caller, or not ours', async () => {
+    const { iat } = times(0)
+    const stranger = await openKeyPair()
+    const made = await wires.house.administration.createCaller(wires.house.context, { name: 'one', scopes: ['decide'] })
+    const self = { sub: made.record.id, client_id: made.record.id }
+    const wrong = [
+      await token(),
+      await wires.serviceToken({ ...self, iat: iat - 400, exp: iat - 31 }),
+      await wires.serviceToken(self, stranger.key),
+      await wires.serviceToken({ ...self, aud: 'other' }),
+      await wires.serviceToken({ sub: randomUUID(), client_id: randomUUID() }),
+      await wires.serviceToken({ sub: 'admin-key', client_id: 'admin-key', scope: 'administer' }),
+      await wires.serviceToken({ sub: 'one', client_id: 'one' }),
+    ]
+    for (const key of wrong) expect(await statusOf(key)).toBe(401)
+    expect(await statusOf(await wires.serviceToken(self))).toBe(200)
+  })
+})
