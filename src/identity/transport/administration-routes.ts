@@ -53,6 +53,7 @@ export function administrationRoutes(administration: IdentityAdministration): re
           body: {
             ...answers.changedMessage('user', changed, answers.userMessage(changed.record)),
             expiredMeanwhile: changed.expiredMeanwhile.map(answers.assignmentMessage),
+            brokenConstraints: changed.brokenConstraints,
           },
         }
       },

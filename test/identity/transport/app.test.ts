@@ -135,7 +135,7 @@ describe('administration', () => {
     })
     expect(await call(wires, 'POST', '/v1/users/bob/reactivate', { reason: 'back' }, admin)).toMatchObject({
       status: 200,
-      json: { user: { state: 'active' }, expiredMeanwhile: [] },
+      json: { user: { state: 'active' }, expiredMeanwhile: [], brokenConstraints: [] },
     })
     expect((await get(wires, '/v1/me', bearer(old.accessToken))).status).toBe(401)
     const refresh = { grant_type: 'refresh_token', client_id: 'app', refresh_token: old.refreshToken }
