@@ -1,5 +1,6 @@
 /** Joins the parts of the identity service on their foundation and behind an address that is bound already. Closes nothing itself (lifecycle does). Floor 6. */
 import { openAdministration } from '../access/administration.ts'
+import { openServiceTokens } from '../access/service-token.ts'
 import { MemoryLimiter } from '../cache/memory-limiter.ts'
 import type { Limiter } from '../cache/ports.ts'
 import { RedisLimiter } from '../cache/redis-limiter.ts'
@@ -104,8 +105,10 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
     invite: (context, input) => inviteUser({ store, random, ring: () => outbox.ring() }, context, input),
   })
   const findCallerByKeyHash = (hash: Uint8Array) => freshness.callers.findByKeyHash(hash)
+  const services = openServiceTokens({ keys: freshness.keys, callers: freshness.callers, verifier })
   const callers = openAuthentication({
     findCallerByKeyHash,
+    findCallerByToken: (token) => services.findCaller(token),
     adminKey: plan.adminKey,
   })
   const decisions = openDecisionPoint({ resolver: freshness.resolver, access: store.access, policy, clock, random })
