@@ -22,6 +22,8 @@ const subjectFields = {
   tenant: idSchema.exactOptional().meta({ description: 'Required, unless an access token is for one.' }),
   accessToken: accessTokenSchema.exactOptional(),
 }
+/** For the documentation: what `subjectFields` alone do not say. */
+const NAMES_OR_TOKEN = { anyOf: [{ required: ['user', 'tenant'] }, { required: ['accessToken'] }] }
 /** The two ways, each with what it says to a request that mixes them. */
 const byName = { user: idSchema, tenant: idSchema, accessToken: accessTokenSchema.exactOptional() }
 const byToken = {
@@ -36,7 +38,7 @@ const checkFields = {
   minPosition: positionSchema.exactOptional(),
 }
 /** For the documentation. */
-export const checkSchema = z.strictObject({ ...subjectFields, ...checkFields })
+export const checkSchema = z.strictObject({ ...subjectFields, ...checkFields }).meta(NAMES_OR_TOKEN)
 const namedCheckSchema = z.strictObject({ ...byName, ...checkFields })
 const tokenCheckSchema = z.strictObject({ ...byToken, ...checkFields })
 
@@ -136,7 +138,7 @@ const permissionsFields = {
   minPosition: positionSchema.exactOptional(),
 }
 /** For the documentation. */
-export const permissionsSchema = z.strictObject({ ...subjectFields, ...permissionsFields })
+export const permissionsSchema = z.strictObject({ ...subjectFields, ...permissionsFields }).meta(NAMES_OR_TOKEN)
 const namedPermissionsSchema = z.strictObject({ ...byName, ...permissionsFields })
 const tokenPermissionsSchema = z.strictObject({ ...byToken, ...permissionsFields })
 

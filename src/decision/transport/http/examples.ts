@@ -50,5 +50,6 @@ export const BODIES: Readonly<Partial<Record<OperationName, Json>>> = {
   DeactivateUser: { reason: 'Left the company' },
   ReactivateUser: { reason: 'Came back' },
   CreateAssignment: { role: 'salesperson', expiresAt: END, reason: 'Covers for a colleague' },
+  RotateCaller: { overlapSeconds: 86400, reason: 'Keys are replaced each quarter' },
   CreateCaller: { name: 'billing', scopes: ['decide'], tenants: [EXAMPLE_TENANT], expiresAt: END, reason: 'Asks for the billing service' },
 }

@@ -102,7 +102,13 @@ function bodyOf(route: Route, wire: Json, names: readonly string[]): Json {
     required: route.bodyOptional !== true,
     content: {
       'application/json': {
-        schema: { type: 'object', properties, ...(required.length === 0 ? {} : { required }), additionalProperties: false },
+        schema: {
+          type: 'object',
+          properties,
+          ...(required.length === 0 ? {} : { required }),
+          ...(wire['anyOf'] === undefined ? {} : { anyOf: wire['anyOf'] }),
+          additionalProperties: false,
+        },
         ...(example === undefined ? {} : { example }),
       },
     },
