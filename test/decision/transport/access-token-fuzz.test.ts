@@ -52,14 +52,14 @@ function texts(): fc.Arbitrary<string> {
   )
 }
 
-it('an access token of any text is a deny or a fault of the request, never ours and never an allow, 100,000 times', async () => {
+it('an access token of any text is a deny or a fault of the request, never ours and never an allow, 25,000 times', async () => {
   const { Check } = decisionOperations({ decisions: wires.needs.decisions, decided: () => undefined, itemFailed: () => undefined })
   const call = { caller: wires.house.admin, requestId: 'one', signal: new AbortController().signal }
   const plainOf = (accessToken: unknown) => ({ accessToken, permission: 'coding.medical-stay.read' })
   expect(await Check(plainOf(good.person), call, httpForm)).toMatchObject({ allowed: true })
   const values = fc.sample(
     fc.oneof({ weight: 20, arbitrary: texts() as fc.Arbitrary<unknown> }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) }),
-    100_000,
+    25_000,
   )
   for (const value of [...values, 'a.'.repeat(4_000), `${'a'.repeat(4_000)}.b.c`]) {
     if (value === good.person) continue
