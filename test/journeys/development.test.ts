@@ -45,6 +45,7 @@ describe('castellan dev', () => {
     const key = join(folder, '.castellan/development-key')
     expect(readFileSync(key, 'utf8').trim()).toBe(service.key)
     expect(statSync(key).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, '.castellan/development-identity-secret')).mode & 0o777).toBe(0o600)
     expect(statSync(join(folder, '.castellan')).mode & 0o777).toBe(0o700)
   })
 

@@ -15,7 +15,7 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const blocks = [...readme.matchAll(/^```sh test\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
 
 let folder: string
-let service: RunningService
+let service: RunningService & { readonly identity: string }
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'castellan-readme-'))
   // As in a clone: the policies lie there, and npx finds what is installed there.
@@ -58,11 +58,13 @@ describe('README', () => {
       text
         .replaceAll(service.url, 'http://127.0.0.1:8080')
         .replaceAll(service.grpc, '127.0.0.1:9090')
+        .replaceAll(service.identity, 'http://127.0.0.1:8081')
+        .replaceAll(encodeURIComponent(service.identity), encodeURIComponent('http://127.0.0.1:8081'))
         .replaceAll(service.probes, 'http://127.0.0.1:9464')
         .replaceAll(service.key, '<key>')
         .replaceAll(/revision [0-9a-f]{12}/g, 'revision …')
         .replace('<a random one, made for you>', '<key>')
-        .replace(/ CASTELLAN_URL=\S+;/, ';')
+        .replace(/ CASTELLAN_URL=\S+ CASTELLAN_IDENTITY_URL=\S+;/, ';')
         .trim()
     const shown = [...readme.matchAll(/^```text\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)[0] ?? ''
     expect(masked(shown)).toBe(masked(service.process.out()))
@@ -73,11 +75,16 @@ describe('README', () => {
   })
 
   it.each(blocks.map((block) => [block.split('\n')[0] ?? '', block]))('is answered as it says: %s', (_, block) => {
-    const environment = cleanEnvironment({ CASTELLAN_URL: service.url, PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}` })
+    const environment = cleanEnvironment({
+      CASTELLAN_URL: service.url,
+      CASTELLAN_IDENTITY_URL: service.identity,
+      PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,
+    })
     let exports = ''
     for (const { command, expected } of commandsOf(block)) {
       const text = command
         .replaceAll('http://127.0.0.1:8080', service.url)
+        .replaceAll('http://127.0.0.1:8081', service.identity)
         .replaceAll('127.0.0.1:9090', service.grpc)
         .replaceAll('http://127.0.0.1:9464', service.probes)
       if (text.startsWith('export ')) {
@@ -248,11 +255,19 @@ function writeCurl(path: string): void {
   writeFileSync(
     path,
     `#!${process.execPath}
+const { readFileSync, writeFileSync } = require('node:fs')
 const words = process.argv.slice(2)
 const after = (option) => words.flatMap((word, index) => (words[index - 1] === option ? [word] : []))
 const headers = after('-H').map((header) => header.split(': '))
-fetch(words.find((word) => word.startsWith('http')), { method: 'POST', headers, body: after('-d')[0] })
-  .then((answer) => answer.text())
+const [body] = after('-d')
+const [save] = after('-c')
+const [jar] = after('-b')
+if (jar !== undefined) headers.push(['cookie', readFileSync(jar, 'utf8')])
+fetch(words.find((word) => word.startsWith('http')), { method: body === undefined ? 'GET' : 'POST', headers, body })
+  .then((answer) => {
+    if (save !== undefined) writeFileSync(save, answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; '))
+    return answer.text()
+  })
   .then((text) => process.stdout.write(text))
 `,
   )

@@ -108,11 +108,11 @@ export interface RunningService {
 }
 
 /** `castellan dev` in `cwd`, once it is ready. */
-export async function startDev(options: RunOptions): Promise<RunningService> {
+export async function startDev(options: RunOptions): Promise<RunningService & { readonly identity: string }> {
   const process = startCastellan(['dev'], options)
   await process.seen(/^.*castellan --help$/m)
   const line = (name: string) => new RegExp(`^  ${name} +(\\S+)`, 'm').exec(process.out())?.[1] ?? ''
-  return { process, url: line('HTTP'), grpc: line('gRPC'), probes: line('probes'), key: line('key') }
+  return { process, url: line('HTTP'), grpc: line('gRPC'), identity: line('identity'), probes: line('probes'), key: line('key') }
 }
 
 /** `castellan serve`, once it is ready. */

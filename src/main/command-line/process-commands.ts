@@ -37,7 +37,7 @@ export function addProcessCommands(program: Command, terminal: Terminal): void {
         await identity(terminal)
       }),
     [
-      'CASTELLAN_ISSUER=https://login.example.org CASTELLAN_TOKEN_AUDIENCE=castellan CASTELLAN_IDENTITY_SECRET_FILE=/run/secrets/identity \\\n    CASTELLAN_SMTP_URL_FILE=/run/secrets/smtp CASTELLAN_MAIL_FROM=login@example.org CASTELLAN_DATABASE_URL_FILE=/run/secrets/database-url castellan identity',
+      'CASTELLAN_DATABASE_URL_FILE=/run/secrets/database-url CASTELLAN_ISSUER=https://login.example.org … castellan identity   # the rest: docs/identity.md',
     ],
   )
   examples(
