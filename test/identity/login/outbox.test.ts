@@ -1,6 +1,7 @@
 /** The mails of logins on their way: tried again when a real server refuses, never beyond their number, the newest link alone good. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { openLog } from '../../../src/ground/log.ts'
+import { completeLogin } from '../../../src/identity/login/complete.ts'
 import { SmtpMailer } from '../../../src/identity/mail/smtp.ts'
 import { MAIL_ATTEMPTS_MAX, MAIL_INTERVAL_MS } from '../../../src/model/limits.ts'
 import { settle } from '../../support/manual-clock.ts'
@@ -81,6 +82,21 @@ describe('a mail', () => {
     if (older.code !== newer.code)
       expect(await outcome(at.login.verify({ challengeId, code: older.code }, BODY, browser))).toBe('login_refused')
     expect(await outcome(at.login.verify({ token: newer.token }, BODY, browser))).toBe('ok')
+  })
+
+  it('that is replaced while its link is being answered is worth nothing', async () => {
+    const { email, user } = await at.person()
+    const { challengeId, browser } = await at.ask(email)
+    const answered = { challenge: await at.challenge(challengeId), way: 'link', otherDevice: false } as const
+    await at.house.database.knex('login_challenge').where({ id: challengeId }).update({ mail_state: 'waiting' })
+    await due(challengeId)
+    await at.outbox.settle()
+    const complete = (found: typeof answered) =>
+      at.house.store.change((transaction) =>
+        completeLogin(at.needs, transaction, { answered: found, user, tenants: [], choice: BODY, visitor: browser }),
+      )
+    await expect(complete(answered)).rejects.toMatchObject({ reason: 'replaced' })
+    await expect(complete({ ...answered, challenge: await at.challenge(challengeId) })).resolves.toMatchObject({ repeated: false })
   })
 
   it('does not leave once its account is deactivated', async () => {
