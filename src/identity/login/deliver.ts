@@ -62,9 +62,8 @@ async function prepare(
   const { identity } = transaction
   const recipient = await findRecipient(needs, transaction, taken)
   const challenge = await identity.lockChallenge(taken.id)
-  // It ended, or its lease did: whoever holds it now goes on.
-  if (challenge?.mailState !== 'waiting' || challenge.deadReason !== null || challenge.consumedAtMs !== null) return 'lost'
-  if (challenge.mailAttempts !== taken.mailAttempts) return 'lost'
+  // It ended, and its mail with it; or its lease did, and another worker goes on.
+  if (challenge?.mailState !== 'waiting' || challenge.mailAttempts !== taken.mailAttempts) return 'lost'
   const isOver = challenge.expiresAtMs <= (await transaction.nowMs())
   if (recipient === undefined || client === undefined || client.revokedAtMs !== null || isOver) {
     await identity.endMail(challenge.id, 'dropped')
