@@ -171,6 +171,9 @@ describe('an access token in place of user and tenant', () => {
       await wires.tokenOf(session, { sid: other.id }),
       await wires.tokenOf(session, { client_id: 'other' }),
       await wires.tokenOf(session, { epoch: 1 }),
+      await wires.tokenOf(session, { tid: 'south' }),
+      // The account has this epoch, and the session began under another one.
+      await wires.tokenOf(await wires.begin('ann', { epoch: 7 }), { epoch: 0 }),
       await wires.tokenOf(await wires.begin('ann', { epoch: 7 })),
       await wires.tokenOf(await wires.begin('ann', { idleMs: 0 })),
     ]
@@ -376,6 +379,8 @@ describe('an access token as what calls', () => {
     const self = { sub: made.record.id, client_id: made.record.id }
     const wrong = [
       await token(),
+      // Of a person who has the name of a service.
+      await wires.tokenOf(await wires.begin('ann'), { sub: made.record.id }),
       await wires.serviceToken({ ...self, iat: iat - 400, exp: iat - 31 }),
       await wires.serviceToken(self, stranger.key),
       await wires.serviceToken({ ...self, aud: 'other' }),
