@@ -40,8 +40,7 @@ export function openSessionFinder(needs: SessionFinderNeeds): SessionFinder & { 
     textOf: ({ id, user }) => `${id} ${user}`,
     load: async ({ id, user }) => ofUser(await needs.identity.findSession(id), user),
     lastChange: ({ user }) => needs.knowledge.lastUserChange(user),
-    // A refresh moves the idle end and touches no feed: what is kept ends too early, and is read again then.
-    edgeMs: ({ session, readAtMs }) => (session === undefined || !isLive(session, readAtMs) ? Number.POSITIVE_INFINITY : endMs(session)),
+    edgeMs,
     // Sessions that nobody has are not kept: who asks for them must not push out those that are there.
     bytesOf: ({ session }) =>
       session === undefined ? undefined : SESSION_BYTES + 2 * (session.user.length + (session.agent?.length ?? 0)),
@@ -56,6 +55,15 @@ export function openSessionFinder(needs: SessionFinderNeeds): SessionFinder & { 
 /** Neither ended nor over. Whether its account still has its epoch is the account's to say. */
 export function isLive(session: Pick<SessionRecord, 'revokedAtMs' | 'idleExpiresAtMs' | 'expiresAtMs'>, nowMs: number): boolean {
   return session.revokedAtMs === null && nowMs < endMs(session)
+}
+
+/**
+ * A beginning and a refresh touch no feed: a session that is not there may be at any moment, and an idle end that has passed may move on still,
+ * by a refresh that began before it. Neither is ever kept.
+ */
+function edgeMs({ session, readAtMs }: SessionReading): number {
+  if (session === undefined) return Number.NEGATIVE_INFINITY
+  return session.revokedAtMs !== null || session.expiresAtMs <= readAtMs ? Number.POSITIVE_INFINITY : endMs(session)
 }
 
 function endMs({ idleExpiresAtMs, expiresAtMs }: Pick<SessionRecord, 'idleExpiresAtMs' | 'expiresAtMs'>): number {

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { openKeyFinder } from '../../src/access/find-keys.ts'
-import { openSessionFinder } from '../../src/access/find-session.ts'
+import { isLive, openSessionFinder } from '../../src/access/find-session.ts'
 import { holds } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import { momentOf } from '../../src/access/moment.ts'
 import { openMemoryLevel } from '../../src/cache/memory.ts'
 import type { SessionRecord, SigningKeyRecord } from '../../src/model/identity.ts'
 import type { FeedChange } from '../../src/store/ports.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const ID = '0b9f2a52-6d0e-4c53-9a4c-2f1a7a1f6c11'
 const ANN = { id: ID, user: 'ann' }
@@ -18,6 +18,8 @@ let knowledge: Knowledge
 let position: number
 let loads: number
 let session: SessionRecord | undefined
+/** The store answers what it read when this is over. */
+let slow: Promise<void> | undefined
 let keys: readonly SigningKeyRecord[]
 
 /** The database's clock is this machine's here, and the feed is read to its head. */
@@ -44,7 +46,13 @@ function open() {
     sessions: openSessionFinder({
       ...needs,
       memory: openMemoryLevel({ entriesMax: 10, bytesMax: 100_000 }),
-      identity: { findSession: async () => ({ ...loaded(), session }) },
+      identity: {
+        findSession: async () => {
+          const reading = { ...loaded(), session }
+          await slow
+          return reading
+        },
+      },
     }),
     keys: openKeyFinder({
       ...needs,
@@ -60,6 +68,7 @@ beforeEach(() => {
   position = 10
   loads = 0
   session = row({})
+  slow = undefined
   keys = [key({})]
   knowledge.restart('one', position)
   caughtUp()
@@ -93,9 +102,44 @@ describe('a session in memory', () => {
     caughtUp()
     await sessions.find(ANN, undefined)
     expect(loads).toBe(2)
-    // It is over now and stays so: nothing has to be read any more.
+  })
+
+  it.each([
+    ['was ended', () => row({ revokedAtMs: 1 })],
+    ['is over absolutely', () => row({ expiresAtMs: clock.nowMs(), idleExpiresAtMs: clock.nowMs() })],
+  ])('is not read again once it %s: that stays so', async (_, over) => {
+    const { sessions } = open()
+    session = over()
     await sessions.find(ANN, undefined)
-    expect(loads).toBe(2)
+    clock.advance(60_000)
+    caughtUp()
+    await sessions.find(ANN, undefined)
+    expect(loads).toBe(1)
+  })
+
+  it('is not kept when it is over by idle time alone: a refresh that began before may commit after, and no feed tells', async () => {
+    const { sessions } = open()
+    session = row({ idleExpiresAtMs: clock.nowMs() })
+    expect(isLive((await sessions.find(ANN, undefined)).value.session as SessionRecord, clock.nowMs())).toBe(false)
+    session = row({ idleExpiresAtMs: clock.nowMs() + 60_000 })
+    expect(isLive((await sessions.find(ANN, undefined)).value.session as SessionRecord, clock.nowMs())).toBe(true)
+  })
+
+  it('is asked for anew by everybody while it is not there: no feed tells of its beginning', async () => {
+    const { sessions } = open()
+    const begun = session
+    session = undefined
+    let answer: () => void = () => undefined
+    slow = new Promise((resolve) => (answer = resolve))
+    const before = sessions.find(ANN, undefined)
+    await settle()
+    slow = undefined
+    session = begun
+    clock.advance(1)
+    const after = sessions.find(ANN, undefined)
+    answer()
+    expect((await before).value.session).toBeUndefined()
+    expect((await after).value.session).toMatchObject(ANN)
   })
 
   it('is not kept when nobody has it, and is nobody’s under another name', async () => {
