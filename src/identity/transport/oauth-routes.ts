@@ -1,4 +1,5 @@
 /** OAuth as clients know it: token, revocation (RFC 7009), introspection (RFC 7662). Floor 5. */
+import type { Caller } from '../../model/caller.ts'
 import { OAuthError } from '../errors.ts'
 import type { IssuedTokens } from '../ports.ts'
 import { authenticateClient, invalidClient, type OAuthClient } from './client-authentication.ts'
@@ -100,9 +101,7 @@ export function oauthRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonl
         // Whoever may ask for decisions may ask whose token it is; a public client proves nothing.
         if (client.kind !== 'service' || !client.caller.scopes.includes('decide')) throw invalidClient()
         const state = await needs.sessions.introspect(required(form, 'token'))
-        const { tenants } = client.caller
-        const elsewhere = tenants !== null && !tenants.includes(String(state['tid']))
-        return { status: 200, body: elsewhere ? { active: false } : state, headers: UNCACHED }
+        return { status: 200, body: mayKnow(client.caller, state) ? state : { active: false }, headers: UNCACHED }
       },
     },
   ]
@@ -116,6 +115,12 @@ function issued(tokens: IssuedTokens, viaCookie: boolean, more: Record<string, u
     body: { ...tokenMessage(tokens, inCookie), ...more },
     headers: inCookie ? { ...UNCACHED, 'set-cookie': refreshCookie(tokens.refreshToken) } : UNCACHED,
   }
+}
+
+/** A service for some tenants hears of tokens of these; what has no tenant is of all of them, so it hears of its own tokens alone. */
+function mayKnow({ id, tenants }: Caller, { sub, sid, tid }: Readonly<Record<string, unknown>>): boolean {
+  if (tenants === null) return true
+  return typeof tid === 'string' ? tenants.includes(tid) : sid === undefined && sub === id
 }
 
 function idOf(client: OAuthClient): string {

@@ -202,6 +202,22 @@ describe('POST /oauth/introspect and /oauth/revoke', () => {
     expect((await form(wires, '/oauth/introspect', { token: accessToken }, basic(record.id, key))).json).toEqual({ active: false })
   })
 
+  it('says nothing to such a service of what has no tenant, whatever its tenants are called, but of its own tokens', async () => {
+    const { administration, context } = wires.house
+    await administration.putUser(context, { user: 'zoe', email: 'zoe@hospital.example' })
+    const tenants = ['undefined', 'null']
+    const { record, key } = await administration.createCaller(context, { name: 'oddly named', scopes: ['decide'], tenants })
+    const tokenOf = async (headers: Headers) =>
+      (await form(wires, '/oauth/token', { grant_type: 'client_credentials' }, headers)).json.access_token
+    const person = (await signIn(wires, 'zoe@hospital.example')).json.accessToken
+    const introspect = async (token: string, headers: Headers) => (await form(wires, '/oauth/introspect', { token }, headers)).json
+    for (const token of [person, await tokenOf(service())]) {
+      expect(await introspect(token, service())).toMatchObject({ active: true })
+      expect(await introspect(token, basic(record.id, key))).toEqual({ active: false })
+    }
+    expect(await introspect(await tokenOf(basic(record.id, key)), basic(record.id, key))).toMatchObject({ active: true, sub: record.id })
+  })
+
   it('ends the session of a token that is revoked, and answers 200 to what it does not know', async () => {
     const { accessToken, refreshToken } = (await signIn(wires)).json
     expect((await form(wires, '/oauth/revoke', { token: 'junk', client_id: 'app' })).status).toBe(200)
