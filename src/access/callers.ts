@@ -95,7 +95,7 @@ function newKey(needs: Pick<ChangeNeeds, 'random'>): string {
   return `cst_${Buffer.from(needs.random.bytes(CALLER_KEY_BYTES)).toString('base64url')}`
 }
 
-/** Otherwise a key given for a day could make itself one for ever. */
+/** Otherwise a key given for a day, one that is being replaced, or a token of ten minutes could make itself a key for ever. */
 function requireEndWithin(caller: Caller, expiresAtMs: number | undefined): void {
   const endMs = caller.expiresAtMs ?? null
   if (endMs === null || (expiresAtMs !== undefined && expiresAtMs <= endMs)) return

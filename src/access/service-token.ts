@@ -22,8 +22,14 @@ export function openServiceTokens({ keys, callers, verifier }: ServiceTokenNeeds
       const token = await verifier.verify(accessToken, value.keys)
       if (token === 'invalid' || token === 'expired' || token.kind === 'person') return undefined
       const caller = await callers.findById(token.claims.sub)
-      // A scope that was taken from the caller since is not the token's either.
-      return caller && { ...caller, scopes: caller.scopes.filter((scope) => token.scopes.includes(scope)) }
+      if (caller === undefined) return undefined
+      return {
+        ...caller,
+        // A scope that was taken from the caller since is not the token's either.
+        scopes: caller.scopes.filter((scope) => token.scopes.includes(scope)),
+        // Who comes by a token is over with it. Its key may have been on its way out: then nobody may make one without an end by it.
+        expiresAtMs: Math.min(caller.expiresAtMs ?? Number.POSITIVE_INFINITY, token.claims.exp * 1_000),
+      }
     },
   }
 }
