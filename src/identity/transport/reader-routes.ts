@@ -1,5 +1,5 @@
 /** For services that read tokens on their own: keys, discovery, the permission index, revocations. Floor 5. */
-import { requireScope } from '../../access/guard.ts'
+import { requireAllTenants, requireScope } from '../../access/guard.ts'
 import { NotFoundError, UnauthenticatedError } from '../../model/error-code.ts'
 import type { Revocation } from '../../model/identity.ts'
 import { REVOCATIONS_PAGE_MAX } from '../../model/limits.ts'
@@ -44,7 +44,10 @@ export function readerRoutes(needs: IdentityWireNeeds): readonly IdentityRoute[]
       path: '/v1/revocations',
       name: 'ListRevocations',
       async serve({ caller, input }) {
-        requireScope(await caller(), 'decide')
+        const by = await caller()
+        requireScope(by, 'decide')
+        // Sessions and epochs belong to no tenant.
+        requireAllTenants(by)
         const { since = 0 } = await input(requests.revocationsSchema)
         const { position, revocations, more } = await revocationsSince(needs.listRevocations, since)
         return { status: 200, body: { position, revocations: revocations.map(answers.revocationMessage), more } }
@@ -63,20 +66,16 @@ async function requireReader(exchange: Exchange): Promise<void> {
   }
 }
 
-/** Whole positions only: whoever goes on from the position of the last one must not miss its other half. */
+/** Positions come whole (IdentityReader), so whoever goes on from the last one misses nothing of it. */
 async function revocationsSince(
   list: IdentityWireNeeds['listRevocations'],
   since: number,
 ): Promise<{ readonly position: number; readonly revocations: readonly Revocation[]; readonly more: boolean }> {
-  for (let limit = REVOCATIONS_PAGE_MAX; ; limit *= 2) {
-    const { position, revocations } = await list(since, limit + 1)
-    if (revocations.length <= limit) return { position, revocations, more: false }
-    const cut = revocations[limit]?.position
-    const whole = revocations.filter((revocation) => revocation.position !== cut)
-    const last = whole.at(-1)
-    // One change ended more sessions than a page holds: it is read as a whole.
-    if (last !== undefined) return { position: last.position, revocations: whole, more: true }
-  }
+  const { position: head, revocations } = await list(since, REVOCATIONS_PAGE_MAX)
+  const last = revocations.at(-1)?.position ?? head
+  // A full page may have been cut off behind its last position; of one that is not full the rest of the feed has none.
+  const more = revocations.length >= REVOCATIONS_PAGE_MAX && last < head
+  return { position: more ? last : head, revocations, more }
 }
 
 function documentReply(document: PublicDocument, ifNoneMatch: string | undefined): Reply {

@@ -67,6 +67,35 @@ describe('what readers of tokens get', () => {
     expect((await get(wires, '/v1/revocations?since=x', service)).status).toBe(400)
     expect((await get(wires, '/v1/revocations')).status).toBe(401)
   })
+
+  it('is told to the last, page after page, however much ended', async () => {
+    const service = bearer(wires.service.key)
+    const { position: begin } = (await get(wires, '/v1/revocations', service)).json
+    const ended = 1_100
+    for (let nth = 0; nth < ended; nth++) {
+      await wires.house.store.change(async (transaction) => {
+        const position = await transaction.appendFeed([{ kind: 'user', user: 'bob' }])
+        await transaction.identity.insertRevocations(position, [{ user: 'bob', epoch: nth + 1 }])
+      })
+    }
+    const epochs: number[] = []
+    const pages: boolean[] = []
+    let since = begin
+    do {
+      const { json } = await get(wires, `/v1/revocations?since=${since}`, service)
+      epochs.push(...json.revocations.map(({ epoch }: { epoch: number }) => epoch))
+      pages.push(json.more)
+      since = json.position
+    } while (pages.at(-1) === true)
+    expect(epochs).toEqual(Array.from({ length: ended }, (_, nth) => nth + 1))
+    expect(pages).toEqual([true, false])
+  }, 60_000)
+
+  it('is not what a service limited to some tenants learns: revocations belong to none', async () => {
+    const { administration, context } = wires.house
+    const { key } = await administration.createCaller(context, { name: 'north only', scopes: ['decide'], tenants: ['north'] })
+    expect(await get(wires, '/v1/revocations', bearer(key))).toMatchObject({ status: 403, json: { code: 'permission_denied' } })
+  })
 })
 
 describe('pages of other origins', () => {
