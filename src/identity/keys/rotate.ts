@@ -71,16 +71,12 @@ export function rotateEarly({ keys, nowMs, canOpen }: KeysAt): EarlyRotation {
   }
 }
 
-/** A key is known to others, or its secret is gone: all that signed until now is believed no more, at once. */
-export function rotateAtOnce({ keys, canOpen }: KeysAt): readonly KeyStep[] {
-  const next = find(keys, 'next')
-  const usable = next !== undefined && canOpen(next.kid)
-  const kept = usable ? next.kid : undefined
-  return [
-    ...keys.filter(({ kid }) => kid !== kept).map(({ kid }) => ({ do: 'retire', kid }) as const),
-    kept === undefined ? { do: 'create', state: 'current' } : { do: 'activate', kid: kept },
-    { do: 'create', state: 'next' },
-  ]
+/**
+ * A key is known to others, or its secret is gone: nothing that was signed is believed any more, at once. The next key lay beside those that
+ * signed, so it goes with them, although clients that keep the published keys do not know the new one yet.
+ */
+export function rotateAtOnce({ keys }: Pick<KeysAt, 'keys'>): readonly KeyStep[] {
+  return [...keys.map(({ kid }) => ({ do: 'retire', kid }) as const), { do: 'create', state: 'current' }, { do: 'create', state: 'next' }]
 }
 
 /** From here on every client that keeps the published keys knows it. */
