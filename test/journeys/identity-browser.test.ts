@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { ask, call, get, type IdentityWires, openIdentityWires, send } from '../identity/transport/identity-wires.ts'
+import { openAddressWitness } from '../support/address-witness.ts'
 import { openBrowser } from '../support/browser.ts'
 
 let wires: IdentityWires
@@ -18,10 +19,12 @@ afterAll(async () => {
 })
 
 const faults: string[] = []
+const witness = openAddressWitness()
 
 /** A browser of its own, with no cookies. Whatever its console or its network complains of is remembered. */
 async function openContext(locale = 'en-GB', more: Parameters<Browser['newContext']>[0] = {}): Promise<BrowserContext> {
   const context = await browser.newContext({ locale, viewport: { width: 320, height: 640 }, ...more })
+  witness.watch(context)
   context.on('console', (message) => {
     // A refused attempt is answered with 401; the browser notes that.
     if (message.type() === 'error' && !/status of 40[01]|status of 409/.test(message.text())) faults.push(message.text())
@@ -41,10 +44,20 @@ async function askOnPage(page: Page, email = 'bob@hospital.example'): Promise<{ 
   await page.keyboard.press('Enter')
   await page.locator('#sent').waitFor()
   const mail = (await wires.mails()).find((kept) => kept.to === email)
-  return {
-    link: /https?:\S+\/login\/verify#\S+/.exec(mail?.text ?? '')?.[0] ?? '',
-    code: /^(\d{6})$/m.exec(mail?.text ?? '')?.[1] ?? '',
-  }
+  const link = /https?:\S+\/login\/verify#\S+/.exec(mail?.text ?? '')?.[0] ?? ''
+  const code = /^(\d{6})$/m.exec(mail?.text ?? '')?.[1] ?? ''
+  witness.keep('link token', link.split('#')[1] ?? '')
+  witness.keep('code', code)
+  return { link, code }
+}
+
+/** @returns the link token */
+async function askForToken(): Promise<string> {
+  const { token, code, binding } = await ask(wires)
+  witness.keep('link token', token)
+  witness.keep('code', code)
+  witness.keep('cookie', binding.split('=')[1] ?? '')
+  return token
 }
 
 /** No page is wider than the smallest screen. */
@@ -71,7 +84,7 @@ describe('a login in a browser', () => {
     const scanned = await scanner.newPage()
     await scanned.goto(link)
     await scanned.locator('#agree').waitFor()
-    await scanner.close()
+    await witness.close(scanner)
     expect(await sessionsOf('bob')).toBe(before)
 
     await page.goto(link)
@@ -100,7 +113,7 @@ describe('a login in a browser', () => {
     expect(await sessionsOf('bob')).toBe(before)
     await page.reload()
     await page.locator('#out').waitFor()
-    await context.close()
+    await witness.close(context)
   })
 
   it('says on another device that it is another one, and refuses the link the second time', async () => {
@@ -118,8 +131,8 @@ describe('a login in a browser', () => {
     await second.locator('#problem:not(:empty)').waitFor()
     expect(await second.locator('#problem').textContent()).toContain('not valid')
     expect(await second.locator('#agree').isVisible()).toBe(false)
-    await asking.close()
-    await phone.close()
+    await witness.close(asking)
+    await witness.close(phone)
   })
 
   it('takes the code in the page that asked, by keyboard alone, after a wrong one', async () => {
@@ -138,7 +151,7 @@ describe('a login in a browser', () => {
     await page.keyboard.press('Enter')
     await page.locator('#in').waitFor()
     expect(await page.locator('#user').textContent()).toBe('bob')
-    await context.close()
+    await witness.close(context)
   })
 
   it('lets a person of several tenants choose one', async () => {
@@ -150,7 +163,7 @@ describe('a login in a browser', () => {
     await page.getByRole('button', { name: 'Sign in here' }).click()
     await page.locator('#in').waitFor()
     expect(await page.locator('#tenant').textContent()).toBe('south')
-    await context.close()
+    await witness.close(context)
   })
 
   it('asks for a tenant after the code, too', async () => {
@@ -163,7 +176,7 @@ describe('a login in a browser', () => {
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.locator('#in').waitFor()
     expect(await page.locator('#tenant').textContent()).toBe('north')
-    await context.close()
+    await witness.close(context)
   })
 
   it('is French for who reads French, from the first page to the last', async () => {
@@ -177,12 +190,12 @@ describe('a login in a browser', () => {
     await other.goto(link)
     await other.getByRole('button', { name: 'Se connecter ici' }).waitFor()
     expect(other.url()).toBe(`${wires.issuer}/login/verify?locale=fr`)
-    await english.close()
+    await witness.close(english)
     await page.goto(link)
     expect(await page.title()).toBe('Voulez-vous vous connecter ?')
     await page.getByRole('button', { name: 'Se connecter ici' }).click()
     await page.locator('#in').waitFor()
-    await context.close()
+    await witness.close(context)
   })
 
   it('changes the language on request, without losing what it is about', async () => {
@@ -192,13 +205,13 @@ describe('a login in a browser', () => {
     await page.getByRole('link', { name: 'Français' }).click()
     await page.getByRole('button', { name: 'Envoyez-moi un lien' }).waitFor()
     expect(new URL(page.url()).searchParams.get('tenant')).toBe('north')
-    const { token } = await ask(wires)
+    const token = await askForToken()
     await page.goto(`${wires.issuer}/login/verify#${token}`)
     await page.locator('#agree').waitFor()
     await page.getByRole('link', { name: 'Français' }).click()
     await page.getByRole('button', { name: 'Se connecter ici' }).waitFor()
     expect(page.url()).toBe(`${wires.issuer}/login/verify?locale=fr`)
-    await context.close()
+    await witness.close(context)
   })
 
   it('says what is missing: an application, an address, the link itself, scripts', async () => {
@@ -213,13 +226,13 @@ describe('a login in a browser', () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('email')
     await page.goto(`${wires.issuer}/login/verify`)
     expect(await page.locator('#problem').textContent()).toContain('not complete')
-    await context.close()
+    await witness.close(context)
     const without = await openContext('en-GB', { javaScriptEnabled: false })
     const plain = await without.newPage()
-    const { token } = await ask(wires)
+    const token = await askForToken()
     await plain.goto(`${wires.issuer}/login/verify#${token}`)
     expect(await plain.locator('noscript').textContent()).toContain('JavaScript')
-    await without.close()
+    await witness.close(without, false)
     expect((await call(wires, 'POST', '/v1/login/verify', { token })).status).toBe(200)
   })
 
@@ -231,11 +244,16 @@ describe('a login in a browser', () => {
     await page.locator('article a[href*="/login/verify#"]').first().click()
     await page.getByRole('button', { name: 'Sign in here' }).click()
     await page.locator('#in').waitFor()
-    await context.close()
+    await witness.close(context)
   })
 
   it('loaded nothing from elsewhere, broke no policy and threw nothing, and no secret was in any address', async () => {
     expect(faults).toEqual([])
+    for (const kind of ['link token', 'code', 'cookie', 'token']) expect([kind, witness.kinds()[kind]]).toEqual([kind, expect.any(Number)])
+    expect(witness.findings()).toEqual([])
+    const { request, referer, history } = witness.places()
+    for (const times of [request, history]) expect(times).toBeGreaterThan(4)
+    expect(referer).toBeUndefined()
     expect(JSON.stringify(wires.logged)).not.toMatch(/verify#|"level":"error"/)
     expect((await get(wires, '/livez')).status).toBe(200)
   })
