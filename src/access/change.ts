@@ -3,7 +3,7 @@ import type { Random } from '../ground/random.ts'
 import type { ChangeContext } from '../model/administration.ts'
 import type { Caller } from '../model/caller.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
-import { RequestError, StoreError, UnauthenticatedError } from '../model/error-code.ts'
+import { CallerDeniedError, RequestError, StoreError, UnauthenticatedError } from '../model/error-code.ts'
 import { POLICY_CONSULTED_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { AuditAction } from '../model/records.ts'
 import type { ChangeStanding, ChangeTransaction, FeedChange, Store } from '../store/ports.ts'
@@ -90,9 +90,10 @@ async function runChange<T>(store: Pick<Store, 'change'>, context: ChangeContext
     const { work, consulted } = begin()
     if (person !== undefined) await requirePerson(transaction, person)
     const requireStanding = async () => {
-      if (callerId === undefined && consulted === undefined) return
+      if (callerId === undefined && consulted === undefined && person === undefined) return
       const { callerInForce, policy } = await transaction.readStanding(callerId)
       if (!callerInForce) throw new UnauthenticatedError('revoked or over by the time of the change')
+      if (person !== undefined) await requireAdministrator(transaction, person, policy)
       if (consulted === undefined) return
       if (consulted.position !== policy?.position || consulted.revision !== policy.revision) throw new PolicyBehindError()
     }
@@ -114,6 +115,19 @@ async function requirePerson(transaction: ChangeTransaction, { user, sessionId }
   const session = await transaction.identity.lockSession(sessionId)
   if (session?.user !== user || session.revokedAtMs !== null || session.epoch !== account.epoch)
     throw new UnauthenticatedError('the session ended by the time of the change')
+}
+
+/**
+ * The body of a request may come long after its head, by which the person was let in.
+ * @throws PolicyBehindError when they were let in by another policy than the one in force: whether they may by this one is asked anew
+ */
+async function requireAdministrator(
+  transaction: ChangeTransaction,
+  { user, tenant, roles, policyRevision }: NonNullable<Caller['person']>,
+  policy: ChangeStanding['policy'],
+): Promise<void> {
+  if (!(await transaction.holdsRole(tenant, user, roles))) throw new CallerDeniedError('This person does not administer accounts any more.')
+  if (policy?.revision !== policyRevision) throw new PolicyBehindError()
 }
 
 /** Takes the feed position and writes the audit rows, in order: the last steps of every change that changed something. */

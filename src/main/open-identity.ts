@@ -128,8 +128,7 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
           callers,
           sessions,
           adminTenant: plan.adminTenant,
-          holds: async (user, tenant, permission) =>
-            (await decisions.check({ user, tenant, permission }, AbortSignal.timeout(REQUEST_TIMEOUT_MS))).allowed,
+          check: (user, tenant, permission) => decisions.check({ user, tenant, permission }, AbortSignal.timeout(REQUEST_TIMEOUT_MS)),
         }),
         clientAttempts: limits.clientAttempts,
         findUser: (user) => store.records.findUser(user),

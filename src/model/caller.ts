@@ -13,8 +13,19 @@ export interface Caller {
   readonly expiresAtMs?: number | null
   /** Made by a setting or by this process itself, so that nobody can revoke it; absent: it has a row, without which it changes nothing. */
   readonly builtIn?: true
-  /** A person who administers by an access token. They have no row of callers: what stands for them is their account and this session. */
-  readonly person?: { readonly user: string; readonly sessionId: string }
+  /** They have no row of callers: what stands for them is their account, their session and their roles. */
+  readonly person?: AdministratingPerson
+}
+
+/** A person who administers by an access token, as they were let in. */
+export interface AdministratingPerson {
+  readonly user: string
+  readonly sessionId: string
+  /** Of administrators. */
+  readonly tenant: string
+  /** Each of them alone lets them administer there, by this policy. */
+  readonly roles: readonly string[]
+  readonly policyRevision: string
 }
 
 /** A stored caller; its key is kept only as a SHA-256. */

@@ -100,6 +100,18 @@ export async function listHolderIds(db: Knex, tenant: string, roles: readonly st
   return rows.map((row) => row.user_id)
 }
 
+/** In an active tenant, at this moment; as of the statement, so after a wait for a lock it sees what was committed meanwhile. */
+export async function holdsRole(db: Knex, tenant: string, user: string, roles: readonly string[]): Promise<boolean> {
+  const row: unknown = await db('role_assignment')
+    .join('tenant', 'tenant.id', 'role_assignment.tenant_id')
+    .where({ tenant_id: tenant, user_id: user, 'tenant.state': 'active' })
+    .whereIn('role', [...roles])
+    .whereNull('revoked_at')
+    .whereRaw(`valid_from <= clock_timestamp() and (role_assignment.expires_at is null or role_assignment.expires_at > clock_timestamp())`)
+    .first('role_assignment.id')
+  return row !== undefined
+}
+
 export async function findAssignment(db: Knex, id: string): Promise<AssignmentRecord | undefined> {
   const row: Row | undefined = await db('role_assignment')
     .where({ id })

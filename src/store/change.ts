@@ -141,6 +141,7 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTur
     listEndedAssignments: (user, fromMs, untilMs) => run(() => assignments.listEndedAssignments(db, user, fromMs, untilMs)),
     everHeld: (tenant, user, role) => run(() => assignments.everHeld(db, tenant, user, role)),
     listHolderIds: (tenant, roles, limit) => run(() => assignments.listHolderIds(db, tenant, roles, limit)),
+    holdsRole: (tenant, user, roles) => run(() => assignments.holdsRole(db, tenant, user, roles)),
     findAssignment: (id) => run(() => assignments.findAssignment(db, id)),
     insertAssignment: (row) => run(() => assignments.insertAssignment(db, row)),
     revokeAssignments: (ids, revokedBy) => run(() => assignments.revokeAssignments(db, ids, revokedBy)),

@@ -167,6 +167,8 @@ export interface ChangeTransaction {
   everHeld(tenant: string, user: string, role: string): Promise<boolean>
   /** Active users with one of `roles` in force in this tenant, by id, at most `limit`. */
   listHolderIds(tenant: string, roles: readonly string[], limit: number): Promise<readonly string[]>
+  /** Whether the user has one of `roles` in force in this tenant, and the tenant is active; locks nothing. */
+  holdsRole(tenant: string, user: string, roles: readonly string[]): Promise<boolean>
   findAssignment(id: string): Promise<AssignmentRecord | undefined>
   insertAssignment(
     row: Assignment & { readonly tenant: string; readonly user: string; readonly reason: string | null; readonly createdBy: string },

@@ -206,7 +206,9 @@ describe('people who administer', () => {
 /** Let in already, so that nothing but the change itself can find out. */
 async function asPerson(user: string): Promise<ChangeContext> {
   const { sessionId } = await logIn(user)
-  const caller: Caller = { id: `person:${user}`, name: user, scopes: ['administer'], tenants: null, person: { user, sessionId } }
+  const { revision: policyRevision } = service.administration.policyStatus(CONTEXT.caller)
+  const person = { user, sessionId, tenant: 'office', roles: ['administrator'], policyRevision }
+  const caller: Caller = { id: `person:${user}`, name: user, scopes: ['administer'], tenants: null, person }
   return { caller, reason: 'test' }
 }
 

@@ -1,7 +1,11 @@
 /** A person's own affairs and the administration of logins, over HTTP. */
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { bundleOf, type House } from '../../support/house.ts'
 import {
   ADMIN_KEY,
+  ADMIN_TENANT,
   bearer,
   call,
   cookieOf,
@@ -11,6 +15,7 @@ import {
   type Headers,
   type IdentityWires,
   openIdentityWires,
+  ROLES,
   signIn,
 } from './identity-wires.ts'
 
@@ -21,6 +26,25 @@ beforeAll(async () => {
 afterAll(() => wires.close())
 
 const admin = bearer(ADMIN_KEY)
+
+/** The head goes first and is judged; the body follows once `meanwhile` has ended. */
+async function sendSlowly(at: IdentityWires, path: string, body: unknown, headers: Headers, meanwhile: () => Promise<unknown>) {
+  const text = JSON.stringify(body)
+  const length = String(Buffer.byteLength(text))
+  const sending = request({
+    ...{ host: '127.0.0.1', port: at.port, agent: false, method: 'POST', path },
+    headers: { 'content-type': 'application/json', 'content-length': length, ...headers },
+  })
+  const answered = once(sending, 'response')
+  const before = at.letIn.length
+  sending.flushHeaders()
+  while (at.letIn.length === before) await new Promise((resolve) => setTimeout(resolve, 5))
+  await meanwhile()
+  sending.end(text)
+  const [response] = (await answered) as [IncomingMessage]
+  response.resume()
+  return { status: response.statusCode ?? 0 }
+}
 
 describe('a person', () => {
   it('sees where they are signed in, ends one session and then all', async () => {
@@ -84,8 +108,11 @@ describe('a person', () => {
       bearer(wires.service.key),
       { authorization: 'Basic eDp5' },
     ] as Headers[]) {
-      expect(await get(wires, '/v1/me', headers)).toMatchObject({ status: 401, json: { code: 'unauthenticated' } })
+      const answer = await get(wires, '/v1/me', headers)
+      expect(answer).toMatchObject({ status: 401, json: { code: 'unauthenticated', hint: expect.stringContaining('<access token>') } })
+      expect(answer.text).not.toMatch(/caller/)
     }
+    expect(await call(wires, 'POST', '/v1/logout', {})).toMatchObject({ status: 401, json: { detail: 'A valid access token is required.' } })
   })
 })
 
@@ -145,6 +172,30 @@ describe('administration', () => {
     await call(wires, 'POST', '/v1/users/bob/reactivate', { reason: 'back' }, bearer(accessToken))
     const { items } = await wires.house.store.records.listAudit({ user: 'bob', action: 'user.deactivate' }, null, { pageSize: 1 })
     expect(items).toMatchObject([{ actor: 'person:olga' }])
+  })
+
+  it.each<[string, (house: House) => Promise<unknown>]>([
+    ['role was revoked', ({ administration, context }) => administration.revokeRole(context, ADMIN_TENANT, 'oscar', 'officer')],
+    ['tenant was suspended', ({ administration, context }) => administration.suspendTenant(context, ADMIN_TENANT)],
+    ['role lost the permission', (house) => house.use(bundleOf({ ...ROLES, officer: ['finance.read'] }))],
+  ])('is not done by a person whose %s between the head of the request and its body', async (_what, takeAway) => {
+    const { house } = wires
+    const { administration, context } = house
+    await administration.putUser(context, { user: 'oscar', email: 'oscar@hospital.example' })
+    await administration.grant(context, { tenant: ADMIN_TENANT, user: 'oscar', role: 'officer' })
+    const { accessToken } = (await signIn(wires, 'oscar@hospital.example')).json
+    // Once before, so that it is this that is refused below.
+    const invite = { email: 'bob@hospital.example', clientId: 'app' }
+    expect((await call(wires, 'POST', '/v1/users/bob/invite', invite, bearer(accessToken))).status).toBe(200)
+    try {
+      const answer = await sendSlowly(wires, '/v1/users/bob/deactivate', { reason: 'left' }, bearer(accessToken), () => takeAway(house))
+      expect([403, 503]).toContain(answer.status)
+      expect(await house.store.records.findUser('bob')).toMatchObject({ state: 'active' })
+      expect(await call(wires, 'POST', '/v1/users/bob/invite', invite, bearer(accessToken))).toMatchObject({ status: 403 })
+    } finally {
+      await house.use(bundleOf(ROLES))
+      await administration.resumeTenant(context, ADMIN_TENANT)
+    }
   })
 
   it('invites: the mail leads into the account, which becomes active by it', async () => {

@@ -47,6 +47,8 @@ export interface IdentityWires {
   readonly logged: Record<string, unknown>[]
   /** Route, code of each request. */
   readonly ended: (readonly [string, string])[]
+  /** Who was let in to administer or to ask, in order. */
+  readonly letIn: readonly string[]
   readonly service: { readonly id: string; readonly key: string }
   /** Mails that were due have left. Latest first. */
   mails(): Promise<readonly KeptMail[]>
@@ -66,6 +68,8 @@ export const unlimited: Limits = {
   start: async () => true,
   verify: async () => undefined,
   refresh: async () => undefined,
+  exchange: async () => undefined,
+  end: async () => undefined,
   clientAttempts: { admit: async () => undefined, failed: async () => undefined },
 }
 
@@ -129,6 +133,13 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
   })
   const findCallerByKeyHash = (hash: Uint8Array) => freshness.callers.findByKeyHash(hash)
   const ended: (readonly [string, string])[] = []
+  const letIn: string[] = []
+  const administrators = openAdministrators({
+    callers: openAuthentication({ findCallerByKeyHash, adminKey: ADMIN_KEY }),
+    sessions,
+    adminTenant: ADMIN_TENANT,
+    check: (user, tenant, permission) => house.check(user, tenant, permission),
+  })
   const needs: IdentityWireNeeds = {
     settings: { issuer, trustProxyHops: options.trustProxyHops ?? 0 },
     login: openLogin({
@@ -143,12 +154,13 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
       invite: (context, input) => inviteUser({ store, random: systemRandom, ring: () => outbox.ring() }, context, input),
     }),
     clients: store.identity,
-    authentication: openAdministrators({
-      callers: openAuthentication({ findCallerByKeyHash, adminKey: ADMIN_KEY }),
-      sessions,
-      adminTenant: ADMIN_TENANT,
-      holds: async (user, tenant, permission) => (await house.check(user, tenant, permission)).allowed,
-    }),
+    authentication: {
+      async authenticate(authorization) {
+        const caller = await administrators.authenticate(authorization)
+        letIn.push(caller.id)
+        return caller
+      },
+    },
     findCallerByKeyHash,
     clientAttempts: limits.clientAttempts,
     findUser: (user) => store.records.findUser(user),
@@ -171,6 +183,7 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
     issuer,
     logged,
     ended,
+    letIn,
     service: { id: service.record.id, key: service.key },
     async mails() {
       await outbox.settle()
