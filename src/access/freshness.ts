@@ -9,6 +9,7 @@ import type { PolicyInForce } from '../policy/in-force.ts'
 import type { KeysReading, SessionReading } from '../store/identity-ports.ts'
 import type { Doorbell, FeedReader, Store } from '../store/ports.ts'
 import { type Acknowledgement, openAcknowledgement } from './acknowledge.ts'
+import { DatabaseTime } from './database-time.ts'
 import { FeedFollower, type FollowerObserver } from './feed-follower.ts'
 import { type CallerFinder, type CallerFinderNeeds, openCallerFinder } from './find-caller.ts'
 import { type KeyFinder, type KeyFinderNeeds, openKeyFinder } from './find-keys.ts'
@@ -67,6 +68,8 @@ export interface Freshness {
   readonly callers: CallerFinder
   readonly sessions: SessionFinder
   readonly keys: KeyFinder
+  /** Never before the database's own. */
+  readonly databaseTime: DatabaseTime
   readonly acknowledgement: Acknowledgement
   /** Applies a reading of the feed that is sent after this call. @throws StoreError */
   catchUp(): Promise<void>
@@ -101,7 +104,8 @@ export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
   const { identity } = store
   const callers = openCallerFinder({ ...common, records: store.records, identity, memory: needs.memory.callers, observe: observe.callers })
   const sessions = openSessionFinder({ ...common, identity, memory: needs.memory.sessions, observe: observe.sessions })
-  const keys = openKeyFinder({ ...common, identity, memory: needs.memory.keys, observe: observe.keys })
+  const databaseTime = new DatabaseTime(knowledge, clock)
+  const keys = openKeyFinder({ ...common, identity, time: databaseTime, memory: needs.memory.keys, observe: observe.keys })
   await follower.start()
   const tidy = openTidy({ registry: store.replicas, pruneFeed: (keptMs) => store.pruneFeed(keptMs), clock, log: needs.log })
   return {
@@ -109,6 +113,7 @@ export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
     callers,
     sessions,
     keys,
+    databaseTime,
     acknowledgement: openAcknowledgement({
       registry: store.replicas,
       ownId: needs.replicaId,

@@ -1,9 +1,9 @@
 /** What this replica knows of the feed: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
 import type { Clock } from '../ground/clock.ts'
-import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS } from '../model/limits.ts'
+import { FRESHNESS_BOUND_MS } from '../model/limits.ts'
 import type { FeedEntry } from '../store/ports.ts'
 import { LastChanges } from './last-changes.ts'
-import { betweenMs, type Moment } from './moment.ts'
+import { betweenMs, latestMs, type Moment } from './moment.ts'
 
 /** Beyond any position: nothing that was read is as new as this. */
 const NEVER = Number.MAX_SAFE_INTEGER
@@ -65,8 +65,8 @@ export class Knowledge {
   /** The database's time is before this, at `nowMs` of the monotonic clock. */
   latestDatabaseMs(nowMs: number): number {
     if (this.#caught === undefined) return Number.POSITIVE_INFINITY
-    // It told whole milliseconds, rounded down, at some moment after the reading was sent; and its clock may be the faster one.
-    return this.#caught.atMs + 1 + (nowMs - this.#caught.sent.monotonicMs) * (1 + FRESHNESS_MARGIN_MS / FRESHNESS_BOUND_MS)
+    // It told its time at some moment after the reading was sent.
+    return latestMs(this.#caught.atMs, nowMs - this.#caught.sent.monotonicMs)
   }
 
   /** Position of the last change that touched the user or the tenant: what is older does not hold. */

@@ -1,6 +1,6 @@
-/** A moment on both clocks of this machine, and how long ago it is. Compares no clocks of different machines. Floor 3. */
+/** A moment on both clocks of this machine, and how long ago it is. Compares no clocks of different machines but by their rates. Floor 3. */
 import type { Clock } from '../ground/clock.ts'
-import { SUSPENSION_MS_MAX } from '../model/limits.ts'
+import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS, SUSPENSION_MS_MAX } from '../model/limits.ts'
 
 export interface Moment {
   readonly monotonicMs: number
@@ -26,4 +26,9 @@ export function elapsedMs(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>, since: Mo
 export function betweenMs(since: Moment, monotonicMs: number, wallMs: number): number {
   const elapsed = monotonicMs - since.monotonicMs
   return wallMs - since.wallMs - elapsed > SUSPENSION_MS_MAX ? Number.POSITIVE_INFINITY : elapsed
+}
+
+/** Another machine told `atMs`, in whole milliseconds rounded down, at most so long ago here: its time is before this. Its clock may be the faster one. */
+export function latestMs(atMs: number, elapsed: number): number {
+  return atMs + 1 + elapsed * (1 + FRESHNESS_MARGIN_MS / FRESHNESS_BOUND_MS)
 }

@@ -2,10 +2,9 @@
 import type { TokenRefusal, TokenStanding } from '../model/decision.ts'
 import { StoreError } from '../model/error-code.ts'
 import { RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
-import type { TokenVerifier } from '../token/verify.ts'
-import type { KeyFinder } from './find-keys.ts'
 import { isLive, type SessionFinder } from './find-session.ts'
 import type { Found } from './fresh-reader.ts'
+import { type VerifyingNeeds, verifyAccessToken } from './verify-access-token.ts'
 
 export interface PresentedToken extends TokenStanding {
   readonly user: string
@@ -31,18 +30,15 @@ export interface TokenPresenter {
   present(accessToken: string, minPosition: number | undefined, signal: AbortSignal): Promise<PresentedToken | RefusedToken>
 }
 
-export interface TokenPresenterNeeds {
-  readonly keys: KeyFinder
+export interface TokenPresenterNeeds extends VerifyingNeeds {
   readonly sessions: SessionFinder
-  readonly verifier: TokenVerifier
 }
 
 export function openTokenPresenter({ keys, sessions, verifier }: TokenPresenterNeeds): TokenPresenter {
   return {
     async present(accessToken, minPosition, signal) {
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
-        const published = await keys.find(minPosition, signal)
-        const token = await verifier.verify(accessToken, published.value.keys)
+        const { token, published } = await verifyAccessToken({ keys, verifier }, accessToken, minPosition, signal)
         const refused = (refusal: TokenRefusal) => ({
           refusal,
           position: published.position,

@@ -8,7 +8,6 @@ import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
 import type { WireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
-import type { Clock } from '../ground/clock.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Administration } from '../model/administration.ts'
 import type { PolicyDirectory, PolicyFiles } from '../policy/load.ts'
@@ -59,7 +58,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     strictSubjects: plan.strictSubjects,
     adminTenant: plan.adminTenant,
   })
-  const tokens = plan.tokens && openTokens(plan.tokens, clock, freshness)
+  const tokens = plan.tokens && openTokens(plan.tokens, freshness)
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
     decisions: openDecisionPoint({ resolver: freshness.resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
@@ -103,7 +102,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
 }
 
 /** Of people in place of user and tenant, of services in place of their key; each token is verified once for both. */
-function openTokens({ issuer, audience }: TokenPlan, clock: Clock, { keys, sessions, callers }: Freshness) {
-  const verifier = new TokenVerifier({ issuer, audience, clock })
+function openTokens({ issuer, audience }: TokenPlan, { keys, sessions, callers, databaseTime }: Freshness) {
+  const verifier = new TokenVerifier({ issuer, audience, clock: databaseTime })
   return { presenter: openTokenPresenter({ keys, sessions, verifier }), services: openServiceTokens({ keys, callers, verifier }) }
 }

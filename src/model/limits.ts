@@ -209,6 +209,10 @@ export const ACCESS_TOKEN_SECONDS_MAX = 900
 export const SERVICE_TOKEN_SECONDS_MAX = 600
 /** Verified tokens remembered by their SHA-256: one signature check a token instead of one a request. */
 export const TOKENS_VERIFIED_KEPT_MAX = 20_000
+/** … and about what they take in memory, in bytes: an access token may be long. */
+export const TOKENS_VERIFIED_BYTES_MAX = 33_554_432
+/** Between two readings of the feed that tokens of unknown keys cause, in milliseconds: whoever invents keys must not cause one each. */
+export const UNKNOWN_KEY_CATCH_UP_MS_MIN = 250
 /** Milliseconds that keys are published before they sign, and kept after the last token they signed: clients keep them for ten minutes. */
 export const KEY_PUBLISHED_AHEAD_MS = 900_000
 export const KEY_SET_CACHE_SECONDS = 600

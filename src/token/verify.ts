@@ -3,8 +3,14 @@ import { createHash } from 'node:crypto'
 import { type CryptoKey, errors, importJWK, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../ground/clock.ts'
-import { SIGNING_ALGORITHMS, type SigningKeyRecord } from '../model/identity.ts'
-import { ACCESS_TOKEN_CHARACTERS_MAX, ACCESS_TOKEN_SECONDS_MAX, TOKEN_CLOCK_SKEW_MS, TOKENS_VERIFIED_KEPT_MAX } from '../model/limits.ts'
+import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKeyRecord } from '../model/identity.ts'
+import {
+  ACCESS_TOKEN_CHARACTERS_MAX,
+  ACCESS_TOKEN_SECONDS_MAX,
+  TOKEN_CLOCK_SKEW_MS,
+  TOKENS_VERIFIED_BYTES_MAX,
+  TOKENS_VERIFIED_KEPT_MAX,
+} from '../model/limits.ts'
 import { ACCESS_TOKEN_TYPE } from './access-token.ts'
 import { readClaims, type TokenClaims } from './claims.ts'
 
@@ -12,6 +18,7 @@ export interface VerifierNeeds {
   /** `iss` and `aud` of every token that is taken; compared as a whole. */
   readonly issuer: string
   readonly audience: string
+  /** One for all replicas, so that none of them takes a token for longer because its own clock is behind. */
   readonly clock: Pick<Clock, 'nowMs'>
 }
 
@@ -20,7 +27,7 @@ export type TokenOutcome = TokenClaims | 'invalid' | 'expired'
 
 interface Verified {
   readonly token: TokenClaims
-  /** It says nothing any more once this very record is not among those given. */
+  /** It says nothing any more once this key is not among those given. */
   readonly key: SigningKeyRecord
 }
 
@@ -28,6 +35,8 @@ interface Verified {
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/
 const KID = /^[A-Za-z0-9_-]{1,64}$/
 const SKEW_SECONDS = TOKEN_CLOCK_SKEW_MS / 1_000
+/** Of a verified token, its texts aside: an object, a dozen fields, the digest, places in the cache. */
+const VERIFIED_BYTES = 1_000
 const REQUIRED = ['iss', 'aud', 'sub', 'client_id', 'iat', 'exp', 'jti']
 
 /** Whether this may be a token at all, without looking into it. */
@@ -38,7 +47,7 @@ export function hasTokenForm(text: string): boolean {
 export class TokenVerifier {
   readonly #needs: VerifierNeeds
   /** By SHA-256 of the whole token. */
-  readonly #verified = new LRUCache<string, Verified>({ max: TOKENS_VERIFIED_KEPT_MAX })
+  readonly #verified = new LRUCache<string, Verified>({ max: TOKENS_VERIFIED_KEPT_MAX, maxSize: TOKENS_VERIFIED_BYTES_MAX })
   readonly #imported = new WeakMap<SigningKeyRecord, Promise<CryptoKey | Uint8Array>>()
 
   constructor(needs: VerifierNeeds) {
@@ -53,11 +62,12 @@ export class TokenVerifier {
     if (token.length > ACCESS_TOKEN_CHARACTERS_MAX) return 'invalid'
     const digest = createHash('sha256').update(token).digest('base64url')
     const kept = this.#verified.get(digest)
-    if (kept !== undefined && keys.includes(kept.key)) return this.#isOver(kept.token) ? 'expired' : kept.token
+    if (kept !== undefined && isAmong(keys, kept.key)) return this.#isOver(kept.token) ? 'expired' : kept.token
     const key = keyOf(token, keys)
     if (key === undefined) return 'invalid'
     const outcome = await this.#verifyWith(token, key)
-    if (outcome !== 'invalid' && outcome !== 'expired') this.#verified.set(digest, { token: outcome, key })
+    if (outcome !== 'invalid' && outcome !== 'expired')
+      this.#verified.set(digest, { token: outcome, key }, { size: VERIFIED_BYTES + 2 * token.length })
     return outcome
   }
 
@@ -104,17 +114,39 @@ export class TokenVerifier {
   }
 }
 
-/** The key that it names, by a header of exactly the form that we make: nothing in it may name, bring or fetch a key of its own. */
+/** Whether it is of exactly the form that we make, and names a key that is not among these: one that is new may not be known here yet. */
+export function namesUnknownKey(token: string, keys: readonly SigningKeyRecord[]): boolean {
+  const header = readHeader(token)
+  return header !== undefined && keys.every(({ kid }) => kid !== header.kid)
+}
+
+/** Records are read anew whenever any of them changed, so it is the key itself that is compared. */
+function isAmong(keys: readonly SigningKeyRecord[], key: SigningKeyRecord): boolean {
+  const same = published(keys, key.kid)
+  if (same === undefined || same === key) return same !== undefined
+  return same.algorithm === key.algorithm && JSON.stringify(same.publicJwk) === JSON.stringify(key.publicJwk)
+}
+
+function published(keys: readonly SigningKeyRecord[], kid: string): SigningKeyRecord | undefined {
+  return keys.find((candidate) => candidate.kid === kid && candidate.state !== 'retired')
+}
+
 function keyOf(token: string, keys: readonly SigningKeyRecord[]): SigningKeyRecord | undefined {
-  const parts = COMPACT.exec(token)
+  const header = readHeader(token)
+  const key = header && published(keys, header.kid)
+  return key?.algorithm === header?.alg ? key : undefined
+}
+
+/** A header of exactly the form that we make: nothing in it may name, bring or fetch a key of its own. */
+function readHeader(token: string): { readonly alg: SigningAlgorithm; readonly kid: string } | undefined {
+  const parts = token.length > ACCESS_TOKEN_CHARACTERS_MAX ? null : COMPACT.exec(token)
   // One spelling for the same bytes: the bits behind the last character mean nothing, and must be nothing.
   if (parts === null || !parts.slice(1).every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)) return undefined
   const header = parseHeader(parts[1] ?? '')
   if (header === undefined || Object.keys(header).length !== 3) return undefined
-  const { alg, kid, typ } = header
-  if (typeof kid !== 'string' || !KID.test(kid) || typ !== ACCESS_TOKEN_TYPE) return undefined
-  const key = keys.find((candidate) => candidate.kid === kid && candidate.state !== 'retired')
-  return key !== undefined && key.algorithm === alg && SIGNING_ALGORITHMS.includes(key.algorithm) ? key : undefined
+  const { kid, typ } = header
+  const alg = SIGNING_ALGORITHMS.find((known) => known === header['alg'])
+  return typeof kid === 'string' && KID.test(kid) && typ === ACCESS_TOKEN_TYPE && alg !== undefined ? { alg, kid } : undefined
 }
 
 function parseHeader(part: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
+import { DatabaseTime } from '../../src/access/database-time.ts'
 import { openKeyFinder } from '../../src/access/find-keys.ts'
 import { isLive, openSessionFinder } from '../../src/access/find-session.ts'
 import { holds } from '../../src/access/fresh-reader.ts'
@@ -56,6 +57,7 @@ function open() {
     }),
     keys: openKeyFinder({
       ...needs,
+      time: new DatabaseTime(knowledge, clock),
       memory: openMemoryLevel({ entriesMax: 1, bytesMax: 100_000 }),
       identity: { findKeys: async () => ({ ...loaded(), keys }) },
     }),

@@ -2,9 +2,10 @@ import { createHmac } from 'node:crypto'
 import { beforeAll, expect, it } from '@jest/globals'
 import { CompactSign, exportJWK, generateKeyPair, type JWSHeaderParameters } from 'jose'
 import type { SigningKeyRecord } from '../../src/model/identity.ts'
+import { TOKENS_VERIFIED_BYTES_MAX, TOKENS_VERIFIED_KEPT_MAX } from '../../src/model/limits.ts'
 import { type PersonClaims, type ServiceClaims, signAccessToken } from '../../src/token/access-token.ts'
 import type { SigningKey } from '../../src/token/signing-key.ts'
-import { TokenVerifier } from '../../src/token/verify.ts'
+import { namesUnknownKey, TokenVerifier } from '../../src/token/verify.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { AUDIENCE, ISSUER, type KeyPair, NOW_SECONDS, openKeyPair, personClaims, serviceClaims } from './tokens.ts'
 
@@ -315,6 +316,57 @@ it('refuses a remembered token as soon as its key is not published any more, and
   expect(await verify(token, [{ ...(await openKeyPair()).record, kid: pair.record.kid }])).toBe('invalid')
   expect(await verify(token, [{ ...pair.record, state: 'previous', retiresAtMs: 1 }])).toMatchObject({ kind: 'person' })
   expect(await verify(token, [{ ...pair.record, state: 'next' }])).toMatchObject({ kind: 'person' })
+})
+
+/** A clock that can go back: what is verified anew is then from the future, and what is remembered is not asked for its beginning. */
+function remembering() {
+  const clock = { seconds: NOW_SECONDS }
+  const verifier = new TokenVerifier({ issuer: ISSUER, audience: AUDIENCE, clock: { nowMs: () => clock.seconds * 1_000 } })
+  return {
+    verify: (token: string, keys: readonly SigningKeyRecord[]) => verifier.verify(token, keys),
+    isRemembered: async (token: string, keys: readonly SigningKeyRecord[]) => {
+      clock.seconds = NOW_SECONDS - 60
+      const outcome = await verifier.verify(token, keys)
+      clock.seconds = NOW_SECONDS
+      return outcome !== 'invalid'
+    },
+  }
+}
+
+it('remembers a token by its key, not by the record that was read of it: those are read anew whenever any of them changed', async () => {
+  const { verify, isRemembered } = remembering()
+  const token = await signAccessToken(personClaims(), pair.key)
+  expect(await isRemembered(token, [pair.record])).toBe(false)
+  await verify(token, [pair.record])
+  const again = () => structuredClone(pair.record)
+  expect(await isRemembered(token, [rsa.record, again()])).toBe(true)
+  expect(await isRemembered(token, [{ ...again(), state: 'previous', retiresAtMs: 9 }])).toBe(true)
+  const { publicJwk } = (await openKeyPair()).record
+  for (const other of [{ state: 'retired' as const }, { algorithm: 'EdDSA' as const }, { publicJwk }, { kid: 'other' }])
+    expect(await isRemembered(token, [{ ...again(), ...other }])).toBe(false)
+})
+
+it('remembers tokens up to so many bytes: long ones push each other out before there are many', async () => {
+  const { verify, isRemembered } = remembering()
+  const { record, key } = await openKeyPair('EdDSA')
+  const [first, second] = [personClaims({ pc: 'x'.repeat(2_500) }), personClaims({ pc: 'x'.repeat(2_500) })]
+  const oldest = await signAccessToken(first, key)
+  await verify(oldest, [record])
+  expect(await isRemembered(oldest, [record])).toBe(true)
+  // Each of them takes more than its own length.
+  const many = Math.ceil(TOKENS_VERIFIED_BYTES_MAX / (2 * oldest.length))
+  expect(many).toBeLessThan(TOKENS_VERIFIED_KEPT_MAX)
+  for (let index = 0; index < many; index++) await verify(await signAccessToken({ ...second, jti: `${index}` }, key), [record])
+  expect(await isRemembered(oldest, [record])).toBe(false)
+})
+
+it('tells a key that is not among those given from one that is, for a token of exactly our form', async () => {
+  const token = await signAccessToken(personClaims(), pair.key)
+  expect(namesUnknownKey(token, [])).toBe(true)
+  expect(namesUnknownKey(token, [rsa.record])).toBe(true)
+  expect(namesUnknownKey(token, [rsa.record, pair.record])).toBe(false)
+  for (const wrong of ['', 'x', `${token}=`, `${token}.x`, sticking(token, { header: { alg: 'ES256', kid: 'x' } }), 'a.b.c'.repeat(9_999)])
+    expect(namesUnknownKey(wrong, [])).toBe(false)
 })
 
 it('makes no token over 4,096 characters, and takes none', async () => {

@@ -26,8 +26,8 @@ export interface TokenWires extends Wires {
 
 /** What a service that was told of an issuer has besides. */
 export function withTokens(needs: WireNeeds, house: House): WireNeeds {
-  const { keys, sessions, callers, resolver } = house.freshness
-  const verifier = new TokenVerifier({ issuer: ISSUER, audience: AUDIENCE, clock: systemClock })
+  const { keys, sessions, callers, resolver, databaseTime } = house.freshness
+  const verifier = new TokenVerifier({ issuer: ISSUER, audience: AUDIENCE, clock: databaseTime })
   const services = openServiceTokens({ keys, callers, verifier })
   return {
     ...needs,
