@@ -12,10 +12,14 @@ export type Effect =
       readonly expiresAtMs: number | null
     }
   | { readonly kind: 'revoke'; readonly tenant: string; readonly user: string; readonly id: string }
-  | { readonly kind: 'account'; readonly user: string; readonly deactivated: boolean }
+  /** `epoch`: from then on; absent: as before. */
+  | { readonly kind: 'account'; readonly user: string; readonly deactivated: boolean; readonly epoch?: number }
   | { readonly kind: 'tenant'; readonly tenant: string; readonly suspended: boolean }
   | { readonly kind: 'policy'; readonly revision: string }
   | { readonly kind: 'key'; readonly caller: string; readonly valid: boolean }
+  /** A session of a person ended; that it began takes no position. */
+  | { readonly kind: 'session-end'; readonly session: string }
+  | { readonly kind: 'signing-key'; readonly kid: string; readonly published: boolean }
 
 /** A change that was committed, at its place in the order of all changes. */
 export interface Change {
@@ -51,6 +55,15 @@ export interface Failure {
   readonly retryAfter: boolean
 }
 
+/** Of an access token, all that it stands and falls with, beside its user. */
+export interface TokenRoots {
+  readonly session: string
+  /** Of the account, when the session began. */
+  readonly epoch: number
+  /** Of the key that signed it. */
+  readonly kid: string
+}
+
 export type Wire = 'grpc' | 'stream' | 'http'
 
 /** One question and what came of it. Times are of the asker's monotonic clock: taken before sending, and after the answer was in hand. */
@@ -65,6 +78,8 @@ export interface Check {
   readonly minPosition?: number
   /** Whose key was presented, where that key comes and goes. */
   readonly caller?: string
+  /** What the question named in place of the user: it was asked after the session had begun. */
+  readonly token?: TokenRoots
   readonly outcome: Answer | Failure
 }
 

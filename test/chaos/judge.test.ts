@@ -215,6 +215,92 @@ describe('keys and outages', () => {
   })
 })
 
+describe('access tokens', () => {
+  const roots = { session: 's', epoch: 0, kid: 'k' }
+  /** Ann has the role from position 2 on; her session began after it, and its key is published since 3. Position 4 is acknowledged at 100. */
+  const presented = (effect: Effect, ...checks: Check[]) =>
+    story({
+      changes: [
+        change(1, policy('r1')),
+        change(2, grant('a')),
+        change(3, { kind: 'signing-key', kid: 'k', published: true }),
+        change(4, effect),
+      ],
+      acknowledgements: [{ at: 100, position: 4, effective: true }],
+      checks: checks.map((one) => ({ ...one, token: roots })),
+    })
+  const ended: Effect = { kind: 'session-end', session: 's' }
+  const raised: Effect = { kind: 'account', user: 'ann', deactivated: false, epoch: 1 }
+  const retired: Effect = { kind: 'signing-key', kid: 'k', published: false }
+
+  it.each([
+    ['session ended', ended, 'deny TOKEN_REVOKED'],
+    ['account was cut off', raised, 'deny TOKEN_REVOKED'],
+    ['account was deactivated', { ...raised, deactivated: true }, 'deny ACCOUNT_DEACTIVATED'],
+    ['key was retired', retired, 'deny TOKEN_INVALID'],
+  ] as const)('accuse an allow by a token whose %s as acknowledged, and take what is said instead', (_what, effect, instead) => {
+    const history = presented(effect, check(101, answer('allow ROLE', 4)))
+    expect(found(history)).toEqual({ F1: 1 })
+    expect(judge(history).ofTokens).toBe(instead === 'deny ACCOUNT_DEACTIVATED' ? 0 : 1)
+    expect(found(presented(effect, check(101, answer('allow ROLE', 3))))).toEqual({ F1: 1 })
+    expect(found(presented(effect, check(101, answer(instead, 4))))).toEqual({})
+  })
+
+  it('take either answer while the end is under way, and after one that nobody was told of until something proves it', () => {
+    expect(found(presented(ended, check(99, answer('allow ROLE', 3)), check(50, answer('deny TOKEN_REVOKED', 4))))).toEqual({})
+    expect(found({ ...presented(ended, check(9_000, answer('allow ROLE', 3))), acknowledgements: [] })).toEqual({})
+    const unwaited = [{ at: 100, position: 4, effective: false }]
+    expect(found({ ...presented(ended, check(1_099, answer('allow ROLE', 3))), acknowledgements: unwaited })).toEqual({})
+    expect(found({ ...presented(ended, check(1_100, answer('allow ROLE', 3))), acknowledgements: unwaited })).toEqual({ F2: 1 })
+  })
+
+  it('accuse a refusal of a token that nothing has touched, whatever it says', () => {
+    const other: Effect = { kind: 'session-end', session: 'another' }
+    for (const reason of ['TOKEN_REVOKED', 'TOKEN_INVALID']) {
+      const history = presented(other, check(101, answer(`deny ${reason}`, 4)))
+      expect(Object.values(found(history))).toEqual([1])
+      expect(judge(history).ofTokens).toBe(1)
+    }
+  })
+
+  it('take a refusal after a login only for as long as a replica may not have learned that the account is open again', () => {
+    const anew = (startedAt: number, position: number) => {
+      const history = presented(raised, check(startedAt, answer('deny TOKEN_REVOKED', position)))
+      return found({ ...history, checks: history.checks.map((one) => ({ ...one, token: { ...roots, epoch: 1 } })) })
+    }
+    expect(anew(99, 3)).toEqual({})
+    expect(anew(101, 3)).toEqual({ F1: 1 })
+    expect(anew(101, 4)).toEqual({ F1: 1 })
+  })
+
+  it('accuse an answer to a token that was given before the key was made of nothing, and after it was known of everything', () => {
+    expect(found(presented(ended, check(50, answer('deny TOKEN_INVALID', 2))))).toEqual({})
+    expect(found(presented(raised, check(101, answer('deny TOKEN_INVALID', 4))))).toEqual({ F1: 1 })
+  })
+
+  it('take a session for ended from where its account was cut off, also beside a state of the account from before', () => {
+    const cut: Effect = { ...raised, deactivated: true }
+    expect(found(presented(cut, check(60, answer('deny TOKEN_REVOKED', 3))))).toEqual({})
+    expect(found(presented(cut, check(101, answer('deny TOKEN_REVOKED', 4))))).toEqual({ F1: 1 })
+  })
+
+  it('take an answer whose session is of another position than its roles, and none that is older than it says', () => {
+    // The role goes at 3 and the session at 4: a replica that read the session before both may still answer from the roles after.
+    const mixed = (position: number) => {
+      const history = presented(ended, check(60, answer('deny NO_ASSIGNMENT', position)))
+      const changes = [
+        change(1, policy('r1'), { kind: 'signing-key', kid: 'k', published: true }),
+        change(2, grant('a')),
+        change(3, ended),
+        change(4, revoke('a')),
+      ]
+      return found({ ...history, changes, acknowledgements: [] })
+    }
+    expect(mixed(2)).toEqual({})
+    expect(mixed(3)).toEqual({ F3: 1 })
+  })
+})
+
 it('the permissions of roles are read from the canonical text of a revision', () => {
   const text = '{"roles":[{"grants":[{"permission":"a.b.c"}],"name":"one"},{"grants":[],"name":"two"}]}'
   expect(rolesOf(text)).toEqual(

@@ -1,6 +1,8 @@
 /** Counts where a recorded history breaks the promises of freshness. Pure: knows no process, no clock. */
-import type { Acknowledgement, Answer, Check, History, Roles } from './history.ts'
+import type { Answer, Check, History, Roles } from './history.ts'
+import { Marks } from './marks.ts'
 import { hasVerdict, indexAt, type State, States } from './states.ts'
+import { TokenLives, type Worth } from './token-lives.ts'
 
 /**
  * `F1`: not older than what was acknowledged as effective before the question. `F2`: not older than what was committed longer than the
@@ -14,11 +16,15 @@ export interface Violation {
   readonly promise: Promised
   readonly check: Check
   readonly text: string
+  /** It would be none, were the access token worth something else: its session, its key or its epoch is what was taken for older. */
+  readonly ofToken: boolean
 }
 
 export interface Judgement {
   readonly counts: Readonly<Record<Promised, number>>
   readonly total: number
+  /** How many of them are `ofToken`. */
+  readonly ofTokens: number
   /** The first few of each promise. */
   readonly examples: readonly Violation[]
 }
@@ -28,22 +34,25 @@ const EXAMPLES_MAX = 3
 /**
  * Certain violations only: a question counts from before it was sent, a change from when its answer was in hand (or a later answer proved
  * it committed), a window from the outer edge of what is known about the database's clock. A change whose answer was lost binds nobody
- * before something proves it, and may be seen from when it was first sent.
+ * before something proves it, and may be seen from when it was first sent. Of an access token the key, the session and the account may each
+ * be of another position, all of them from the one that the answer names or later.
  */
 export function judge(history: History): Judgement {
   const counts: Record<Promised, number> = { F1: 0, F2: 0, F3: 0, window: 0, outage: 0, truth: 0 }
   const examples: Violation[] = []
+  let ofTokens = 0
   const bench = new Bench(history)
   for (const check of history.checks)
-    for (const [promise, text] of bench.try(check)) {
+    for (const [promise, text, ofToken = false] of bench.try(check)) {
       counts[promise] += 1
-      if (counts[promise] <= EXAMPLES_MAX) examples.push({ promise, check, text: `${told(check)}; ${text}` })
+      if (ofToken) ofTokens += 1
+      if (counts[promise] <= EXAMPLES_MAX) examples.push({ promise, check, text: `${told(check)}; ${text}`, ofToken })
     }
   examples.sort((a, b) => PROMISES.indexOf(a.promise) - PROMISES.indexOf(b.promise))
-  return { counts, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
+  return { counts, ofTokens, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
 }
 
-type Finding = readonly [Promised, string]
+type Finding = readonly [promise: Promised, text: string, ofToken?: boolean]
 
 interface Activation {
   readonly startedAt: number
@@ -59,6 +68,7 @@ class Bench {
   /** By revision: one may be activated again. */
   readonly #activations: ReadonlyMap<string, readonly Activation[]>
   readonly #keys: ReadonlyMap<string, KeyLife>
+  readonly #tokens: TokenLives
 
   constructor(history: History) {
     this.#history = history
@@ -72,6 +82,7 @@ class Bench {
     this.#committed = new Marks([...history.acknowledgements, ...seen])
     this.#activations = activationsOf(changes)
     this.#keys = keyLives(changes)
+    this.#tokens = new TokenLives(changes)
   }
 
   try(check: Check): readonly Finding[] {
@@ -93,7 +104,7 @@ class Bench {
         return [
           ['window', `this was true only before a window began or ended: ${this.#clock(check)}, ${this.#truth(check, answer.position)}`],
         ]
-      return [['truth', 'this was true at no time']]
+      return [['truth', `this was true at no time: ${this.#truth(check, answer.position)}`, this.#couldBeOfAnotherToken(check, answer, 0)]]
     }
     const demands: readonly (readonly [Promised, number, string])[] = [
       ['F1', effective, `position ${effective} was acknowledged as effective before`],
@@ -105,38 +116,69 @@ class Bench {
       const why = `${text}, and then ${this.#truth(check, least)}`
       if (answer.position < least) broken.push([promise, text])
       else if (!this.#couldBe(check, answer, least))
-        broken.push(this.#couldBe(check, answer, least, 'any time before') ? ['window', why] : [promise, why])
+        broken.push(
+          this.#couldBe(check, answer, least, 'any time before')
+            ? ['window', why]
+            : [promise, why, this.#couldBeOfAnotherToken(check, answer, least)],
+        )
     }
-    if (broken.length === 0 && !this.#isOf(check, answer, answer.position))
-      broken.push(['F3', `but at the position that it names ${this.#truth(check, answer.position)}`])
+    if (broken.length === 0 && !this.#isOf(check, answer, answer.position)) {
+      const why = `but at the position that it names ${this.#truth(check, answer.position)}`
+      broken.push(['F3', why, this.#couldBeOfAnotherToken(check, answer, answer.position)])
+    }
     return broken
   }
 
+  #couldBeOfAnotherToken(check: Check, answer: Answer, least: number): boolean {
+    if (check.token === undefined) return false
+    return (
+      spoken(answer) === 'deny TOKEN_INVALID' ||
+      spoken(answer) === 'deny TOKEN_REVOKED' ||
+      this.#couldBe(check, answer, least, 'any time before', ['unasked'])
+    )
+  }
+
   /** Whether it is true of some position from `least` on that may have been reached by the end of the check. */
-  #couldBe(check: Check, answer: Answer, least: number, when: When = 'during the check'): boolean {
+  #couldBe(
+    check: Check,
+    answer: Answer,
+    least: number,
+    when: When = 'during the check',
+    worths: readonly (Worth | 'unasked')[] = this.#worths(check, least),
+  ): boolean {
+    // Who presents what no key has signed is nobody: there is nothing else to be right about.
+    if (spoken(answer) === 'deny TOKEN_INVALID') return worths.includes('unpublished')
     const states = this.#states.of(check.tenant, check.user)
     for (let index = indexAt(states, least); index < states.length; index++) {
       const state = states[index]
       if (state === undefined || (state.position > least && state.startedAt > check.endedAt)) return false
-      if (this.#matches(check, answer, state, Math.max(state.position, least), when)) return true
+      const position = Math.max(state.position, least)
+      if (worths.some((worth) => this.#matches(check, answer, state, position, { when, worth }))) return true
     }
     return false
   }
 
+  #worths(check: Check, least: number): readonly (Worth | 'unasked')[] {
+    return check.token === undefined ? ['unasked'] : this.#tokens.worths(check.user, check.token, least, check.endedAt)
+  }
+
   #isOf(check: Check, answer: Answer, position: number): boolean {
+    if (check.token !== undefined) return this.#couldBe(check, answer, position)
     const states = this.#states.of(check.tenant, check.user)
     const state = states[indexAt(states, position)]
-    return state !== undefined && this.#matches(check, answer, state, position, 'during the check')
+    return state !== undefined && this.#matches(check, answer, state, position, { when: 'during the check', worth: 'unasked' })
   }
 
   /** By the answer's own policy, which may be newer than the state but never older. */
-  #matches(check: Check, answer: Answer, state: State, position: number, when: When): boolean {
+  #matches(check: Check, answer: Answer, state: State, position: number, { when, worth }: Supposed): boolean {
+    if (worth === 'unpublished') return false
     const roles = this.#history.policies.get(answer.policyRevision)
     const activations = this.#activations.get(answer.policyRevision) ?? []
     if (roles === undefined || !activations.some(({ startedAt, until }) => startedAt <= check.endedAt && until > position)) return false
     const { leastMs, mostMs } = this.#history.offset
     const fromMs = when === 'during the check' ? check.startedAt + leastMs : Number.NEGATIVE_INFINITY
-    return hasVerdict(state, roles, check.permission, spoken(answer), fromMs, check.endedAt + mostMs)
+    const revoked = worth === 'ended' || (worth === 'live' && check.token?.epoch !== state.epoch)
+    return hasVerdict(state, roles, { permission: check.permission, revoked }, spoken(answer), fromMs, check.endedAt + mostMs)
   }
 
   #tryKey(check: Check, effective: number, committed: number): Finding[] {
@@ -160,8 +202,17 @@ class Bench {
       ...(state.suspended ? ['the tenant was suspended'] : []),
       ...(state.deactivated ? ['the account was deactivated'] : []),
       grants.length === 0 ? 'nothing was granted' : `granted were ${grants.join(', ')}`,
+      ...this.#tokenTruth(check, state),
     ]
     return `${parts.join(', ')} (since position ${state.position})`
+  }
+
+  #tokenTruth({ user, token }: Check, { epoch }: State): readonly string[] {
+    if (token === undefined) return []
+    const told = (what: string, { position }: { readonly position: number }) =>
+      `${what} ${position === Number.POSITIVE_INFINITY ? 'never' : `at position ${position}`}`
+    const ends = [told('its session ended', this.#tokens.sessionEnd(user, token)), told('its key', this.#tokens.keyEnd(token))]
+    return [`the epoch was ${epoch} and that of the token ${token.epoch}`, ...ends]
   }
 
   #clock({ startedAt, endedAt }: Check): string {
@@ -170,31 +221,12 @@ class Bench {
   }
 }
 
-type When = 'during the check' | 'any time before'
-
-/** The highest position that was marked by a given time. */
-class Marks {
-  readonly #times: Float64Array
-  readonly #positions: Float64Array
-
-  constructor(marks: readonly Pick<Acknowledgement, 'at' | 'position'>[]) {
-    const ordered = [...marks].sort((a, b) => a.at - b.at)
-    this.#times = Float64Array.from(ordered, ({ at }) => at)
-    this.#positions = Float64Array.from(ordered, ({ position }) => position)
-    for (let index = 1; index < ordered.length; index++)
-      this.#positions[index] = Math.max(this.#positions[index] ?? 0, this.#positions[index - 1] ?? 0)
-  }
-
-  highest(by: number): number {
-    let [low, high] = [0, this.#times.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#times[middle] ?? 0) <= by) low = middle + 1
-      else high = middle
-    }
-    return low === 0 ? 0 : (this.#positions[low - 1] ?? 0)
-  }
+interface Supposed {
+  readonly when: When
+  readonly worth: Worth | 'unasked'
 }
+
+type When = 'during the check' | 'any time before'
 
 function activationsOf(changes: History['changes']): ReadonlyMap<string, readonly Activation[]> {
   const all = changes.flatMap(({ position, startedAt, effects }) =>
@@ -235,8 +267,8 @@ function seconds(monotonicMs: number): string {
 }
 
 function told(check: Check): string {
-  const { outcome, minPosition } = check
-  const asked = `${check.user} in ${check.tenant}, ${check.permission}${minPosition === undefined ? '' : ` from position ${minPosition}`}`
+  const { outcome, minPosition, token } = check
+  const asked = `${token === undefined ? '' : 'a token of '}${check.user} in ${check.tenant}, ${check.permission}${minPosition === undefined ? '' : ` from position ${minPosition}`}`
   const answered =
     outcome.kind === 'failure'
       ? outcome.code

@@ -3,10 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 import type { DatabaseClock } from './database-clock.ts'
 import type { Check, Wire } from './history.ts'
-import type { Demand, Operation } from './operation.ts'
+import type { Logins } from './logins.ts'
+import type { Demand, IdentityOperation, Operation } from './operation.ts'
 import type { Recorder } from './recorder.ts'
 import type { ReplicaSlot } from './replica.ts'
-import type { Question } from './streams.ts'
+import { questionWith } from './session-writers.ts'
+import type { HeldToken, Question } from './streams.ts'
 import { PERMISSIONS, type PolicyFiles, type World } from './world.ts'
 
 export interface Keys {
@@ -21,6 +23,7 @@ export interface LoadNeeds {
   readonly recorder: Recorder
   readonly clock: DatabaseClock
   readonly files: PolicyFiles
+  readonly logins: Logins
   readonly keys: Keys
   readonly boundMs: number
 }
@@ -30,10 +33,15 @@ export const WIRES: readonly Wire[] = ['grpc', 'stream', 'http']
 /** Between two attempts of what has no certain outcome, and after a failure: a client that does not make an outage worse. */
 const AGAIN_MS = 100
 
+const TOKENS_HELD_MAX = 40
+/** Of them, those asked with most: who is logged in asks more than who was. */
+const TOKENS_NEW = 6
+
 /** The means of all lanes. */
 export class Load {
   readonly needs: LoadNeeds
   readonly #background = new Set<Promise<unknown>>()
+  #tokens: readonly HeldToken[] = []
   #labels = 0
   stopped = false
 
@@ -52,6 +60,48 @@ export class Load {
       await delay(AGAIN_MS)
     }
     return undefined
+  }
+
+  /** As `change`, of what the identity service changes. */
+  async changeIdentity(operation: IdentityOperation, wait: boolean) {
+    const { recorder, logins } = this.needs
+    const demand = { label: `op ${++this.#labels}`, wait }
+    while (!this.stopped) {
+      const outcome = await recorder.tell(operation.kind, demand, () => logins.change(operation, demand))
+      if (outcome.kind === 'made') return outcome
+      if (outcome.kind === 'refused') return undefined
+      await delay(AGAIN_MS)
+    }
+    return undefined
+  }
+
+  /** The newest first; many of them are over. */
+  get tokens(): readonly HeldToken[] {
+    return this.#tokens
+  }
+
+  async logIn(user: string, tenant: string | null): Promise<HeldToken | undefined> {
+    const label = `op ${++this.#labels}`
+    this.needs.recorder.noteSent(label)
+    return this.#hold(await this.needs.logins.logIn(user, tenant, label))
+  }
+
+  async renew(token: HeldToken): Promise<HeldToken | undefined> {
+    return this.#hold(await this.needs.logins.renew(token))
+  }
+
+  #hold(token: HeldToken | undefined): HeldToken | undefined {
+    if (token !== undefined) this.#tokens = [token, ...this.#tokens].slice(0, TOKENS_HELD_MAX)
+    return token
+  }
+
+  /** Everybody at once: after an acknowledgement as anybody would, without one from its position on, and once more when the bound is over. */
+  askAfter(made: { readonly position: number }, wait: boolean, question: Question): void {
+    if (wait) void this.askAll(question)
+    else {
+      void this.askAll({ ...question, minPosition: made.position })
+      this.inBackground(delay(this.needs.boundMs).then(() => this.askAll(question)))
+    }
   }
 
   /** One question of all replicas over all wires at once. Does not wait for the answers. */
@@ -90,10 +140,16 @@ export async function askerLane(load: Load, slot: ReplicaSlot, wire: Wire, chanc
 /** Lanes leave the processors of a small machine to the replicas: who only waits shows nothing. */
 const THINK_MS_MAX = 50
 
-function questionOf({ needs: { world, recorder } }: Load, chance: Chance): Question {
+function questionOf(load: Load, chance: Chance): Question {
+  const { recorder } = load.needs
+  const held = load.tokens.slice(0, chance.is(0.7) ? TOKENS_NEW : undefined)
+  const question = held.length > 0 && chance.is(0.3) ? questionWith(load, chance.pick(held), chance) : namedQuestion(load, chance)
+  return chance.is(0.05) ? { ...question, minPosition: recorder.highestPosition } : question
+}
+
+function namedQuestion({ needs: { world, recorder } }: Load, chance: Chance): Question {
   const recent = recorder.recentPairs
   const user = chance.pick(world.users)
   const pair = recent.length > 0 && chance.is(0.5) ? chance.pick(recent) : ([chance.pick(world.tenantsOf(user)), user] as const)
-  const question = { tenant: pair[0], user: pair[1], permission: chance.pick(PERMISSIONS) }
-  return chance.is(0.05) ? { ...question, minPosition: recorder.highestPosition } : question
+  return { tenant: pair[0], user: pair[1], permission: chance.pick(PERMISSIONS) }
 }

@@ -1,4 +1,4 @@
-/** The changes that writers make, as requests of both wires, and how their answers are read. */
+/** The changes that writers make over the wires, as requests of both, and how their answers are read. */
 
 export type Operation =
   | {
@@ -14,6 +14,12 @@ export type Operation =
   | { readonly kind: 'suspend' | 'resume'; readonly tenant: string }
   | { readonly kind: 'make-key'; readonly name: string }
   | { readonly kind: 'revoke-key'; readonly id: string }
+
+/** Of people who log in: made in the run's own process, as the identity service makes them. */
+export type IdentityOperation =
+  | { readonly kind: 'end-session'; readonly user: string; readonly session: string }
+  | { readonly kind: 'end-sessions'; readonly user: string }
+  | { readonly kind: 'rotate-keys' | 'rotate-keys-at-once' }
 
 export interface Demand {
   readonly operation: Operation
@@ -40,6 +46,7 @@ const CERTAIN = new Set([
   'permission_denied',
   'not_found',
   'constraint_violated',
+  'conflict',
   'overloaded',
   'route_not_found',
 ])

@@ -28,7 +28,8 @@ export interface Options {
 export const HELP = `npm run chaos -- [options]
 
 Runs replicas of \`castellan serve\` on a real PostgreSQL and a real Redis of its own, changes who may do what all the time, asks all
-replicas all the time over gRPC, streams and HTTP, and meanwhile breaks things. Then it compares every answer with the order of changes in
+replicas all the time over gRPC, streams and HTTP, by names and by access tokens of people who log in and whose sessions, accounts and
+signing keys end, and meanwhile breaks things. Then it compares every answer with the order of changes in
 the audit and counts where the promises of freshness were broken:
 
   F1      an answer was older than a change that was acknowledged as effective before the question was sent

@@ -63,10 +63,10 @@ function effectsOf(row: AuditRow): readonly Effect[] {
         id,
       }))
     case 'user.put':
-      return [{ kind: 'account', user, deactivated: false }]
+      return [{ kind: 'account', user, deactivated: false, ...epochOf(row) }]
     case 'user.deactivate':
     case 'user.reactivate':
-      return [{ kind: 'account', user, deactivated: row.action === 'user.deactivate' }]
+      return [{ kind: 'account', user, deactivated: row.action === 'user.deactivate', ...epochOf(row) }]
     case 'tenant.put':
       return [{ kind: 'tenant', tenant, suspended: false }]
     case 'tenant.suspend':
@@ -77,9 +77,21 @@ function effectsOf(row: AuditRow): readonly Effect[] {
     case 'caller.create':
     case 'caller.revoke':
       return [{ kind: 'key', caller: target, valid: row.action === 'caller.create' }]
+    case 'session.end':
+      return [{ kind: 'session-end', session: target }]
+    case 'key.create':
+    case 'key.retire':
+      return [{ kind: 'signing-key', kid: target, published: row.action === 'key.create' }]
+    case 'key.activate':
+      // What it signs was believed before.
+      return []
     default:
       throw new Error(`What does ${row.action} change?`)
   }
+}
+
+function epochOf({ after }: AuditRow): { readonly epoch: number } {
+  return { epoch: (after as { readonly epoch: number }).epoch }
 }
 
 interface GrantRow {

@@ -1,13 +1,13 @@
 /** Writes down what is asked and changed, with times of one monotonic clock. Judges nothing. */
 import type { Acknowledgement, Check, Wire } from './history.ts'
-import type { ChangeOutcome, Demand } from './operation.ts'
+import type { ChangeOutcome, Demand, IdentityOperation, Operation } from './operation.ts'
 import type { ReplicaSlot } from './replica.ts'
 import type { Question } from './streams.ts'
 
 /** A change that was answered, however. */
 export interface Told {
   readonly label: string
-  readonly kind: Demand['operation']['kind']
+  readonly kind: (Operation | IdentityOperation)['kind']
   readonly wait: boolean
   readonly startedAt: number
   readonly endedAt: number
@@ -41,25 +41,38 @@ export class Recorder {
   async ask(slot: ReplicaSlot, wire: Wire, question: Question, key: string, caller?: string): Promise<Check> {
     const startedAt = now()
     const outcome = await slot.wires.ask(wire, question, key)
-    const asked = caller === undefined ? question : { ...question, caller }
+    const { token, ...named } = question
+    const asked = { ...named, ...(caller === undefined ? {} : { caller }), ...(token === undefined ? {} : { token: token.roots }) }
     const check: Check = { ...asked, startedAt, endedAt: now(), replica: slot.name, wire, outcome }
     this.checks.push(check)
     return check
   }
 
-  async change(slot: ReplicaSlot, wire: 'grpc' | 'http', demand: Demand, key: string): Promise<ChangeOutcome> {
-    const { label, operation, wait } = demand
+  change(slot: ReplicaSlot, wire: 'grpc' | 'http', demand: Demand, key: string): Promise<ChangeOutcome> {
+    return this.tell(demand.operation.kind, demand, () => slot.wires.change(wire, demand, key))
+  }
+
+  /** A change, however it is made. */
+  async tell(
+    kind: Told['kind'],
+    { label, wait }: Pick<Demand, 'label' | 'wait'>,
+    make: () => Promise<ChangeOutcome>,
+  ): Promise<ChangeOutcome> {
     const startedAt = now()
-    if (!this.firstSent.has(label)) this.firstSent.set(label, startedAt)
-    const outcome = await slot.wires.change(wire, demand, key)
+    this.noteSent(label)
+    const outcome = await make()
     const endedAt = now()
-    this.told.push({ label, kind: operation.kind, wait, startedAt, endedAt, outcome })
+    this.told.push({ label, kind, wait, startedAt, endedAt, outcome })
     if (outcome.kind === 'made') {
       const { position, effective } = outcome
       this.acknowledgements.push({ at: endedAt, position, effective })
       this.#highest = Math.max(this.#highest, position)
     }
     return outcome
+  }
+
+  noteSent(label: string): void {
+    if (!this.firstSent.has(label)) this.firstSent.set(label, now())
   }
 
   noteChanged(tenant: string, user: string): void {

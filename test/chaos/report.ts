@@ -8,6 +8,7 @@ export function report(summary: Summary): string {
     '',
     `checks      ${count(summary.checks)} (grpc ${count(checksByWire.grpc)}, stream ${count(checksByWire.stream)}, http ${count(checksByWire.http)}), decided ${count(summary.answers)}`,
     `            not decided: ${counted(summary.failures)}`,
+    `by token    ${count(summary.tokens.checks)}: allowed ${count(summary.tokens.allowed)}, revoked ${count(summary.tokens.revoked)}, invalid ${count(summary.tokens.invalid)}`,
     `read from   memory ${percent(readFrom.memory, read)}, redis ${percent(readFrom.redis, read)}, store ${percent(readFrom.store, read)}`,
     `            kept but outdated: memory ${count(outdated.memory)}, redis ${count(outdated.redis)}; refused as not fresh: ${count(summary.staleRefusals)}`,
     `changes     ${counted(summary.changes)}; policy revisions ${summary.policyRevisions}; answers lost on the way: ${count(summary.changesUnknown)}`,
@@ -19,7 +20,7 @@ export function report(summary: Summary): string {
     '',
     `violations  ${Object.entries(violations)
       .map(([promise, found]) => `${promise} ${count(found)}`)
-      .join(', ')}`,
+      .join(', ')}; of access tokens ${count(summary.violationsOfTokens)}`,
     ...summary.examples.map((text) => `  ${text}`),
     ...summary.complaints.map((text) => `  not passed: ${text}`),
     '',

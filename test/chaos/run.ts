@@ -14,12 +14,14 @@ import { now, Recorder } from './recorder.ts'
 import type { ReplicaSlot } from './replica.ts'
 import { count, report } from './report.ts'
 import { type Injected, runFaults } from './schedule.ts'
+import { sessionLane, signingKeyLane } from './session-writers.ts'
 import { Closing, openStage, type Stage } from './stage.ts'
 import { type Summary, summarize } from './summary.ts'
 import { openWorld } from './world.ts'
 import { keyLane, policyLane, populate, tenantLane, userLane } from './writers.ts'
 
 const USER_LANES = 5
+const SESSION_LANES = 3
 const PROGRESS_MS = 5_000
 const CLOCK_MS = 250
 
@@ -115,6 +117,8 @@ function startLanes(load: Load, chance: Chance): readonly Promise<void>[] {
     tenantLane(load, chance.branch()),
     policyLane(load, chance.branch()),
     keyLane(load, chance.branch()),
+    ...Array.from({ length: SESSION_LANES }, () => sessionLane(load, chance.branch())),
+    signingKeyLane(load, chance.branch()),
     measureLane(load),
   ]
 }
@@ -141,6 +145,7 @@ async function conclude(
   if (clock.stepped) complaints.push("this machine's clock was set meanwhile: windows were judged with that much less care")
   const codes = await Promise.all(slots.map((slot) => slot.stop()))
   if (codes.some((code) => code !== 0)) complaints.push(`replicas stopped with exit codes ${codes.join(', ')}`)
+  await stage.logins.close()
   await waitUntilAlone(database)
   const { changes, policies, lost } = await readOrder(database, recorder, (canonical) => stage.files.writtenAt(canonical))
   const judgement = judge({

@@ -10,6 +10,7 @@ import { ControlDatabase } from './control-database.ts'
 import { Counters } from './counters.ts'
 import { DatabaseClock } from './database-clock.ts'
 import { loadServices } from './grpc-services.ts'
+import { AUDIENCE, ISSUER, Logins } from './logins.ts'
 import { ReplicaSlot } from './replica.ts'
 import { PolicyFiles } from './world.ts'
 
@@ -19,6 +20,7 @@ export interface Stage {
   readonly database: ControlDatabase
   readonly clock: DatabaseClock
   readonly files: PolicyFiles
+  readonly logins: Logins
   readonly slots: readonly ReplicaSlot[]
   readonly counters: Counters
   readonly adminKey: string
@@ -59,6 +61,8 @@ export async function openStage(plan: { readonly replicas: number; readonly vali
     CASTELLAN_POLICY_POLL_SECONDS: '1',
     CASTELLAN_STOP_SETTLE_SECONDS: '0',
     CASTELLAN_ADMIN_KEY: adminKey,
+    CASTELLAN_ISSUER: ISSUER,
+    CASTELLAN_TOKEN_AUDIENCE: AUDIENCE,
   }
   const migrated = await runCastellan(['migrate'], { cwd: folder, environment: { CASTELLAN_DATABASE_URL: postgres.url } })
   if (migrated.code !== 0) throw new Error(`castellan migrate failed:\n${migrated.out}${migrated.err}`)
@@ -71,6 +75,9 @@ export async function openStage(plan: { readonly replicas: number; readonly vali
   const clock = new DatabaseClock(clockDatabase)
   await clock.measure()
 
+  const logins = await Logins.open(postgres.url)
+  closing.add(() => logins.close())
+
   const failedStarts: string[] = []
   const startFailed = (why: string) => void failedStarts.push(why)
   const replica = { validity: plan.validity, environment, cwd: folder, services: loadServices(), startFailed }
@@ -81,5 +88,5 @@ export async function openStage(plan: { readonly replicas: number; readonly vali
   const started = await Promise.allSettled(names.map(async (name) => slots.push(await ReplicaSlot.start(name, replica))))
   for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
   slots.sort((a, b) => a.name.localeCompare(b.name))
-  return { postgres, redis, database, clock, files, slots, counters: new Counters(slots), adminKey, failedStarts }
+  return { postgres, redis, database, clock, files, logins, slots, counters: new Counters(slots), adminKey, failedStarts }
 }

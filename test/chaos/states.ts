@@ -17,6 +17,7 @@ export interface State {
   readonly suspended: boolean
   readonly userKnown: boolean
   readonly deactivated: boolean
+  readonly epoch: number
   readonly grants: readonly Grant[]
 }
 
@@ -27,6 +28,7 @@ const NOTHING: State = {
   suspended: false,
   userKnown: false,
   deactivated: false,
+  epoch: 0,
   grants: [],
 }
 
@@ -76,7 +78,8 @@ function noteOnce(lists: Map<string, Change[]>, key: string, change: Change): vo
 
 function applied(state: State, effect: Effect, tenant: string, user: string): State {
   if (effect.kind === 'tenant' && effect.tenant === tenant) return { ...state, tenantKnown: true, suspended: effect.suspended }
-  if (effect.kind === 'account' && effect.user === user) return { ...state, userKnown: true, deactivated: effect.deactivated }
+  if (effect.kind === 'account' && effect.user === user)
+    return { ...state, userKnown: true, deactivated: effect.deactivated, epoch: effect.epoch ?? state.epoch }
   if (effect.kind === 'grant') {
     // A grant makes the subjects that it names first, also for other pairs of them.
     const known = {
@@ -105,12 +108,20 @@ export function indexAt(states: readonly { readonly position: number }[], positi
   return low
 }
 
-/** `allow ROLE`, `deny NO_ASSIGNMENT`, …: what is to be answered in this state, at this time of the database, for a permission in the catalogue. */
-export function verdict(state: State, roles: Roles, permission: string, atMs: number): string {
+/** For a permission in the catalogue. */
+export interface Asked {
+  readonly permission: string
+  /** An access token was presented whose session is over, or of another epoch. */
+  readonly revoked: boolean
+}
+
+/** `allow ROLE`, `deny NO_ASSIGNMENT`, …: what is to be answered in this state, at this time of the database. */
+export function verdict(state: State, roles: Roles, { permission, revoked }: Asked, atMs: number): string {
   if (!state.tenantKnown) return 'deny UNKNOWN_TENANT'
   if (state.suspended) return 'deny TENANT_SUSPENDED'
   if (!state.userKnown) return 'deny UNKNOWN_USER'
   if (state.deactivated) return 'deny ACCOUNT_DEACTIVATED'
+  if (revoked) return 'deny TOKEN_REVOKED'
   const begun = state.grants.filter((grant) => grant.validFromMs <= atMs)
   const inForce = begun.filter((grant) => grant.expiresAtMs === null || atMs < grant.expiresAtMs)
   const grants = (grant: Grant) => roles.get(grant.role)?.has(permission) === true
@@ -122,10 +133,10 @@ export function verdict(state: State, roles: Roles, permission: string, atMs: nu
 }
 
 /** Whether some moment from `fromMs` to `untilMs` has this verdict: windows may begin and end meanwhile. */
-export function hasVerdict(state: State, roles: Roles, permission: string, wanted: string, fromMs: number, untilMs: number): boolean {
-  if (verdict(state, roles, permission, fromMs) === wanted) return true
+export function hasVerdict(state: State, roles: Roles, asked: Asked, wanted: string, fromMs: number, untilMs: number): boolean {
+  if (verdict(state, roles, asked, fromMs) === wanted) return true
   for (const { validFromMs, expiresAtMs } of state.grants)
     for (const edgeMs of [validFromMs, expiresAtMs])
-      if (edgeMs !== null && edgeMs > fromMs && edgeMs <= untilMs && verdict(state, roles, permission, edgeMs) === wanted) return true
+      if (edgeMs !== null && edgeMs > fromMs && edgeMs <= untilMs && verdict(state, roles, asked, edgeMs) === wanted) return true
   return false
 }

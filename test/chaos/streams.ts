@@ -1,13 +1,29 @@
 /** Questions pipelined on streams, each with its answer. */
 import type { ServiceError } from '@grpc/grpc-js'
 import { answerOf, failure, type Plain, type Stream } from './grpc-services.ts'
-import type { Answer, Failure } from './history.ts'
+import type { Answer, Failure, TokenRoots } from './history.ts'
 
 export interface Question {
   readonly tenant: string
   readonly user: string
   readonly permission: string
   readonly minPosition?: number
+  /** Names the user, and the tenant when it is for one. */
+  readonly token?: HeldToken
+}
+
+export interface HeldToken {
+  readonly accessToken: string
+  readonly user: string
+  readonly tenant: string | null
+  readonly roots: TokenRoots
+}
+
+/** As both wires take it. */
+export function requestOf({ token, ...named }: Question): object {
+  if (token === undefined) return named
+  const { user: _, tenant, ...asked } = named
+  return { ...asked, accessToken: token.accessToken, ...(token.tenant === null ? { tenant } : {}) }
 }
 
 export interface StreamSettings {
@@ -68,7 +84,7 @@ class OpenStream {
         clearTimeout(timer)
         resolve(outcome)
       })
-      this.#stream.write({ id, check })
+      this.#stream.write({ id, check: requestOf(check) })
     })
   }
 

@@ -1,7 +1,7 @@
 /** What a run comes to: counts, shares, latencies by fault, and whether it passed. Prints nothing. */
 import { FEED_TIDY_INTERVAL_MS, REPLICA_SILENCE_MS_MAX } from '../../src/model/limits.ts'
 import type { Counters } from './counters.ts'
-import type { Check, Wire } from './history.ts'
+import type { Answer, Check, Wire } from './history.ts'
 import type { Judgement } from './judge.ts'
 import type { FaultKind, Options } from './options.ts'
 import type { Recorder, Told } from './recorder.ts'
@@ -40,6 +40,8 @@ export interface Summary {
   readonly checks: number
   readonly answers: number
   readonly checksByWire: Readonly<Record<Wire, number>>
+  /** Checks that presented an access token. */
+  readonly tokens: { readonly checks: number; readonly allowed: number; readonly revoked: number; readonly invalid: number }
   readonly failures: Readonly<Record<string, number>>
   readonly changes: Readonly<Record<string, number>>
   readonly changesUnknown: number
@@ -54,6 +56,8 @@ export interface Summary {
   readonly calm: Latency | undefined
   readonly violations: Judgement['counts'] & { readonly lost: number }
   readonly violationsTotal: number
+  /** Of them, those in which a session, a signing key or an epoch was taken for older than it was. */
+  readonly violationsOfTokens: number
   readonly examples: readonly string[]
   /** What else keeps the run from passing. */
   readonly complaints: readonly string[]
@@ -95,6 +99,7 @@ export function summarize(outcome: Outcome): Summary {
     checks: checks.length,
     answers: checks.filter(({ outcome: { kind } }) => kind === 'answer').length,
     checksByWire: { grpc: 0, stream: 0, http: 0, ...countBy(checks, ({ wire }) => wire) },
+    tokens: tokensOf(checks),
     failures: countBy(checks, ({ outcome: one }) => (one.kind === 'failure' ? one.code : undefined)),
     changes: countBy(made, ({ kind }) => kind),
     changesUnknown: told.filter((one) => one.outcome.kind === 'unknown').length,
@@ -115,9 +120,22 @@ export function summarize(outcome: Outcome): Summary {
     calm: latencyOf(made.filter((one) => one.wait && one.startedAt >= outcome.startedAt && !injected.some((fault) => holdsUp(fault, one)))),
     violations: { ...judgement.counts, lost: lost.length },
     violationsTotal,
+    violationsOfTokens: judgement.ofTokens,
     examples: [...judgement.examples.map(({ promise, text }) => `${promise}: ${text}`), ...lost.slice(0, 3).map((text) => `lost: ${text}`)],
     complaints,
     passed: options.validity ? violationsTotal === 0 && complaints.length === 0 : violationsTotal > 0,
+  }
+}
+
+function tokensOf(checks: readonly Check[]): Summary['tokens'] {
+  const presented = checks.filter(({ token }) => token !== undefined)
+  const answered = (holds: (answer: Answer) => boolean) =>
+    presented.filter(({ outcome }) => outcome.kind === 'answer' && holds(outcome)).length
+  return {
+    checks: presented.length,
+    allowed: answered(({ allowed }) => allowed),
+    revoked: answered(({ reason }) => reason === 'TOKEN_REVOKED'),
+    invalid: answered(({ reason }) => reason === 'TOKEN_INVALID'),
   }
 }
 

@@ -4,7 +4,7 @@ import { credentials, type Metadata, type ServiceError } from '@grpc/grpc-js'
 import { answerOf, bearer, failure, type GrpcServices, isFailure, type Plain, type Stream } from './grpc-services.ts'
 import type { Answer, Failure, Wire } from './history.ts'
 import { type ChangeOutcome, type Demand, failed, grpcRequest, httpRequest, made } from './operation.ts'
-import { type Question, Streams } from './streams.ts'
+import { type Question, requestOf, Streams } from './streams.ts'
 
 export interface Wires {
   ask(wire: Wire, question: Question, key: string): Promise<Answer | Failure>
@@ -43,11 +43,11 @@ export function openWires(ports: { readonly http: number; readonly grpc: number;
     })
 
   async function askHttp(question: Question, key: string): Promise<Answer | Failure> {
-    const answer = await send(agent, ports.http, { method: 'POST', path: '/v1/check', body: question }, key, ASK_WITHIN_MS)
+    const answer = await send(agent, ports.http, { method: 'POST', path: '/v1/check', body: requestOf(question) }, key, ASK_WITHIN_MS)
     return isFailure(answer) ? answer : answerOf(answer)
   }
   async function askGrpc(question: Question, key: string): Promise<Answer | Failure> {
-    const answer = await unary(decision, 'check', question, key, ASK_WITHIN_MS)
+    const answer = await unary(decision, 'check', requestOf(question), key, ASK_WITHIN_MS)
     return isFailure(answer) ? answer : answerOf(answer)
   }
 

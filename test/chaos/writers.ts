@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 import type { Load } from './load.ts'
 import type { Operation } from './operation.ts'
+import { questionWith } from './session-writers.ts'
 import { COVER_ROLE, PERMISSIONS, STANDING_ROLES } from './world.ts'
 
 /** What a lane believes of its users: only it changes them. */
@@ -56,22 +57,17 @@ function nextOperation(load: Load, { roles, deactivated }: Belief, tenant: strin
   return { kind: 'grant', tenant, user, role }
 }
 
-/**
- * Makes the change, and then asks everybody at once: after an acknowledgement as anybody would, without one from its position on, and
- * once more when the bound is over.
- */
+/** Makes the change, and then asks everybody, also with a token of the user. */
 async function changeAndAsk(load: Load, operation: Operation, tenant: string, user: string, chance: Chance): Promise<void> {
-  const { recorder, boundMs } = load.needs
+  const { recorder } = load.needs
   recorder.noteChanged(tenant, user)
   const wait = chance.is(0.7)
   const made = await load.change(chance, operation, wait)
   if (made === undefined) return
-  const question = { tenant, user, permission: chance.pick(PERMISSIONS) }
-  if (wait) void load.askAll(question)
-  else {
-    void load.askAll({ ...question, minPosition: made.position })
-    load.inBackground(delay(boundMs).then(() => load.askAll(question)))
-  }
+  load.askAfter(made, wait, { tenant, user, permission: chance.pick(PERMISSIONS) })
+  const token = load.tokens.find((held) => held.user === user)
+  const ofAccount = operation.kind === 'deactivate' || operation.kind === 'reactivate'
+  if (token !== undefined && (ofAccount || chance.is(0.2))) load.askAfter(made, wait, questionWith(load, token, chance))
   if (operation.kind === 'grant' && operation.expiresAtMs !== undefined) {
     const leftMs = operation.expiresAtMs - load.needs.clock.nowMs()
     load.inBackground(delay(Math.max(0, leftMs + 2)).then(() => load.askAll({ tenant, user, permission: 'work.page.cover' })))
