@@ -6,6 +6,7 @@ import { ServiceError } from '../model/error-code.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
 
 /** What is counted. A window begins with its first attempt. */
 export const LIMITS = {
@@ -13,12 +14,20 @@ export const LIMITS = {
   'start-browser': { max: 1, windowMs: MINUTE },
   /** One sender cannot fill somebody's mailbox. */
   'start-sender': { max: 5, windowMs: HOUR },
-  /** Nor can many senders together. It also bounds how many codes of one address can be guessed at: 20 challenges of 5 tries an hour. */
+  /** Nor can many senders together. Of one address there are so many open challenges at most, whoever asked for them, each with its own tries. */
   'start-email': { max: 20, windowMs: HOUR },
   /** One network cannot write to many addresses, nor fill the table of challenges. */
   'start-network': { max: 10, windowMs: 10 * MINUTE },
   /** Codes and links that one network can try. */
   'verify-network': { max: 20, windowMs: 10 * MINUTE },
+  /**
+   * Codes of one address, over all its challenges: its own tries would leave 20 x 5 an hour to whoever asks for it again and again, 2,400 a day.
+   * So it is 100 a day, which is 1 in 10,000 for an attack that five networks keep up all day; NIST SP 800-63B (5.2.2) allows as many. Beyond it
+   * codes are refused as wrong ones are, and links go on: nobody is locked out.
+   */
+  'code-email': { max: 100, windowMs: DAY },
+  /** One network cannot use them up for somebody else. */
+  'code-sender': { max: 20, windowMs: DAY },
   /** A client that refreshes without pause is broken; each refresh is a transaction. */
   'refresh-session': { max: 60, windowMs: MINUTE },
   /** Keys cannot be guessed; this keeps a network from having us look for them without end. */
@@ -36,13 +45,16 @@ export interface LimitNeeds {
 
 export interface Limits {
   /**
-   * Counts a login that is asked for, always by all four limits.
+   * Counts a login that is asked for: by the wider of the silent limits only where the narrower ones had room, so that whoever goes on uses up
+   * nothing but their own. The same number of steps either way.
    * @returns whether a mail may be sent: its own limits tell nobody that they were reached, or they would tell who is written to
    * @throws ServiceError `rate_limited` per network address
    */
   start(sender: { readonly email: string; readonly binding: string; readonly address: string }): Promise<boolean>
   /** Counts a link or a code that is tried, or looked at. @throws ServiceError `rate_limited` */
   verify(address: string): Promise<void>
+  /** Counts a code that is about to be compared, as `start` does. @returns whether it may be; who tries is not told */
+  code(sender: { readonly email: string; readonly address: string }): Promise<boolean>
   /** @throws ServiceError `rate_limited` */
   refresh(sessionId: string): Promise<void>
   /** Attempts of clients to prove who they are, of which only failed ones count. */
@@ -64,22 +76,30 @@ export function openLimits({ limiter, key, observe }: LimitNeeds): Limits {
     return leftMs
   }
   const take = async (name: LimitName, ...who: readonly string[]) => told(name, await limiter.take(keyOf(name, who), LIMITS[name]))
+  const look = async (name: LimitName, ...who: readonly string[]) => told(name, await limiter.look(keyOf(name, who), LIMITS[name]))
+  /** From the narrowest to the widest. @returns whether all had room */
+  const takeInTurn = async (...counted: readonly (readonly [LimitName, ...(readonly string[])])[]) => {
+    let hasRoom = true
+    for (const [name, ...who] of counted) {
+      const leftMs = await (hasRoom ? take : look)(name, ...who)
+      hasRoom &&= leftMs === 0
+    }
+    return hasRoom
+  }
 
   return {
     async start({ email, binding, address }) {
       const network = networkOf(address)
       const byNetwork = await take('start-network', network)
       if (byNetwork > 0) throw rateLimited(byNetwork)
-      const taken = await Promise.all([
-        take('start-browser', email, binding),
-        take('start-sender', email, network),
-        take('start-email', email),
-      ])
-      return taken.every((leftMs) => leftMs === 0)
+      return await takeInTurn(['start-browser', email, binding], ['start-sender', email, network], ['start-email', email])
     },
     async verify(address) {
       const leftMs = await take('verify-network', networkOf(address))
       if (leftMs > 0) throw rateLimited(leftMs)
+    },
+    async code({ email, address }) {
+      return await takeInTurn(['code-sender', email, networkOf(address)], ['code-email', email])
     },
     async refresh(sessionId) {
       const leftMs = await take('refresh-session', sessionId)

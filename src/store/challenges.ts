@@ -84,6 +84,11 @@ const CONSUME_SQL = `update login_challenge set consumed_at = ${CLOCK_SQL}, cons
   where id = :id::uuid and ${ANSWERABLE}
   returning ${RETURNED}`
 
+/** Also the last one: a challenge dies of a wrong code, not of its tries. */
+const RETURN_TRY_SQL = `update login_challenge set tries = tries - 1
+  where id = :id::uuid and ${OPEN_SQL} and tries > 0
+  returning ${RETURNED}`
+
 /**
  * Locked first, as they are after any wait, so that each is killed once; and in the order of their ids, so that two who kill the same ones wait
  * for each other instead of deadlocking.
@@ -96,9 +101,18 @@ const killSql = (which: string): string => `with dying as materialized (
   )
   select count(*) as killed from dead`
 const KILL_ONE_SQL = killSql('id = :id::uuid')
-/** Only older ones: whichever of two mails leaves first, the challenge that was asked for last lives on. Of one millisecond one does, too. */
-const SUPERSEDE_SQL = killSql(`email = :email::text and client_id = :client::text and kind = coalesce(:kind::text, kind)
-    and (created_at, id) < (coalesce((select created_at from login_challenge where id = :except::uuid), 'infinity'), :except::uuid)`)
+const ofThis = (columns: string): string => `(select ${columns} from login_challenge where id = :by::uuid)`
+/**
+ * Only older ones: whichever of two mails leaves first, the challenge that was asked for last lives on. Of one millisecond one does, too; of two
+ * transactions that do not see each other both do.
+ */
+const IS_OLDER = `(created_at, id) < ${ofThis('created_at, id')}`
+/** By the browser: whoever asks for somebody else's address must not end what its owner asked for. An invitation was asked for by none. */
+const REPLACE_SQL = killSql(`(email, client_id, kind) = ${ofThis('email, client_id, kind')}
+    and binding_hash is not distinct from ${ofThis('binding_hash')}
+    and ${ofThis('mail_state')} <> 'dropped' and ${IS_OLDER}`)
+const SUPERSEDE_SQL = killSql(`email = ${ofThis('email')} and id <> :by::uuid
+    and (kind = 'invitation' or (client_id = ${ofThis('client_id')} and ${IS_OLDER}))`)
 /** Before its mail a challenge does not say whose it is: those of the address die too. */
 const KILL_OF_USER_SQL = killSql(`id in (
     select id from login_challenge where user_id = :user::text
@@ -147,6 +161,10 @@ export async function raiseTries(db: Knex, id: string): Promise<ChallengeRecord 
   return isUuid(id) ? await changeOne(db, RAISE_SQL, { id }) : undefined
 }
 
+export async function returnTry(db: Knex, id: string): Promise<void> {
+  if (isUuid(id)) await changeOne(db, RETURN_TRY_SQL, { id })
+}
+
 export async function consumeChallenge(
   db: Knex,
   id: string,
@@ -161,14 +179,12 @@ export async function killChallenge(db: Knex, id: string, reason: 'tries'): Prom
   if (isUuid(id)) await kill(db, KILL_ONE_SQL, { id, reason })
 }
 
-export async function supersedeChallenges(
-  db: Knex,
-  email: string,
-  clientId: string,
-  exceptId: string,
-  kind?: ChallengeRecord['kind'],
-): Promise<number> {
-  return await kill(db, SUPERSEDE_SQL, { email, client: clientId, except: exceptId, kind: kind ?? null, reason: 'superseded' })
+export async function replaceChallenges(db: Knex, by: string): Promise<number> {
+  return isUuid(by) ? await kill(db, REPLACE_SQL, { by, reason: 'superseded' }) : 0
+}
+
+export async function supersedeChallenges(db: Knex, by: string): Promise<number> {
+  return isUuid(by) ? await kill(db, SUPERSEDE_SQL, { by, reason: 'superseded' }) : 0
 }
 
 export async function killChallenges(db: Knex, user: string): Promise<void> {

@@ -75,8 +75,13 @@ export interface IdentityTransaction {
   endMail(id: string, state: 'sent' | 'dropped' | 'failed'): Promise<void>
   /** Tries again after `afterMs`. */
   postponeMail(id: string, afterMs: number): Promise<void>
-  /** Open challenges of this address and client that are older than `exceptId` die. @param kind absent: of every kind. @returns how many */
-  supersedeChallenges(email: string, clientId: string, exceptId: string, kind?: ChallengeRecord['kind']): Promise<number>
+  /**
+   * `by` was asked for: older open ones of its address, application and kind die that the same browser asked for, or no browser as well. One that
+   * nobody is written to replaces none. @returns how many died
+   */
+  replaceChallenges(by: string): Promise<number>
+  /** `by` signed somebody in: older open ones of its address and application die, and all open invitations of the address. @returns how many */
+  supersedeChallenges(by: string): Promise<number>
   /** All open challenges of a user, and waiting mails to them, die. */
   killChallenges(user: string): Promise<void>
   /**
@@ -84,6 +89,8 @@ export interface IdentityTransaction {
    * `undefined`: it is not open (any more), or there are no tries left.
    */
   raiseTries(id: string): Promise<ChallengeRecord | undefined>
+  /** It was a right one that consumed nothing. Only while the challenge is open. */
+  returnTry(id: string): Promise<void>
   killChallenge(id: string, reason: 'tries'): Promise<void>
   /** By one guarded UPDATE: open, not over, not consumed. `undefined`: it is none of these. */
   consumeChallenge(id: string, consumedBy: Uint8Array | undefined, sessionId: string): Promise<ChallengeRecord | undefined>

@@ -48,10 +48,11 @@ export function openIdentityTransaction(db: Knex.Transaction, run: <T>(work: () 
     prepareMail: (id, secrets) => run(() => outbox.prepareMail(db, id, secrets)),
     endMail: (id, state) => run(() => outbox.endMail(db, id, state)),
     postponeMail: (id, afterMs) => run(() => outbox.postponeMail(db, id, afterMs)),
-    supersedeChallenges: (email, clientId, exceptId, kind) =>
-      run(() => challenges.supersedeChallenges(db, email, clientId, exceptId, kind)),
+    replaceChallenges: (by) => run(() => challenges.replaceChallenges(db, by)),
+    supersedeChallenges: (by) => run(() => challenges.supersedeChallenges(db, by)),
     killChallenges: (user) => run(() => challenges.killChallenges(db, user)),
     raiseTries: (id) => run(() => challenges.raiseTries(db, id)),
+    returnTry: (id) => run(() => challenges.returnTry(db, id)),
     killChallenge: (id, reason) => run(() => challenges.killChallenge(db, id, reason)),
     consumeChallenge: (id, consumedBy, sessionId) => run(() => challenges.consumeChallenge(db, id, consumedBy, sessionId)),
     insertSession: (row) => run(() => sessions.insertSession(db, row)),

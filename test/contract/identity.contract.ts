@@ -135,12 +135,59 @@ export function challengeContract(current: () => TestStore): void {
     ]
     await age(current(), 'login_challenge', older.id, 5)
     await age(current(), 'login_challenge', otherClient.id, 5)
-    const supersede = (id: string) => within(current(), (identity) => identity.supersedeChallenges(person.email, person.clientId, id))
+    const supersede = (id: string) => within(current(), (identity) => identity.supersedeChallenges(id))
     expect(await supersede(older.id)).toBe(0)
     expect(await supersede(newer.id)).toBe(1)
     expect(await supersede(newer.id)).toBe(0)
     const dead = await Promise.all([older, newer, otherClient].map(async ({ id }) => (await theChallenge(current(), id)).deadReason))
     expect(dead).toEqual(['superseded', null, null])
+  })
+
+  it('replaces by a new challenge what the same browser asked for before, and nothing by one that nobody is written to', async () => {
+    const person = await somebody(current())
+    const [mine, others] = [hashOf('mine'), hashOf('theirs')]
+    const ask = async (part: Partial<Parameters<typeof challengeOf>[1]> = {}) =>
+      await within(current(), (identity) => identity.insertChallenge(challengeOf(person, { bindingHash: mine, ...part })))
+    const [own, foreign, invitation] = [
+      await ask(),
+      await ask({ bindingHash: others }),
+      await ask({ kind: 'invitation', bindingHash: null }),
+    ]
+    for (const { id } of [own, foreign, invitation]) await age(current(), 'login_challenge', id, 5)
+    const replace = (by: string) => within(current(), (identity) => identity.replaceChallenges(by))
+    expect(await replace((await ask({ mailState: 'dropped' })).id)).toBe(0)
+    const [next, nextInvitation] = [await ask(), await ask({ kind: 'invitation', bindingHash: null })]
+    expect(await replace(next.id)).toBe(2)
+    expect(await theChallenge(current(), own.id)).toMatchObject({ deadReason: 'superseded', mailState: 'dropped' })
+    for (const { id } of [foreign, invitation, next]) expect(await theChallenge(current(), id)).toMatchObject({ deadReason: null })
+    expect(await replace(nextInvitation.id)).toBe(1)
+    expect(await theChallenge(current(), invitation.id)).toMatchObject({ deadReason: 'superseded' })
+    expect(await replace('no-id')).toBe(0)
+  })
+
+  it('ends by a login all invitations of its address, by whatever application and however new', async () => {
+    const person = await somebody(current())
+    const elsewhere = { ...person, clientId: (await somebody(current())).clientId }
+    const login = await sentChallenge(current(), person)
+    const invitation = await sentChallenge(current(), elsewhere, { kind: 'invitation', bindingHash: null })
+    const own = await sentChallenge(current(), person, { kind: 'invitation', bindingHash: null })
+    const another = await sentChallenge(current(), await somebody(current()), { kind: 'invitation', bindingHash: null })
+    expect(await within(current(), (identity) => identity.supersedeChallenges(login.id))).toBe(2)
+    const dead = await Promise.all([login, invitation, own, another].map(async ({ id }) => (await theChallenge(current(), id)).deadReason))
+    expect(dead).toEqual([null, 'superseded', 'superseded', null])
+  })
+
+  it('gives a try back while a challenge is open, and never more than were taken', async () => {
+    const { id } = await sentChallenge(current(), await somebody(current()))
+    const giveBack = () => within(current(), (identity) => identity.returnTry(id))
+    await giveBack()
+    expect(await theChallenge(current(), id)).toMatchObject({ tries: 0 })
+    for (let attempt = 1; attempt <= 5; attempt++) await within(current(), (identity) => identity.raiseTries(id))
+    await giveBack()
+    expect(await within(current(), (identity) => identity.raiseTries(id))).toMatchObject({ tries: 5 })
+    await within(current(), (identity) => identity.killChallenge(id, 'tries'))
+    await giveBack()
+    expect(await theChallenge(current(), id)).toMatchObject({ tries: 5 })
   })
 
   it('kills all open challenges of a user, those too that do not say yet whose they are, and nobody else’s', async () => {

@@ -11,15 +11,19 @@ function open() {
   const clock = new ManualClock()
   const counting = new MemoryLimiter({ clock })
   const keys: string[] = []
+  let looks = 0
   const limiter: Limiter = {
     take: (key, limit) => {
       keys.push(key)
       return counting.take(key, limit)
     },
-    look: (key, limit) => counting.look(key, limit),
+    look: (key, limit) => {
+      looks++
+      return counting.look(key, limit)
+    },
   }
   const limits = openLimits({ limiter, key: Buffer.alloc(32, 7), observe: { limited: () => undefined } })
-  return { limits, clock, keys }
+  return { limits, clock, keys, steps: () => keys.length + looks }
 }
 
 describe('a network', () => {
@@ -57,6 +61,41 @@ it('keeps no address, cookie or session in a counter', async () => {
   expect(keys).toHaveLength(7)
   for (const key of keys) expect(key).toMatch(/^[a-z-]+:[A-Za-z0-9_-]{43}$/)
   expect(new Set(keys).size).toBe(keys.length)
+})
+
+describe('a limit that nobody is told of', () => {
+  const ann = { email: 'ann@hospital.example', address: '192.0.2.7' }
+  const elsewhere = (nth: number) => `198.51.100.${nth}`
+
+  it('is not used up by those whom a narrower one refuses', async () => {
+    const { limits, clock } = open()
+    const browser = { ...ann, binding: 'one' }
+    for (let nth = 0; nth < LIMITS['start-network'].max; nth++) expect(await limits.start(browser)).toBe(nth === 0)
+    clock.advance(LIMITS['start-network'].windowMs)
+    // None of those counted against the network, nor against the address.
+    for (let nth = 1; nth < LIMITS['start-sender'].max; nth++) expect(await limits.start({ ...ann, binding: `b${nth}` })).toBe(true)
+    expect(await limits.start({ ...ann, binding: 'late' })).toBe(false)
+    for (let nth = LIMITS['start-sender'].max; nth < LIMITS['start-email'].max; nth++)
+      expect(await limits.start({ ...ann, binding: `b${nth}`, address: elsewhere(nth) })).toBe(true)
+    expect(await limits.start({ ...ann, binding: 'last', address: elsewhere(99) })).toBe(false)
+  })
+
+  it('is looked at as often as it is taken: how long it takes tells nobody whom others write to', async () => {
+    const { limits, steps } = open()
+    const stepsOf = async (work: () => Promise<unknown>) => {
+      const before = steps()
+      await work()
+      return steps() - before
+    }
+    const browser = { ...ann, binding: 'one' }
+    const [first, second] = [await stepsOf(() => limits.start(browser)), await stepsOf(() => limits.start(browser))]
+    expect(second).toBe(first)
+    const codes = [await stepsOf(() => limits.code(ann))]
+    for (let nth = 0; nth < LIMITS['code-sender'].max; nth++) codes.push(await stepsOf(() => limits.code(ann)))
+    expect(new Set(codes).size).toBe(1)
+    expect(await limits.code(ann)).toBe(false)
+    expect(await limits.code({ ...ann, address: elsewhere(1) })).toBe(true)
+  })
 })
 
 it('counts only failed attempts of clients, and lets none through after too many until the window is over', async () => {

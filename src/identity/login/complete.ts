@@ -72,7 +72,7 @@ export async function completeLogin(needs: CompleteNeeds, transaction: ChangeTra
   const consumed = await transaction.identity.consumeChallenge(challenge.id, browserOf(visitor), begun.session.id)
   if (consumed === undefined) throw new Refusal('used')
   // Whoever is in needs no older way in, such as an invitation that is good for days.
-  await transaction.identity.supersedeChallenges(challenge.email, challenge.clientId, challenge.id)
+  await transaction.identity.supersedeChallenges(challenge.id)
   const position = await tellFeed()
   if (user === undefined) await auditSignUp(transaction, account, challenge, position, visitor)
   await auditLogin()

@@ -43,7 +43,7 @@ export async function inviteUser(needs: InviteNeeds, context: ChangeContext, inp
     await transaction.updateUser(record, before.stateReason)
     const challengeId = needs.random.uuid()
     await insertInvitation(transaction, challengeId, email, input)
-    await transaction.identity.supersedeChallenges(email, input.clientId, challengeId, 'invitation')
+    await transaction.identity.replaceChallenges(challengeId)
     const audited = {
       action: 'user.invite',
       user: input.user,

@@ -16,6 +16,7 @@ export type RefusalCause =
   | 'deactivated'
   | 'replaced'
   | 'wrong code'
+  | 'too many codes'
   | 'other browser'
   | 'account'
   | 'application'

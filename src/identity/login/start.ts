@@ -50,8 +50,8 @@ export async function startLogin(
       lifeMs: LOGIN_LIFE_MS,
       mailState: mayWrite ? 'waiting' : 'dropped',
     })
-    // Here and not when the mail leaves, so that it happens to every address. What brings no mail replaces nothing: nobody has no address.
-    await identity.supersedeChallenges(mayWrite ? email : '', input.clientId, challengeId, 'login')
+    // Here and not when the mail leaves, so that it happens to every address. What brings no mail replaces nothing.
+    await identity.replaceChallenges(challengeId)
   })
   needs.ring()
   return { challengeId, binding }

@@ -18,7 +18,7 @@ export type LoginResult = 'link' | 'code' | 'repeated' | 'refused' | 'tenant-req
 
 export interface VerifyNeeds {
   readonly store: Pick<Store, 'change' | 'identity' | 'records'>
-  readonly limits: Pick<Limits, 'verify'>
+  readonly limits: Pick<Limits, 'verify' | 'code'>
   readonly random: Random
   /** For codes: the first one makes, all check. */
   readonly codeKeys: readonly Buffer[]
@@ -41,10 +41,14 @@ export async function verifyLogin(needs: VerifyNeeds, answer: LoginAnswer, choic
   try {
     known = 'token' in answer ? await findByToken(needs, answer.token) : await findOwn(needs, answer.challengeId, visitor)
     if (known === undefined) throw new Refusal('unknown')
-    const answered = 'token' in answer ? byLink(needs, known, visitor) : await byCode(needs, known, answer.code)
+    const answered = 'token' in answer ? byLink(needs, known, visitor) : await byCode(needs, known, answer.code, visitor)
     return await signIn(needs, answered, choice, visitor)
   } catch (fault) {
-    if (fault instanceof TenantRequiredError) needs.observe.loggedIn('tenant-required')
+    if (fault instanceof TenantRequiredError) {
+      needs.observe.loggedIn('tenant-required')
+      // The code was the right one, and with its tenant it comes again.
+      if (known !== undefined && 'code' in answer) await returnTry(needs, known)
+    }
     if (!(fault instanceof Refusal)) throw fault
     needs.observe.loggedIn('refused')
     if (known !== undefined) await recordRefusal(needs, known, fault, visitor)
@@ -72,13 +76,19 @@ function byLink({ settings }: VerifyNeeds, challenge: ChallengeRecord, visitor: 
 }
 
 /** The try is counted, and committed, before the code is looked at: whatever fails afterwards, it was one. */
-async function byCode({ store, codeKeys }: VerifyNeeds, found: ChallengeRecord, code: string): Promise<Answered> {
+async function byCode(
+  { store, codeKeys, limits }: VerifyNeeds,
+  found: ChallengeRecord,
+  code: string,
+  { address }: Visitor,
+): Promise<Answered> {
   const raised = await store.change((transaction) => transaction.identity.raiseTries(found.id))
   // Not open: a double click, whose first one has just signed in, goes on to be compared; the browser is the one that asked either way.
   const challenge = raised ?? (await store.identity.findChallenge(found.id))
   if (challenge === undefined) throw new Refusal('unknown')
   if (raised === undefined && challenge.consumedAtMs === null)
     throw new Refusal(challenge.tries >= CODE_TRIES_MAX ? 'too many tries' : 'expired')
+  if (raised !== undefined && !(await limits.code({ email: challenge.email, address }))) throw new Refusal('too many codes')
   // Where nobody was written to there is no code, and finding that out takes as long.
   if (!isCode(codeKeys, challenge.id, code, challenge.codeHash ?? NO_CODE)) throw new Refusal('wrong code')
   return { challenge, way: 'code', otherDevice: false }
@@ -118,11 +128,18 @@ async function answerFor(
   return { ...tokens, otherDevice, ...(redirectUri === null ? {} : { redirectUri }) }
 }
 
+async function returnTry({ store }: VerifyNeeds, { id }: ChallengeRecord): Promise<void> {
+  await store.change((transaction) => transaction.identity.returnTry(id))
+}
+
+/** Both are codes that were no good; of which there are five. */
+const TRIED: ReadonlySet<string> = new Set(['wrong code', 'too many codes'])
+
 /** The fifth wrong code ends the challenge. In one transaction with its audit row; both limits bound how many of these there can be. */
 async function recordRefusal({ store }: VerifyNeeds, known: ChallengeRecord, { reason }: Refusal, visitor: Visitor): Promise<void> {
   await store.change(async (transaction: ChangeTransaction) => {
     const challenge = await transaction.identity.lockChallenge(known.id)
-    if (reason === 'wrong code' && (challenge?.tries ?? 0) >= CODE_TRIES_MAX) await transaction.identity.killChallenge(known.id, 'tries')
+    if (TRIED.has(reason) && (challenge?.tries ?? 0) >= CODE_TRIES_MAX) await transaction.identity.killChallenge(known.id, 'tries')
     await auditEvent(transaction, {
       action: 'login.refuse',
       result: 'refused',

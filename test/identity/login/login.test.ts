@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { TenantRequiredError } from '../../../src/identity/errors.ts'
+import { LIMITS } from '../../../src/identity/limits.ts'
 import { hashSecret } from '../../../src/identity/login/secrets.ts'
 import { CODE_TRIES_MAX, LOGIN_LIFE_MS, LOGIN_REPEAT_MS } from '../../../src/model/limits.ts'
 import { CLIENT, outcome } from '../session/desk.ts'
@@ -79,11 +80,15 @@ describe('a link', () => {
       expect(await outcome(at.login.verify({ token: junk }, BODY, newBrowser()))).toBe('login_refused')
   })
 
-  it('is replaced by the next one that is sent', async () => {
+  it('is replaced by the next one that the same browser asks for', async () => {
     const { email } = await at.person()
     const { browser } = await at.ask(email)
     const older = at.secretsFor(email)
-    await at.ask(email)
+    // Too early: nothing is sent, so the link goes on.
+    await at.ask(email, browser)
+    expect(await outcome(at.login.peek(older.token, browser))).toBe('ok')
+    at.clock.advance(LIMITS['start-browser'].windowMs)
+    await at.ask(email, browser)
     const newer = at.secretsFor(email)
     expect(await outcome(at.login.verify({ token: older.token }, BODY, browser))).toBe('login_refused')
     expect(await outcome(at.login.verify({ token: newer.token }, BODY, newBrowser()))).toBe('ok')

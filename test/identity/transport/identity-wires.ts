@@ -67,6 +67,7 @@ export interface IdentityWireOptions {
 export const unlimited: Limits = {
   start: async () => true,
   verify: async () => undefined,
+  code: async () => true,
   refresh: async () => undefined,
   exchange: async () => undefined,
   end: async () => undefined,
