@@ -1,4 +1,4 @@
-/** Which pages a browser may speak to us from: CORS answers, and when a cookie counts. Host is never asked. Floor 5. */
+/** Which pages a browser may speak to us from: CORS answers, and when a cookie counts. Host is not asked. Floor 5. */
 import type { IncomingMessage } from 'node:http'
 import { CallerDeniedError } from '../../model/error-code.ts'
 import { singleHeader } from '../../wire/http/header.ts'

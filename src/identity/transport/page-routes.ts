@@ -1,6 +1,6 @@
 /** Pages for people: the login, its style and scripts, and in embedded mode a mailbox and an application to try. GET only, and nothing is consumed. Floor 5. */
 import type { IncomingMessage } from 'node:http'
-import { NotFoundError } from '../../model/error-code.ts'
+import { CallerDeniedError, NotFoundError } from '../../model/error-code.ts'
 import { LOCALES } from '../../model/identity.ts'
 import { pageAssets } from '../pages/assets.ts'
 import { demoPage, mailboxPage, mailFrame } from '../pages/dev-pages.ts'
@@ -43,7 +43,7 @@ export function pageRoutes(needs: IdentityWireNeeds): readonly IdentityRoute[] {
 
 function devRoutes(dev: DevNeeds, issuer: string): readonly IdentityRoute[] {
   const demo = demoPage(issuer, dev.checkUrl)
-  return [
+  const routes: readonly IdentityRoute[] = [
     { method: 'GET', path: '/dev/app', name: 'DemoPage', serve: async () => html(demo) },
     {
       method: 'GET',
@@ -68,6 +68,24 @@ function devRoutes(dev: DevNeeds, issuer: string): readonly IdentityRoute[] {
       },
     },
   ]
+  return routes.map((route) => ({
+    ...route,
+    async serve(exchange) {
+      requireOwnHost(exchange.request, issuer)
+      return await route.serve(exchange)
+    },
+  }))
+}
+
+/**
+ * A page of somebody else whose name suddenly leads to this machine (DNS rebinding) is of one origin with us for its browser, and would read mails
+ * here. Elsewhere nothing is given for being asked: there a token or a cookie of ours is needed.
+ * @throws CallerDeniedError
+ */
+function requireOwnHost(request: IncomingMessage, issuer: string): void {
+  const { host, origin } = new URL(issuer)
+  if (request.headers.host?.toLowerCase() !== host)
+    throw new CallerDeniedError('Development pages are shown under their own address only.', `Open ${origin}/dev/mailbox.`)
 }
 
 function html(body: string, headers: Readonly<Record<string, string>> = {}): Reply {
