@@ -15,7 +15,7 @@ export function decide(policy: CompiledPolicy, question: CheckQuestion, state: A
   const entry = policy.findPermission(question.permission)
   if (entry === undefined) return deny('UNKNOWN_PERMISSION')
   if (question.resource !== undefined) requireAttributeTypes(entry, question.resource)
-  const closed = closedReason(state) ?? revokedReason(state, token) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
+  const closed = closedReason(state, token) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
   if (closed !== undefined) return deny(closed)
 
   const held = state.assignments.filter((assignment) => inForce(assignment, state.readAtMs))
@@ -28,18 +28,17 @@ export function decide(policy: CompiledPolicy, question: CheckQuestion, state: A
   return denyByWindow(policy, entry, state) ?? deny(held.length === 0 ? 'NO_ASSIGNMENT' : 'ROLE_LACKS_PERMISSION')
 }
 
-/** Why nothing at all can be allowed to this user in this tenant, whatever the permission. */
-export function closedReason(state: AccessState): DenyReason | undefined {
+/**
+ * Why nothing at all can be allowed to this user in this tenant, whatever the permission. A login holds while its session lives and nothing
+ * happened to the account that ends all of them.
+ */
+export function closedReason(state: AccessState, token?: TokenStanding): DenyReason | undefined {
   if (state.tenant === undefined) return 'UNKNOWN_TENANT'
   if (state.tenant.suspended) return 'TENANT_SUSPENDED'
   if (state.user === undefined) return 'UNKNOWN_USER'
   if (state.user.deactivated) return 'ACCOUNT_DEACTIVATED'
+  if (token !== undefined && !(token.sessionLive && token.epoch === state.user.epoch)) return 'TOKEN_REVOKED'
   return undefined
-}
-
-/** A login holds while its session lives and nothing happened to the account that ends all of them. */
-function revokedReason(state: AccessState, token: TokenStanding | undefined): DenyReason | undefined {
-  return token === undefined || (token.sessionLive && token.epoch === state.user?.epoch) ? undefined : 'TOKEN_REVOKED'
 }
 
 /** A token that proves nobody: there is nothing else to decide from. */

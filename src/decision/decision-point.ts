@@ -16,6 +16,7 @@ import type {
   HolderList,
   HoldersQuestion,
   PermissionHolder,
+  PermissionsAnswer,
   PermissionsQuestion,
   TokenStanding,
   Verdict,
@@ -25,7 +26,7 @@ import { BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from 
 import type { PermissionEntry } from '../model/policy.ts'
 import { decodePageToken, encodePageToken } from '../store/page.ts'
 import type { AccessReader, Holders } from '../store/ports.ts'
-import { decide, denyToken } from './decide.ts'
+import { closedReason, decide, denyToken } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
 import { asError, resolveBatch } from './resolve-batch.ts'
@@ -90,23 +91,24 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
-      const stamped = (policy: CompiledPolicy, position: number, allowed: readonly boolean[]) => ({
-        allowed,
+      const { permissions } = question
+      const stamped = (policy: CompiledPolicy, position: number, answer: Pick<PermissionsAnswer, 'allowed' | 'denied'>) => ({
+        ...answer,
         decisionId: needs.random.uuid(),
         policyRevision: policy.revision,
         position,
       })
-      const { permissions } = question
       const proved = 'accessToken' in question ? await resolveToken(needs, question, signal) : undefined
       if (proved !== undefined && 'refusal' in proved) {
-        const none = permissions.map(() => denyToken(proved.refusal).allowed)
-        return stamped(needs.policy.current(), proved.position, none)
+        const allowed = permissions.map(() => denyToken(proved.refusal).allowed)
+        return stamped(needs.policy.current(), proved.position, { allowed, denied: proved.refusal })
       }
       const { user, tenant } = proved ?? (question as PermissionsQuestion)
       const found = proved?.found ?? (await resolver.resolve(tenant, user, question.minPosition, signal))
       const { value: state, position, policy } = found
       const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, proved?.token).allowed)
-      return stamped(policy, position, allowed)
+      const denied = closedReason(state, proved?.token)
+      return stamped(policy, position, { allowed, ...(denied === undefined ? {} : { denied }) })
     },
 
     async listPermissions(user, tenant, signal) {

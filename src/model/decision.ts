@@ -82,6 +82,8 @@ export interface PermissionsQuestion {
 /** No resource can be given here, so a conditional permission is a deny: ask Check. */
 export interface PermissionsAnswer {
   readonly allowed: readonly boolean[]
+  /** Why nothing can be allowed, when the token, the account, the tenant or the user alone decide it. */
+  readonly denied?: DenyReason
   readonly decisionId: string
   readonly policyRevision: string
   readonly position: number

@@ -24,8 +24,8 @@ export function resultMessage(result: Decision | Error, form: WireForm): Message
 }
 
 export function permissionsMessage(answer: PermissionsAnswer): Message {
-  const { allowed, decisionId, policyRevision, position } = answer
-  return { allowed, decisionId, policyRevision, position }
+  const { allowed, denied, decisionId, policyRevision, position } = answer
+  return { allowed, ...(denied === undefined ? {} : { denied }), decisionId, policyRevision, position }
 }
 
 export function permissionListMessage(list: PermissionList): Message {

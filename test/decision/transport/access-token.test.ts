@@ -5,80 +5,26 @@ import type { SessionRecord } from '../../../src/model/identity.ts'
 import { PRESENTED_TOKEN_CHARACTERS_MAX } from '../../../src/model/limits.ts'
 import { type House, openHouse } from '../../support/house.ts'
 import { openKeyPair } from '../../token/tokens.ts'
+import { closed, FORM_NAMES, fieldsOf, openTokenForms, READ, type TokenForms } from './token-forms.ts'
 import { openTokenWires, type TokenWires, times, withTokens } from './token-wires.ts'
-import { ask, bearer, type Client, call, decisionClient, detailsOf, openWires, type Wires } from './wires.ts'
+import { ask, type Client, call, decisionClient, openWires, type Wires } from './wires.ts'
 
-const READ = 'coding.medical-stay.read'
 let wires: TokenWires
 let client: Client
+let asking: TokenForms
 
 beforeAll(async () => {
   wires = await openTokenWires()
   client = decisionClient(wires.grpc.port)
+  asking = openTokenForms(wires, client)
 }, 300_000)
 afterAll(async () => {
   client.close()
   await wires.close()
 })
 
-type Subject = Record<string, unknown>
-type Asked = { readonly allowed: boolean; readonly reason?: string }
-
-/** One question in every form that the contract has, on both wires. */
-const FORMS: Readonly<Record<string, (subject: Subject, key?: string) => Promise<Asked>>> = {
-  'HTTP Check': async (subject, key) => (await http('/v1/check', { ...subject, permission: READ }, key)) as Asked,
-  'HTTP BatchCheck': async (subject, key) => item(await http('/v1/check/batch', { items: [{ ...subject, permission: READ }] }, key)),
-  'HTTP BatchCheck, on top': async (subject, key) =>
-    item(await http('/v1/check/batch', { ...subject, items: [{ permission: READ }] }, key)),
-  'HTTP CheckPermissions': async (subject, key) => first(await http('/v1/check/permissions', { ...subject, permissions: [READ] }, key)),
-  'HTTP Explain': async (subject, key) => (await http('/v1/explain', { ...subject, permission: READ }, key)).decision as Asked,
-  'gRPC Check': async (subject, key) => plain(await grpc('Check', { ...subject, permission: READ }, key)),
-  'gRPC BatchCheck': async (subject, key) => item(await grpc('BatchCheck', { items: [{ ...subject, permission: READ }] }, key)),
-  'gRPC BatchCheck, on top': async (subject, key) => item(await grpc('BatchCheck', { ...subject, items: [{ permission: READ }] }, key)),
-  'gRPC CheckPermissions': async (subject, key) => first(await grpc('CheckPermissions', { ...subject, permissions: [READ] }, key)),
-  'gRPC Explain': async (subject, key) => plain((await grpc('Explain', { ...subject, permission: READ }, key)).decision),
-  'gRPC CheckStream': streamed,
-}
-const forms = Object.keys(FORMS)
-const inForm = (form: string, subject: Subject, key?: string) => (FORMS[form] as (typeof FORMS)[string])(subject, key)
-
-/** The answer, or the RequestError of either wire as `{code, fields}`. */
-async function http(path: string, body: unknown, key = wires.keys.decide): Promise<Client> {
-  const { status, json } = await call(wires, 'POST', path, body, key)
-  if (status !== 200) throw { code: json.code, fields: fieldsOf(json.violations) }
-  return json
-}
-async function grpc(method: string, message: unknown, key = wires.keys.decide): Promise<Client> {
-  return await ask(client, method, message, key).catch((fault) => {
-    const { details } = detailsOf(fault)
-    const code = details.find(({ reason }) => reason !== undefined)?.reason.toLowerCase()
-    throw { code, fields: fieldsOf(details.find(({ fieldViolations }) => fieldViolations)?.fieldViolations) }
-  })
-}
-function streamed(subject: Subject, key = wires.keys.decide): Promise<Asked> {
-  return new Promise((resolve, reject) => {
-    const stream = client.CheckStream(bearer(key))
-    stream.on('error', reject)
-    stream.on('data', ({ decision, error }: Client) => {
-      stream.end()
-      if (decision !== undefined) resolve(plain(decision))
-      else reject({ code: error.code, fields: fieldsOf(error.violations) })
-    })
-    stream.write({ id: 'one', check: { ...subject, permission: READ } })
-  })
-}
-/** Without the place that the form puts in front. */
-const fieldsOf = (violations: { field: string }[] = []) => violations.map(({ field }) => field.replace(/^(items\[0\]|check)\./, ''))
-const plain = (decision: Client): Asked => ({ ...decision, allowed: decision.allowed === true })
-/** proto3 leaves out what is false. */
-const first = (answer: Client): Asked => ({ allowed: answer.allowed?.[0] === true })
-function item(answer: Client): Asked {
-  const { decision, error } = answer.items[0]
-  if (error !== undefined) throw { code: error.code, fields: fieldsOf(error.violations) }
-  return plain(decision)
-}
-
-const denied = (form: string, reason: string) => (form.includes('Permissions') ? { allowed: false } : { allowed: false, reason })
+const inForm: TokenForms['inForm'] = (form, subject, key) => asking.inForm(form, subject, key)
+const http: TokenForms['http'] = (path, body, key) => asking.http(path, body, key)
 const token = async (user = 'ann', part = {}) => await wires.tokenOf(await wires.begin(user, part))
 const end = async (house: House, { id, user }: SessionRecord) => {
   const { position } = await endSession(house, house.context, user, id)
@@ -87,14 +33,17 @@ const end = async (house: House, { id, user }: SessionRecord) => {
 }
 
 describe('an access token in place of user and tenant', () => {
-  it.each(forms)('is answered as the names it stands for: %s', async (form) => {
+  it.each(FORM_NAMES)('is answered as the names it stands for: %s', async (form) => {
     const allowed = form.includes('Permissions') ? { allowed: true } : { allowed: true, reason: 'ROLE', via: ['coder'] }
     expect(await inForm(form, { accessToken: await token() })).toMatchObject(allowed)
     const nobody = await wires.tokenOf(await wires.begin('bob', { tenant: 'south' }))
-    expect(await inForm(form, { accessToken: nobody })).toMatchObject(denied(form, 'NO_ASSIGNMENT'))
+    expect(await inForm(form, { accessToken: nobody })).toMatchObject({
+      allowed: false,
+      ...(form.includes('Permissions') ? {} : { reason: 'NO_ASSIGNMENT' }),
+    })
   })
 
-  it.each(forms)('that is for no tenant is joined by one, and needs it: %s', async (form) => {
+  it.each(FORM_NAMES)('that is for no tenant is joined by one, and needs it: %s', async (form) => {
     const accessToken = await token('ann', { tenant: null })
     expect(await inForm(form, { accessToken, tenant: 'north' })).toMatchObject({ allowed: true })
     await expect(inForm(form, { accessToken })).rejects.toEqual({ code: 'request_invalid', fields: ['tenant'] })
@@ -104,7 +53,7 @@ describe('an access token in place of user and tenant', () => {
     })
   })
 
-  it.each(forms)('beside a user is a fault of the request, as is one that is no text of a bounded length: %s', async (form) => {
+  it.each(FORM_NAMES)('beside a user is a fault of the request, as is one that is no text of a bounded length: %s', async (form) => {
     const accessToken = await token()
     await expect(inForm(form, { accessToken, user: 'ann' })).rejects.toEqual({ code: 'request_invalid', fields: ['user'] })
     await expect(inForm(form, { accessToken, user: 'ann', tenant: 'north' })).rejects.toMatchObject({ code: 'request_invalid' })
@@ -141,7 +90,7 @@ describe('an access token in place of user and tenant', () => {
     expect(named.items.map((one: Client) => one.decision.reason)).toEqual(['ROLE', 'NO_ASSIGNMENT'])
   })
 
-  it.each(forms)('that is not ours proves nobody: %s', async (form) => {
+  it.each(FORM_NAMES)('that is not ours proves nobody: %s', async (form) => {
     const session = await wires.begin('ann')
     const good = await wires.tokenOf(session)
     const stranger = await openKeyPair()
@@ -157,14 +106,14 @@ describe('an access token in place of user and tenant', () => {
       // A service is nobody that may do anything in a tenant.
       await wires.serviceToken({ sub: 'ann', client_id: 'ann' }),
     ]
-    for (const accessToken of wrong) expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_INVALID'))
+    for (const accessToken of wrong) expect(await inForm(form, { accessToken })).toMatchObject(closed(form, 'TOKEN_INVALID'))
   })
 
-  it.each(forms)('that is over, or whose session ended or is not the one it names, is a deny that says so: %s', async (form) => {
+  it.each(FORM_NAMES)('that is over, or whose session ended or is not the one it names, is a deny that says so: %s', async (form) => {
     const session = await wires.begin('ann')
     const { iat } = times(0)
     const expired = await wires.tokenOf(session, { iat: iat - 400, exp: iat - 31 })
-    expect(await inForm(form, { accessToken: expired })).toMatchObject(denied(form, 'TOKEN_EXPIRED'))
+    expect(await inForm(form, { accessToken: expired })).toMatchObject(closed(form, 'TOKEN_EXPIRED'))
     const other = await wires.begin('bob')
     const revoked = [
       await wires.tokenOf(session, { sid: randomUUID() }),
@@ -177,11 +126,11 @@ describe('an access token in place of user and tenant', () => {
       await wires.tokenOf(await wires.begin('ann', { epoch: 7 })),
       await wires.tokenOf(await wires.begin('ann', { idleMs: 0 })),
     ]
-    for (const accessToken of revoked) expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_REVOKED'))
+    for (const accessToken of revoked) expect(await inForm(form, { accessToken })).toMatchObject(closed(form, 'TOKEN_REVOKED'))
     const accessToken = await wires.tokenOf(session)
     expect(await inForm(form, { accessToken })).toMatchObject({ allowed: true })
     await end(wires.house, session)
-    expect(await inForm(form, { accessToken })).toMatchObject(denied(form, 'TOKEN_REVOKED'))
+    expect(await inForm(form, { accessToken })).toMatchObject(closed(form, 'TOKEN_REVOKED'))
   })
 
   it('tells of the account and the tenant first, and after a reactivation stays refused', async () => {
@@ -202,7 +151,29 @@ describe('an access token in place of user and tenant', () => {
     expect(await inForm('HTTP Check', { accessToken: await wires.tokenOf(again) })).toMatchObject({ reason: 'ROLE' })
   })
 
-  it.each(forms)('does not lead a caller that is limited to tenants out of them: %s', async (form) => {
+  it.each(['HTTP CheckPermissions', 'gRPC CheckPermissions'])(
+    'says why none of many is allowed, and nothing where it is the permission: %s',
+    async (form) => {
+      const { house } = wires
+      const gil = `gil-${form.slice(0, 4)}`
+      await house.administration.putUser(house.context, { user: gil })
+      const accessToken = await token(gil)
+      expect(await inForm(form, { accessToken })).toEqual({ allowed: false })
+      expect(await inForm(form, { accessToken: await token() })).toEqual({ allowed: true })
+      expect(await inForm(form, { user: 'nobody', tenant: 'north' })).toEqual({ allowed: false, denied: 'UNKNOWN_USER' })
+      expect(await inForm(form, { user: 'ann', tenant: 'nowhere' })).toEqual({ allowed: false, denied: 'UNKNOWN_TENANT' })
+      await house.administration.deactivateUser(house.context, gil)
+      expect(await inForm(form, { accessToken })).toEqual({ allowed: false, denied: 'ACCOUNT_DEACTIVATED' })
+      await house.administration.reactivateUser(house.context, gil)
+      expect(await inForm(form, { accessToken })).toEqual({ allowed: false, denied: 'TOKEN_REVOKED' })
+      expect(await inForm(form, { user: gil, tenant: 'north' })).toEqual({ allowed: false })
+      await house.administration.suspendTenant(house.context, 'south')
+      expect(await inForm(form, { user: gil, tenant: 'south' })).toEqual({ allowed: false, denied: 'TENANT_SUSPENDED' })
+      await house.administration.resumeTenant(house.context, 'south')
+    },
+  )
+
+  it.each(FORM_NAMES)('does not lead a caller that is limited to tenants out of them: %s', async (form) => {
     expect(await inForm(form, { accessToken: await token() }, wires.keys.limited)).toMatchObject({ allowed: true })
     const south = await token('ann', { tenant: 'south' })
     await expect(inForm(form, { accessToken: south }, wires.keys.limited)).rejects.toMatchObject({ code: 'permission_denied' })

@@ -57,7 +57,16 @@ export const batch = z.strictObject({
     .array(z.union([z.strictObject({ decision }), z.strictObject({ error: itemError })]))
     .meta({ description: 'In the order of the request.' }),
 })
-export const permissions = z.strictObject({ allowed: z.array(z.boolean()), decisionId: z.string(), policyRevision, position })
+export const permissions = z.strictObject({
+  allowed: z.array(z.boolean()).meta({ description: 'In the order of the request.' }),
+  denied: z
+    .string()
+    .exactOptional()
+    .meta({ description: 'Why nothing is allowed, when the token, the account, the tenant or the user alone decide it.' }),
+  decisionId: z.string(),
+  policyRevision,
+  position,
+})
 
 export const permissionList = z.strictObject({
   permissions: z.array(z.strictObject({ permission: z.string(), code: z.string(), conditional: z.boolean(), via: z.array(z.string()) })),
