@@ -1,5 +1,6 @@
 /** An administrator invites somebody: the account and the mail that leads into it, as one audited change. Floor 5. */
-import { changeBy, recordApplied } from '../../access/change.ts'
+import { changeBy } from '../../access/change.ts'
+import { cutOff, recordRevoked } from '../../access/cut-off.ts'
 import { requireAllTenants, requireScope } from '../../access/guard.ts'
 import type { FieldViolation } from '../../ground/errors.ts'
 import type { Random } from '../../ground/random.ts'
@@ -23,7 +24,8 @@ export interface InviteNeeds {
 /**
  * Once more is another mail, and the link of the one before is void then. Who is active already is written to as well:
  * they may have been registered by a grant, and never have logged in.
- * @throws ServiceError `conflict` for a deactivated account, for one that has another address, and for an address that another user has
+ * @throws ServiceError `conflict` for a deactivated account, for one that has another address, for an address that another user has, and when a
+ * person would give an account that is there its first address
  */
 export async function inviteUser(needs: InviteNeeds, context: ChangeContext, input: Invitation): Promise<Changed<UserRecord>> {
   requireScope(context.caller, 'administer')
@@ -34,13 +36,18 @@ export async function inviteUser(needs: InviteNeeds, context: ChangeContext, inp
     const { transaction } = change
     const { record: before, created } = await transaction.ensureUser(input.user)
     requireInvitable(before, email)
+    const isOpened = !created && before.email === null
+    if (isOpened) refusePerson(context)
     const record: UserRecord = {
       ...before,
       state: created ? 'invited' : before.state,
       email,
       displayName: input.displayName ?? before.displayName,
+      // Nothing that was issued to an account before it had a mailbox is good beside what its mailbox gets.
+      epoch: isOpened ? before.epoch + 1 : before.epoch,
     }
     await transaction.updateUser(record, before.stateReason)
+    if (isOpened) await cutOff(change, input.user, 'account')
     const challengeId = needs.random.uuid()
     await insertInvitation(transaction, challengeId, email, input)
     await transaction.identity.replaceChallenges(challengeId)
@@ -51,7 +58,7 @@ export async function inviteUser(needs: InviteNeeds, context: ChangeContext, inp
       before: created ? null : before,
       after: record,
     } as const
-    const position = await recordApplied(change, audited, [{ kind: 'user', user: input.user }])
+    const position = await recordRevoked(change, audited, input.user, isOpened ? [{ epoch: record.epoch }] : [])
     // The feed's head is held: of two changes that give one address to two users the later one sees the other.
     const owners = await transaction.identity.listUsersByEmail(email)
     if (owners.some(({ id }) => id !== input.user)) throw new ServiceError('conflict', 'Another user has this e-mail address.')
@@ -81,6 +88,14 @@ function requireInvitable(account: UserRecord, email: string): void {
     throw new ServiceError('conflict', 'The user has another e-mail address.', {
       hint: 'Change it with `castellan user create --email` first.',
     })
+}
+
+/** Whose mailbox it is nobody has proved yet: by their own one could otherwise become anybody who was registered without an address. */
+function refusePerson({ caller }: ChangeContext): void {
+  if (caller.person === undefined) return
+  throw new ServiceError('conflict', 'The account is there, and has no e-mail address.', {
+    hint: 'An operator with a caller key gives it one, with `castellan user create --email`, or invites.',
+  })
 }
 
 async function insertInvitation(transaction: ChangeTransaction, id: string, email: string, input: Invitation): Promise<void> {

@@ -95,6 +95,34 @@ describe('an invitation', () => {
     expect(at.mailsTo(other.email)).toBe(0)
   })
 
+  it('gives an account that is there its first address for a caller key, never for a person, who could take it over so', async () => {
+    const { house, desk } = at
+    const { administration, context } = house
+    const [officer, registered, tenant] = [await at.person(), randomUUID(), randomUUID()]
+    await administration.grant(context, { tenant, user: officer.user, role: 'coder' })
+    await administration.grant(context, { tenant, user: registered, role: 'coder' })
+    const before = await desk.begin(registered, tenant)
+    const { id: sessionId } = await desk.begin(officer.user, tenant)
+    const person = { user: officer.user, sessionId, tenant, roles: ['coder'], policyRevision: house.policy.current().revision }
+    const byPerson: typeof context = {
+      caller: { id: `person:${officer.user}`, name: officer.user, scopes: ['administer'], tenants: null, person },
+    }
+    const email = newEmail()
+    const refused = await invite({ user: registered, email }, byPerson).catch((fault) => fault)
+    expect(refused).toMatchObject({ code: 'conflict', hint: expect.stringContaining('caller key') })
+    expect(await house.store.records.findUser(registered)).toMatchObject({ email: null, epoch: 0 })
+    expect(at.mailsTo(email)).toBe(0)
+    const own = await invite({}, byPerson)
+    expect((await invite({ user: own.user, email: own.email }, byPerson)).changed.record).toMatchObject({ state: 'invited', epoch: 0 })
+
+    const { changed } = await invite({ user: registered, email })
+    expect(changed.record).toMatchObject({ email, epoch: 1, state: 'active' })
+    expect(await desk.find(before)).toMatchObject({ revokedReason: 'account' })
+    const { revocations } = await house.store.identity.listRevocations(0, 1_000)
+    expect(revocations.filter((row) => row.user === registered)).toMatchObject([{ epoch: 1, position: changed.position }])
+    expect(await outcome(at.login.verify({ token: at.secretsFor(email).token }, BODY, newBrowser()))).toBe('ok')
+  })
+
   it('takes the scope and all tenants', async () => {
     const { context } = at.house
     const limited = (part: Partial<typeof context.caller>) => ({ ...context, caller: { ...context.caller, ...part } })
