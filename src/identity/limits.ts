@@ -30,7 +30,7 @@ export const LIMITS = {
   'code-sender': { max: 20, windowMs: DAY },
   /** A client that refreshes without pause is broken; each refresh is a transaction. */
   'refresh-session': { max: 60, windowMs: MINUTE },
-  /** Keys cannot be guessed; this keeps a network from having us look for them without end. */
+  /** Keys cannot be guessed; this keeps a client with a wrong one from trying it without end. The other clients of its network are not stopped. */
   'client-network': { max: 20, windowMs: 10 * MINUTE },
 } as const
 
@@ -59,9 +59,9 @@ export interface Limits {
   refresh(sessionId: string): Promise<void>
   /** Attempts of clients to prove who they are, of which only failed ones count. */
   readonly clientAttempts: {
-    /** @throws ServiceError `rate_limited` when this network failed too often */
-    admit(address: string): Promise<void>
-    failed(address: string): Promise<void>
+    /** @throws ServiceError `rate_limited` when this network failed too often as this client */
+    admit(address: string, clientId: string): Promise<void>
+    failed(address: string, clientId: string): Promise<void>
   }
 }
 
@@ -106,13 +106,13 @@ export function openLimits({ limiter, key, observe }: LimitNeeds): Limits {
       if (leftMs > 0) throw rateLimited(leftMs)
     },
     clientAttempts: {
-      async admit(address) {
+      async admit(address, clientId) {
         const name = 'client-network'
-        const leftMs = told(name, await limiter.look(keyOf(name, [networkOf(address)]), LIMITS[name]))
+        const leftMs = told(name, await limiter.look(keyOf(name, [networkOf(address), clientId]), LIMITS[name]))
         if (leftMs > 0) throw rateLimited(leftMs)
       },
-      async failed(address) {
-        await take('client-network', networkOf(address))
+      async failed(address, clientId) {
+        await take('client-network', networkOf(address), clientId)
       },
     },
   }

@@ -57,7 +57,7 @@ it('keeps no address, cookie or session in a counter', async () => {
   await limits.start({ email: 'ann@hospital.example', binding: 'the-cookie', address: '192.0.2.7' })
   await limits.verify('192.0.2.7')
   await limits.refresh('the-session')
-  await limits.clientAttempts.failed('192.0.2.7')
+  await limits.clientAttempts.failed('192.0.2.7', 'reception')
   expect(keys).toHaveLength(7)
   for (const key of keys) expect(key).toMatch(/^[a-z-]+:[A-Za-z0-9_-]{43}$/)
   expect(new Set(keys).size).toBe(keys.length)
@@ -101,12 +101,13 @@ describe('a limit that nobody is told of', () => {
 it('counts only failed attempts of clients, and lets none through after too many until the window is over', async () => {
   const { limits, clock } = open()
   const { clientAttempts } = limits
-  for (let attempt = 0; attempt < 2 * LIMITS['client-network'].max; attempt++) await clientAttempts.admit('192.0.2.7')
-  for (let attempt = 0; attempt < LIMITS['client-network'].max; attempt++) await clientAttempts.failed('192.0.2.7')
-  expect(await outcome(clientAttempts.admit('192.0.2.7'))).toBe('rate_limited')
-  expect(await outcome(clientAttempts.admit('192.0.2.8'))).toBe('ok')
+  for (let attempt = 0; attempt < 2 * LIMITS['client-network'].max; attempt++) await clientAttempts.admit('192.0.2.7', 'one')
+  for (let attempt = 0; attempt < LIMITS['client-network'].max; attempt++) await clientAttempts.failed('192.0.2.7', 'one')
+  expect(await outcome(clientAttempts.admit('192.0.2.7', 'one'))).toBe('rate_limited')
+  expect(await outcome(clientAttempts.admit('192.0.2.8', 'one'))).toBe('ok')
+  expect(await outcome(clientAttempts.admit('192.0.2.7', 'two'))).toBe('ok')
   clock.advance(LIMITS['client-network'].windowMs)
-  expect(await outcome(clientAttempts.admit('192.0.2.7'))).toBe('ok')
+  expect(await outcome(clientAttempts.admit('192.0.2.7', 'one'))).toBe('ok')
 })
 
 it('lets a session refresh sixty times a minute', async () => {

@@ -21,7 +21,7 @@ const CALLER_KEY = /^cst_[A-Za-z0-9_-]{43}$/
 
 /**
  * @throws OAuthError `invalid_client`, one text for every cause; `invalid_request` for two ways at once
- * @throws ServiceError `rate_limited` when this address failed too often
+ * @throws ServiceError `rate_limited` when this address failed too often as this client
  */
 export async function authenticateClient(
   request: IncomingMessage,
@@ -31,15 +31,15 @@ export async function authenticateClient(
 ): Promise<OAuthClient> {
   const { id, secret } = credentialsOf(request, form)
   if (secret === undefined) return { kind: 'public', id }
-  await needs.clientAttempts.admit(address)
+  await needs.clientAttempts.admit(address, id)
   const caller = CALLER_KEY.test(secret) ? await needs.findCallerByKeyHash(hashCallerKey(secret)) : undefined
   // By the key's hash, and only then by its name: which names exist does not show.
-  if (caller === undefined || caller.id !== id) throw await failed(needs.clientAttempts, address)
+  if (caller === undefined || caller.id !== id) throw await failed(needs.clientAttempts, address, id)
   return { kind: 'service', caller }
 }
 
-async function failed(attempts: ClientAttempts, address: string): Promise<OAuthError> {
-  await attempts.failed(address)
+async function failed(attempts: ClientAttempts, address: string, id: string): Promise<OAuthError> {
+  await attempts.failed(address, id)
   return invalidClient()
 }
 

@@ -44,11 +44,11 @@ export interface DevNeeds {
   readonly checkUrl: string
 }
 
-/** Failed attempts of clients to prove who they are, counted by network address. */
+/** Failed attempts to prove to be a client, counted by network address and the client: who fails as one must not shut out the others of a network. */
 export interface ClientAttempts {
-  /** @throws ServiceError `rate_limited` when this address failed too often */
-  admit(address: string): Promise<void>
-  failed(address: string): Promise<void>
+  /** @throws ServiceError `rate_limited` when this address failed too often as this client */
+  admit(address: string, clientId: string): Promise<void>
+  failed(address: string, clientId: string): Promise<void>
 }
 
 export interface IdentityWireNeeds {

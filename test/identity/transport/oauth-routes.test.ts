@@ -235,7 +235,7 @@ describe('POST /oauth/introspect and /oauth/revoke', () => {
 })
 
 describe('failed secrets', () => {
-  it('are limited by network address, which a header does not change', async () => {
+  it('are limited by client and network address, which a header does not change, and shut out no other client of the network', async () => {
     const limited = await openIdentityWires({ limits: memoryLimits() })
     try {
       const statuses: number[] = []
@@ -250,6 +250,8 @@ describe('failed secrets', () => {
       }
       expect(statuses.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => 401))
       expect(statuses.slice(20)).toEqual(Array.from({ length: 5 }, () => 429))
+      const { id, key } = limited.service
+      expect((await form(limited, '/oauth/token', { grant_type: 'client_credentials' }, basic(id, key))).status).toBe(200)
     } finally {
       await limited.close()
     }
