@@ -17,13 +17,13 @@ export async function putLoginClient(needs: Needs, context: ChangeContext, input
   requireClientChange(context)
   return changeBy(needs, context, async (change) => {
     const { identity } = change.transaction
-    const before = await identity.findClient(input.id)
-    if (before !== undefined && before.revokedAtMs !== null)
+    const { record: found, created } = await identity.ensureClient(input)
+    if (found.revokedAtMs !== null)
       throw new ServiceError('conflict', 'The application was revoked.', { hint: 'Register it under another id.' })
-    const audited = { action: 'client.put', target: input.id, before: before ?? null } as const
-    if (before !== undefined && sameData(dataOf(before), dataOf(input)))
-      return { record: before, changed: false, position: await recordNoop(change, { ...audited, after: before }) }
-    const record = await (before === undefined ? identity.insertClient(input) : identity.updateClient(input))
+    const audited = { action: 'client.put', target: input.id, before: created ? null : found } as const
+    if (!created && sameData(dataOf(found), dataOf(input)))
+      return { record: found, changed: false, position: await recordNoop(change, { ...audited, after: found }) }
+    const record = created ? found : await identity.updateClient(input)
     const position = await recordApplied(change, { ...audited, after: record }, [{ kind: 'caller', caller: feedName(input.id) }])
     return { record, changed: true, position }
   })

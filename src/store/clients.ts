@@ -56,6 +56,21 @@ export async function listClients(db: Knex, page: PageInput): Promise<Page<Login
   )
 }
 
+/** As `ensureUser`: of two who register one id at once the second waits, and then has the row of the first. */
+export async function ensureClient(
+  db: Knex,
+  client: ClientFields,
+): Promise<{ readonly record: LoginClientRecord; readonly created: boolean }> {
+  const inserted = await db('login_client')
+    .insert({ id: client.id, name: client.name, redirect_uris: [...client.redirectUris] })
+    .onConflict('id')
+    .ignore()
+    .returning('id')
+  const record = await lockClient(db, client.id)
+  if (record === undefined) throw new Error('An application that was just registered is not there')
+  return { record, created: inserted.length > 0 }
+}
+
 export async function insertClient(db: Knex, client: ClientFields): Promise<LoginClientRecord> {
   const rows: readonly Row[] = await db('login_client')
     .insert({ id: client.id, name: client.name, redirect_uris: [...client.redirectUris] })

@@ -108,6 +108,10 @@ export interface IdentityTransaction {
 
   listUsersByEmail(email: string): Promise<readonly UserRecord[]>
   insertClient(row: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>): Promise<LoginClientRecord>
+  /** Inserts the row unless it is there, then locks it as it is. */
+  ensureClient(
+    row: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>,
+  ): Promise<{ readonly record: LoginClientRecord; readonly created: boolean }>
   /** Locks the row. */
   findClient(id: string): Promise<LoginClientRecord | undefined>
   updateClient(row: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>): Promise<LoginClientRecord>

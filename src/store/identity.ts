@@ -62,6 +62,7 @@ export function openIdentityTransaction(db: Knex.Transaction, run: <T>(work: () 
     revokeOldestSessions: (user, kept, reason) => run(() => sessions.revokeOldestSessions(db, user, kept, reason)),
     listUsersByEmail: (email) => run(() => listUsersByEmail(db, email)),
     insertClient: (row) => run(() => clients.insertClient(db, row)),
+    ensureClient: (row) => run(() => clients.ensureClient(db, row)),
     findClient: (id) => run(() => clients.lockClient(db, id)),
     updateClient: (row) => run(() => clients.updateClient(db, row)),
     revokeClient: (id) => run(() => clients.revokeClient(db, id)),

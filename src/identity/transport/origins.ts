@@ -10,7 +10,12 @@ export interface ClientDirectory {
   listClients(page: PageInput): Promise<Page<LoginClientRecord>>
 }
 
-/** Whether a page of this origin belongs to some application in force; a little old at most (ORIGINS_KEPT_MS). */
+/**
+ * Whether a page of this origin belongs to some application in force; a little old at most (ORIGINS_KEPT_MS): it costs anybody nothing to ask.
+ * A page of an application that was just revoked gains nothing by that. What it may read is what it could have asked for without a browser:
+ * nobody logs in to the application any more, and its tokens are refused; a cookie that brings a new token counts by the application's row as it is
+ * now (cross-site.ts). What is left is to sign out, within these seconds, the person whose browser shows the page.
+ */
 export type KnowsOrigin = (origin: string) => Promise<boolean>
 
 /** Origins that a browser would send; those of private-use schemes are no pages. */
