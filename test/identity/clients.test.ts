@@ -10,11 +10,13 @@ import * as openid from 'openid-client'
 import type { KeySet } from '../../src/identity/ports.ts'
 import type { SigningAlgorithm } from '../../src/model/identity.ts'
 import { ACCESS_TOKEN_SECONDS_MAX, KEY_PUBLISHED_AHEAD_MS } from '../../src/model/limits.ts'
+import { type DecisionReplica, openDecisionReplica } from './decision-replica.ts'
 import { AUDIENCE, CLIENT, type IdentityHouse, openIdentityHouse } from './identity-house.ts'
 
 const insecure = { [oauth.allowInsecureRequests]: true } as const
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const REFRESH_TOKEN = 'urn:ietf:params:oauth:token-type:refresh_token'
 
 const LIBRARIES = ['express-oauth2-jwt-bearer', 'jwks-rsa'] as const
 
@@ -72,12 +74,13 @@ describe.each<SigningAlgorithm>(['ES256', 'RS256', 'EdDSA'])('clients of the fie
     const second = await openid.refreshTokenGrant(client, first.refresh_token ?? '')
     expect(second.refresh_token).not.toBe(first.refresh_token)
     const moved = await openid.genericGrantRequest(client, EXCHANGE, {
-      ...{ subject_token: second.access_token, subject_token_type: ACCESS_TOKEN, tenant: 'south' },
+      ...{ subject_token: second.refresh_token ?? '', subject_token_type: REFRESH_TOKEN, tenant: 'south' },
     })
     expect(moved).toMatchObject({ token_type: 'bearer', issued_token_type: ACCESS_TOKEN })
+    const further = await openid.refreshTokenGrant(client, moved.refresh_token ?? '')
     await openid.tokenRevocation(client, second.refresh_token ?? '')
-    await expect(openid.refreshTokenGrant(client, second.refresh_token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' })
-    await openid.refreshTokenGrant(client, moved.refresh_token ?? '')
+    for (const { refresh_token: token } of [second, further])
+      await expect(openid.refreshTokenGrant(client, token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' })
   })
 
   it('oauth4webapi takes every answer, and an access token as RFC 9068 has it', async () => {
@@ -133,11 +136,14 @@ describe.each<SigningAlgorithm>(['ES256', 'RS256', 'EdDSA'])('clients of the fie
 describe('a key rotation in the middle of the day', () => {
   let house: IdentityHouse
   let resource: Resource
+  let decisions: DecisionReplica
   beforeAll(async () => {
     house = await openIdentityHouse()
     resource = await openResource(house.issuer)
+    decisions = await openDecisionReplica(house)
   }, 120_000)
   afterAll(async () => {
+    await decisions.close()
     await resource.close()
     await house.close()
   })
@@ -191,24 +197,51 @@ describe('a key rotation in the middle of the day', () => {
         }
       }
     }
-    const workers = [...clients, ...clients, ...clients].map(work)
+    /** People, who ask the decision service: what they were given first, and what they were given last. */
+    const people: string[] = []
+    let checked = 0
+    const live = async (_: unknown, index: number) => {
+      const { url } = house.replicas[index % 2] as (typeof house.replicas)[number]
+      let [refreshToken, first, asked] = [await house.signIn(), '', 0]
+      while (!stopped && failures.length === 0) {
+        // As often as a minute allows for one session.
+        if (++asked % 40 === 0) refreshToken = await house.signIn()
+        try {
+          const body = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT, refresh_token: refreshToken })
+          const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body })
+          const { access_token: token, refresh_token: next } = (await answer.json()) as Record<'access_token' | 'refresh_token', string>
+          refreshToken = next
+          first ||= token
+          people.push(token)
+          for (const shown of [token, first]) {
+            const answered = await decisions.check(shown, 'coding.medical-stay.read')
+            if (answered !== 'allowed') failures.push(`decision: ${answered}`)
+          }
+          checked++
+        } catch (fault) {
+          failures.push(String(fault))
+        }
+      }
+    }
+    const workers = [...[...clients, ...clients, ...clients].map(work), ...clients.map(live)]
     const until = async (done: () => boolean) => {
       while (!done() && failures.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
     }
     let rotatedAt = 0
     try {
-      await until(() => verified >= 60)
+      await until(() => verified >= 60 && checked >= 10)
       await house.ageKeys(KEY_PUBLISHED_AHEAD_MS)
       await house.replicas[0].administration.rotateKeys(house.house.context, 'normal')
       rotatedAt = tokens.length
-      const before = verified
-      await until(() => verified >= before + 120)
+      const [before, checkedBefore] = [verified, checked]
+      await until(() => verified >= before + 120 && checked >= checkedBefore + 20)
     } finally {
       stopped = true
       await Promise.all(workers)
     }
     expect(failures).toEqual([])
     expect(kids.size).toBe(2)
+    expect(new Set(people.map((token) => decodeProtectedHeader(token).kid))).toEqual(kids)
     // What was asked for after the rotation was answered has the new key, on both replicas; those under way may have either.
     const late = tokens.slice(rotatedAt + workers.length).map((token) => decodeProtectedHeader(token).kid)
     expect(late.length).toBeGreaterThan(10)
@@ -223,6 +256,8 @@ describe('a key rotation in the middle of the day', () => {
       const { access_token: fresh } = await openid.clientCredentialsGrant(client, { scope: 'decide' })
       expect(await openid.tokenIntrospection(client, fresh)).toMatchObject({ active: true })
     }
+    for (const token of [people[0], people.at(-1)])
+      expect(await decisions.check(token ?? '', 'coding.medical-stay.read')).toBe('TOKEN_INVALID')
     const keys = await published()
     expect(keys.length).toBe(2)
     // Not the next one either, which had signed nothing, but lay where they lay.
