@@ -31,9 +31,13 @@ export async function up(db: Knex): Promise<void> {
     revoked_at    timestamptz(3)
   )`)
 
-  // One login: a family of refresh tokens. Only the counter of the newest one is kept, no token.
+  /*
+   * A family of refresh tokens. Only the counter of the newest one is kept, no token. `login_id` is the id of the first session of the same login,
+   * which may be gone before the others: they end together.
+   */
   await db.raw(`create table login_session (
     id              uuid primary key,
+    login_id        uuid not null,
     user_id         text collate "C" not null references subject (id),
     client_id       text collate "C" not null references login_client (id),
     tenant_id       text collate "C" references tenant (id),
@@ -53,6 +57,7 @@ export async function up(db: Knex): Promise<void> {
     check ((revoked_at is null) = (revoked_reason is null))
   )`)
   await db.raw(`create index login_session_of_user on login_session (user_id, id)`)
+  await db.raw(`create index login_session_of_login on login_session (login_id)`)
   // By the earliest of its ends: null is none of them.
   await db.raw(`create index login_session_by_end on login_session (least(expires_at, idle_expires_at, revoked_at))`)
 

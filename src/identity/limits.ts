@@ -30,6 +30,10 @@ export const LIMITS = {
   'code-sender': { max: 20, windowMs: DAY },
   /** A client that refreshes without pause is broken; each refresh is a transaction. */
   'refresh-session': { max: 60, windowMs: MINUTE },
+  /** Each makes a session: counted by person, as a session that is made so would bring a counter of its own. */
+  'exchange-user': { max: 60, windowMs: 10 * MINUTE },
+  /** Signing out, of any kind. Not counted with the refreshes: who refreshes without pause must still be able to leave. */
+  'end-session': { max: 60, windowMs: MINUTE },
   /** Keys cannot be guessed; this keeps a client with a wrong one from trying it without end. The other clients of its network are not stopped. */
   'client-network': { max: 20, windowMs: 10 * MINUTE },
 } as const
@@ -57,6 +61,10 @@ export interface Limits {
   code(sender: { readonly email: string; readonly address: string }): Promise<boolean>
   /** @throws ServiceError `rate_limited` */
   refresh(sessionId: string): Promise<void>
+  /** Counts a move of this person to another tenant. @throws ServiceError `rate_limited` */
+  exchange(user: string): Promise<void>
+  /** Counts a wish to end sessions, by the session that asks. @throws ServiceError `rate_limited` */
+  end(sessionId: string): Promise<void>
   /** Attempts of clients to prove who they are, of which only failed ones count. */
   readonly clientAttempts: {
     /** @throws ServiceError `rate_limited` when this network failed too often as this client */
@@ -105,10 +113,17 @@ export function openLimits({ limiter, key, observe }: LimitNeeds): Limits {
       const leftMs = await take('refresh-session', sessionId)
       if (leftMs > 0) throw rateLimited(leftMs)
     },
+    async exchange(user) {
+      const leftMs = await take('exchange-user', user)
+      if (leftMs > 0) throw rateLimited(leftMs)
+    },
+    async end(sessionId) {
+      const leftMs = await take('end-session', sessionId)
+      if (leftMs > 0) throw rateLimited(leftMs)
+    },
     clientAttempts: {
       async admit(address, clientId) {
-        const name = 'client-network'
-        const leftMs = told(name, await limiter.look(keyOf(name, [networkOf(address), clientId]), LIMITS[name]))
+        const leftMs = await look('client-network', networkOf(address), clientId)
         if (leftMs > 0) throw rateLimited(leftMs)
       },
       async failed(address, clientId) {
@@ -119,7 +134,7 @@ export function openLimits({ limiter, key, observe }: LimitNeeds): Limits {
 }
 
 function rateLimited(leftMs: number): ServiceError {
-  return new ServiceError('rate_limited', 'Too many attempts from this network or session.', {
+  return new ServiceError('rate_limited', 'Too many attempts from this network, session or person.', {
     hint: 'Wait as long as Retry-After says.',
     retryAfterSeconds: Math.ceil(leftMs / 1_000),
   })

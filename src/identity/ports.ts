@@ -98,10 +98,18 @@ export interface Person {
 }
 
 export interface SessionService {
-  /** The refresh table of the design. @throws OAuthError `invalid_grant` */
-  refresh(presented: string, clientId: string, visitor: Visitor): Promise<IssuedTokens>
-  /** To another tenant of the same person: a new session (RFC 8693). @throws OAuthError */
-  exchange(subjectToken: string, tenant: string, clientId: string, visitor: Visitor): Promise<IssuedTokens>
+  /**
+   * The refresh table of the design.
+   * @param inCookie where the token came from: it is good in one of the two places only. True: the page was shown to be one that may use the cookie
+   * @throws OAuthError `invalid_grant`; ServiceError `rate_limited`
+   */
+  refresh(presented: string, clientId: string, visitor: Visitor, inCookie?: boolean): Promise<IssuedTokens>
+  /**
+   * To another tenant of the same person: a new session of the same login (RFC 8693).
+   * @param subjectToken newest refresh token, judged as by `refresh` and not used up
+   * @throws OAuthError; ServiceError `rate_limited`
+   */
+  exchange(subjectToken: string, tenant: string, clientId: string, visitor: Visitor, inCookie?: boolean): Promise<IssuedTokens>
   /** @throws OAuthError `invalid_scope` */
   grantToService(
     caller: Caller,
@@ -110,13 +118,17 @@ export interface SessionService {
   ): Promise<{ readonly accessToken: string; readonly expiresInSeconds: number; readonly scope: string }>
   /** RFC 7662: `{active: false}` unless signature, expiry, epoch, session and account hold. */
   introspect(token: string): Promise<Readonly<Record<string, unknown>>>
-  /** RFC 7009: ends the session of a refresh or access token; resolves when that is in force on every replica. What is not ours is ignored. */
+  /**
+   * RFC 7009: ends the login of a refresh or access token, which is all its sessions; resolves when that is in force on every replica. What is not
+   * ours is ignored. @throws OAuthError; ServiceError `rate_limited`
+   */
   revoke(token: string, clientId: string | undefined, visitor: Visitor): Promise<void>
   /** @throws UnauthenticatedError */
   person(accessToken: string): Promise<Person>
   list(user: string, page: PageInput): Promise<Page<SessionRecord>>
-  /** Of this user only. @throws NotFoundError */
-  end(user: string, sessionId: string, visitor: Visitor): Promise<void>
+  /** A session of this person, and all others of the same login. @throws NotFoundError; ServiceError `rate_limited` */
+  end(person: Person, sessionId: string, visitor: Visitor): Promise<void>
+  /** `this` and `others`: of logins, with all their sessions. @throws ServiceError `rate_limited` */
   logOut(person: Person, scope: 'this' | 'others' | 'all', visitor: Visitor): Promise<void>
 }
 

@@ -54,6 +54,7 @@ export function openIdentityMetrics(metrics: Metrics): IdentityObserver {
     'account',
     'unknown',
     'other client',
+    'misplaced',
   ])
     refreshes.inc({ result }, 0)
   for (const limit of Object.keys(LIMITS)) limited.inc({ limit }, 0)

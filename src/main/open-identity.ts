@@ -90,7 +90,7 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
   const sessions = openSessionService({
     ...common,
     verify: async (token) => await verifier.verify(token, await findKeys()),
-    limitRefresh: (id) => limits.refresh(id),
+    limits,
     graceMs: plan.refreshGraceMs,
   })
   const administration = openIdentityAdministration({

@@ -29,12 +29,16 @@ export class RequestError extends AppError<'request_invalid'> {
   }
 }
 
+const CREDENTIALS = {
+  'caller key': 'Send "Authorization: Bearer <key>"; an administrator makes keys with `castellan caller create`.',
+  'access token': 'Send "Authorization: Bearer <access token>"; POST /oauth/token gives a new one, and a login the first.',
+}
+
 /** Nobody we know is calling. One text for every cause: a caller learns nothing about which keys exist. */
 export class UnauthenticatedError extends AppError<'unauthenticated'> {
-  constructor(cause: string) {
-    super('unauthenticated', `Caller unknown: ${cause}`, 'A valid caller key is required.', {
-      hint: 'Send "Authorization: Bearer <key>"; an administrator makes keys with `castellan caller create`.',
-    })
+  /** @param needed what is to be presented there */
+  constructor(cause: string, needed: keyof typeof CREDENTIALS = 'caller key') {
+    super('unauthenticated', `Caller unknown: ${cause}`, `A valid ${needed} is required.`, { hint: CREDENTIALS[needed] })
   }
 }
 

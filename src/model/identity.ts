@@ -23,9 +23,11 @@ export type SessionEnd =
   /** The application was revoked. */
   | 'client'
 
-/** A family of refresh tokens: from one login until it ends. Only the counter of the newest token is kept. */
+/** A family of refresh tokens: from a login, or a move to another tenant, until it ends. Only the counter of the newest token is kept. */
 export interface SessionRecord {
   readonly id: string
+  /** Id of the first session of the same login. What ends one of them as stolen or left ends all. */
+  readonly loginId: string
   readonly user: string
   readonly clientId: string
   /** Tokens of this session are for this tenant; `null`: the person had none. */

@@ -29,13 +29,24 @@ export async function findClient(db: Knex, id: string): Promise<LoginClientRecor
   )
 }
 
-/** Held until the end of the transaction. */
+/** Held until the end of the transaction. Rows that merely refer to it can still be written by others, but not by who holds it (`holdClient`). */
 export async function lockClient(db: Knex, id: string): Promise<LoginClientRecord | undefined> {
   if (idFault(id) !== undefined) return undefined
   return recordOf(
     await db<Row>('login_client')
       .where({ id })
       .forNoKeyUpdate()
+      .first(...COLUMNS),
+  )
+}
+
+/** Held until the end of the transaction, together with others who hold it. Who refers to it holds too little: that stops no revocation. */
+export async function holdClient(db: Knex, id: string): Promise<LoginClientRecord | undefined> {
+  if (idFault(id) !== undefined) return undefined
+  return recordOf(
+    await db<Row>('login_client')
+      .where({ id })
+      .forShare()
       .first(...COLUMNS),
   )
 }

@@ -59,7 +59,7 @@ export interface IdentityReader {
   prune(): Promise<boolean>
 }
 
-/** What changes inside the transaction of a change (ChangeTransaction). Lock order: tenant, user, session or challenge, feed head. */
+/** What changes inside the transaction of a change (ChangeTransaction). Lock order: tenant, user, challenge, application, session, feed head. */
 export interface IdentityTransaction {
   /** As of the database's clock; the row is inserted with `createdAtMs` = now, `expiresAtMs` = now + `lifeMs`, mail due at once. */
   insertChallenge(row: NewChallenge): Promise<ChallengeRecord>
@@ -114,6 +114,8 @@ export interface IdentityTransaction {
   ): Promise<{ readonly record: LoginClientRecord; readonly created: boolean }>
   /** Locks the row. */
   findClient(id: string): Promise<LoginClientRecord | undefined>
+  /** Until the end of the transaction it is neither changed nor revoked; others may hold it too. */
+  holdClient(id: string): Promise<LoginClientRecord | undefined>
   updateClient(row: Pick<LoginClientRecord, 'id' | 'name' | 'redirectUris'>): Promise<LoginClientRecord>
   /** One that was revoked before keeps its first revocation. */
   revokeClient(id: string): Promise<LoginClientRecord | undefined>
@@ -149,6 +151,8 @@ export type NewSession = Pick<
   SessionRecord,
   'id' | 'user' | 'clientId' | 'tenant' | 'epoch' | 'rotatedAgent' | 'agent' | 'amr' | 'cookie'
 > & {
+  /** Absent: a login of its own. */
+  readonly loginId?: string
   readonly idleMs: number
   readonly lifeMs: number
   /** Absent: now. A session that continues another one keeps its login's time … */
@@ -157,4 +161,7 @@ export type NewSession = Pick<
   readonly expiresAtMs?: number
 }
 
-export type SessionChoice = { readonly id: string } | { readonly user: string; readonly exceptId?: string } | { readonly clientId: string }
+export type SessionChoice =
+  | { readonly loginId: string }
+  | { readonly user: string; readonly exceptLoginId?: string }
+  | { readonly clientId: string }

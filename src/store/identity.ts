@@ -64,6 +64,7 @@ export function openIdentityTransaction(db: Knex.Transaction, run: <T>(work: () 
     insertClient: (row) => run(() => clients.insertClient(db, row)),
     ensureClient: (row) => run(() => clients.ensureClient(db, row)),
     findClient: (id) => run(() => clients.lockClient(db, id)),
+    holdClient: (id) => run(() => clients.holdClient(db, id)),
     updateClient: (row) => run(() => clients.updateClient(db, row)),
     revokeClient: (id) => run(() => clients.revokeClient(db, id)),
     rotateCallerKey: (id, keyHash, keptMs) => run(() => rotateCallerKey(db, id, keyHash, keptMs)),

@@ -12,6 +12,7 @@ import { CLOCK_SQL, intervalSql, msOf, msOrNullOf, msSql, timestampOf } from './
 
 const COLUMNS = [
   'id',
+  'login_id',
   'user_id',
   'client_id',
   'tenant_id',
@@ -32,6 +33,7 @@ const COLUMNS = [
 
 interface Row {
   readonly id: string
+  readonly login_id: string
   readonly user_id: string
   readonly client_id: string
   readonly tenant_id: string | null
@@ -62,10 +64,10 @@ const FIND_SQL = `select head.position, ${msSql('clock_timestamp()')} as read_at
 
 const INSERT_SQL = `with clock as materialized (select ${CLOCK_SQL} as now),
     moment as (select now, least(now + ${intervalSql(':lifeMs')}, :endsAt::timestamptz) as ends from clock)
-  insert into login_session as session (id, user_id, client_id, tenant_id, epoch, rotated_at, rotated_agent, agent, amr, cookie,
-    authenticated_at, created_at, idle_expires_at, expires_at)
-  select :id::uuid, :user::text, :client::text, :tenant::text, :epoch::bigint, now, :rotatedAgent::bytea, :agent::text, :amr::text[],
-    :cookie::boolean, coalesce(:authenticatedAt::timestamptz, now), now,
+  insert into login_session as session (id, login_id, user_id, client_id, tenant_id, epoch, rotated_at, rotated_agent, agent, amr,
+    cookie, authenticated_at, created_at, idle_expires_at, expires_at)
+  select :id::uuid, :loginId::uuid, :user::text, :client::text, :tenant::text, :epoch::bigint, now, :rotatedAgent::bytea, :agent::text,
+    :amr::text[], :cookie::boolean, coalesce(:authenticatedAt::timestamptz, now), now,
     least(now + ${intervalSql(':idleMs')}, ends), ends
   from moment
   returning ${OF_SESSION}`
@@ -85,8 +87,8 @@ const revokeSql = (which: string): string => `with ending as materialized (
   update login_session session set revoked_at = ${CLOCK_SQL}, revoked_reason = :reason::text
   from ending where session.id = ending.id
   returning ${OF_SESSION}`
-const REVOKE_ONE_SQL = revokeSql('id = :id::uuid')
-const REVOKE_OF_USER_SQL = revokeSql('user_id = :user::text and (:exceptId::uuid is null or id <> :exceptId::uuid)')
+const REVOKE_OF_LOGIN_SQL = revokeSql('login_id = :loginId::uuid')
+const REVOKE_OF_USER_SQL = revokeSql('user_id = :user::text and (:exceptLoginId::uuid is null or login_id <> :exceptLoginId::uuid)')
 const REVOKE_OLDEST_SQL = revokeSql(`id in (
     select session.id from login_session session where user_id = :user::text and ${LIVE}
     order by session.created_at desc, session.id desc offset :kept::integer
@@ -122,6 +124,7 @@ export async function listSessions(db: Knex, user: string, page: PageInput): Pro
 export async function insertSession(db: Knex, session: NewSession): Promise<SessionRecord> {
   const answer: { rows: readonly Row[] } = await db.raw(INSERT_SQL, {
     id: session.id,
+    loginId: session.loginId ?? session.id,
     user: session.user,
     client: session.clientId,
     tenant: session.tenant,
@@ -172,11 +175,11 @@ async function revokeRows(db: Knex, which: SessionChoice, reason: SessionEnd): P
     const answer: { rows: readonly Row[] } = await db.raw(sql, { ...values, reason })
     return answer.rows
   }
-  if ('id' in which) return isUuid(which.id) ? await ask(REVOKE_ONE_SQL, { id: which.id }) : []
+  if ('loginId' in which) return isUuid(which.loginId) ? await ask(REVOKE_OF_LOGIN_SQL, { loginId: which.loginId }) : []
   if ('clientId' in which) return await ask(REVOKE_OF_CLIENT_SQL, { client: which.clientId })
-  // What is no id is nobody's session to spare.
-  const exceptId = which.exceptId !== undefined && isUuid(which.exceptId) ? which.exceptId : null
-  return await ask(REVOKE_OF_USER_SQL, { user: which.user, exceptId })
+  // What is no id is nobody's login to spare.
+  const exceptLoginId = which.exceptLoginId !== undefined && isUuid(which.exceptLoginId) ? which.exceptLoginId : null
+  return await ask(REVOKE_OF_USER_SQL, { user: which.user, exceptLoginId })
 }
 
 function theRecord(rows: readonly Row[], fault: string): SessionRecord {
@@ -188,6 +191,7 @@ function theRecord(rows: readonly Row[], fault: string): SessionRecord {
 function toRecord(row: Row): SessionRecord {
   return {
     id: row.id,
+    loginId: row.login_id,
     user: row.user_id,
     clientId: row.client_id,
     tenant: row.tenant_id,

@@ -207,7 +207,7 @@ export function revocationContract(current: () => TestStore): void {
       await Promise.all(Object.keys(sessions).map(async (name) => [name, (await openSession(current(), person)).id] as const)),
     )
     const [live = '', revoked = '', idle = '', over = '', justOver = ''] = Object.values(ids)
-    await within(current(), (identity) => identity.revokeSessions({ id: revoked }, 'logout'))
+    await within(current(), (identity) => identity.revokeSessions({ loginId: revoked }, 'logout'))
     await age(current(), 'login_session', live, 13 * DAY_MS)
     await age(current(), 'login_session', revoked, IDENTITY_KEPT_MS + 1)
     await age(current(), 'login_session', idle, 14 * DAY_MS + IDENTITY_KEPT_MS + 1)

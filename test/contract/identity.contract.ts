@@ -48,7 +48,8 @@ export function challengeContract(current: () => TestStore): void {
       await identity.consumeChallenge(id, undefined, randomUUID()),
       await identity.lockSession(id),
       await identity.findClient(id),
-      (await identity.revokeSessions({ id }, 'logout')).at(0),
+      await identity.holdClient(id),
+      (await identity.revokeSessions({ loginId: id }, 'logout')).at(0),
     ])
     expect(answers).toEqual(answers.map(() => undefined))
   })
@@ -288,23 +289,28 @@ export function sessionContract(current: () => TestStore): void {
     const rotated = await within(current(), (identity) => identity.rotateSession(id, hashOf('other'), 2 * DAY_MS))
     expect(rotated).toMatchObject({ counter: 1, idleExpiresAtMs: expiresAtMs, expiresAtMs })
     expect(Buffer.from(rotated.rotatedAgent ?? [])).toEqual(Buffer.from(hashOf('other')))
-    await within(current(), (identity) => identity.revokeSessions({ id }, 'reuse'))
+    await within(current(), (identity) => identity.revokeSessions({ loginId: id }, 'reuse'))
     await expect(within(current(), (identity) => identity.rotateSession(id, hashOf('o'), DAY_MS))).rejects.toMatchObject({
       code: 'store_unavailable',
     })
     expect(await theSession(current(), id)).toMatchObject({ counter: 1, revokedReason: 'reuse' })
   })
 
-  it('ends one session, all others of a user, or those of an application; each once, with its first reason', async () => {
+  it('ends the sessions of one login, all others of a user, or those of an application; each once, with its first reason', async () => {
     const [person, other] = [await somebody(current()), await somebody(current())]
-    const open = (of: typeof person) => openSession(current(), { ...of, clientId: other.clientId })
+    const open = (of: typeof person, loginId?: string) =>
+      openSession(current(), { ...of, clientId: other.clientId }, loginId === undefined ? {} : { loginId })
     const [one, two, three, foreign] = [await open(person), await open(person), await open(person), await open(other)]
+    const [ofOne, ofTwo] = [await open(person, one.id), await open(person, two.id)]
+    expect([one.loginId, ofOne.loginId, ofTwo.loginId]).toEqual([one.id, one.id, two.id])
     const end = (...args: Parameters<Parameters<Parameters<typeof within>[1]>[0]['revokeSessions']>) =>
       within(current(), async (identity) => (await identity.revokeSessions(...args)).map((session) => session.id))
-    expect(await end({ id: one.id }, 'logout')).toEqual([one.id])
-    expect(await end({ id: one.id }, 'administrator')).toEqual([])
-    expect(await end({ user: person.user, exceptId: two.id }, 'account')).toEqual([three.id])
-    expect(await end({ user: person.user, exceptId: 'no-id' }, 'account')).toEqual([two.id])
+    expect(await end({ loginId: one.id }, 'logout')).toEqual([one.id, ofOne.id].sort())
+    expect(await end({ loginId: one.id }, 'administrator')).toEqual([])
+    expect(await end({ loginId: ofTwo.id }, 'administrator')).toEqual([])
+    expect(await end({ loginId: 'no-id' }, 'administrator')).toEqual([])
+    expect(await end({ user: person.user, exceptLoginId: two.id }, 'account')).toEqual([three.id])
+    expect(await end({ user: person.user, exceptLoginId: 'no-id' }, 'account')).toEqual([two.id, ofTwo.id].sort())
     expect(await end({ clientId: person.clientId }, 'client')).toEqual([])
     expect(await end({ clientId: other.clientId }, 'client')).toEqual([foreign.id])
     const reasons = await Promise.all([one, two, three, foreign].map(async ({ id }) => (await theSession(current(), id))?.revokedReason))
@@ -333,7 +339,7 @@ export function sessionContract(current: () => TestStore): void {
       await openSession(current(), person, { idleMs: DAY_MS, lifeMs: DAY_MS }),
       await openSession(current(), person, { epoch: 1 }),
     ]
-    await within(current(), (identity) => identity.revokeSessions({ id: ended.id }, 'logout'))
+    await within(current(), (identity) => identity.revokeSessions({ loginId: ended.id }, 'logout'))
     await age(current(), 'login_session', idle.id, 1_000)
     await age(current(), 'login_session', over.id, DAY_MS)
     const { identity } = current().store
@@ -355,7 +361,7 @@ export function sessionContract(current: () => TestStore): void {
     const person = await somebody(current())
     const { id } = await openSession(current(), person)
     const position = await within(current(), async (identity, change) => {
-      await identity.revokeSessions({ id }, 'logout')
+      await identity.revokeSessions({ loginId: id }, 'logout')
       return await change.appendFeed([{ kind: 'user', user: person.user }])
     })
     const reading = await current().store.identity.findSession(id)

@@ -107,7 +107,7 @@ describe('20 at once', () => {
     const { id } = await openSession(test, person)
     for (let more = 0; more < 5; more++) await openSession(test, person)
     const ended = await at20((number) =>
-      within(test, (identity) => identity.revokeSessions(number % 2 === 0 ? { id } : { user: person.user }, 'logout')),
+      within(test, (identity) => identity.revokeSessions(number % 2 === 0 ? { loginId: id } : { user: person.user }, 'logout')),
     )
     const ids = ended.flat().map((session) => session.id)
     expect([ids.length, new Set(ids).size]).toEqual([6, 6])
@@ -119,7 +119,7 @@ describe('20 at once', () => {
     let second: ReturnType<typeof end> | undefined
     const end = (reason: 'logout' | 'reuse') => within(test, (identity) => identity.revokeSessions({ user: person.user }, reason))
     await within(test, async (identity) => {
-      await identity.revokeSessions({ id }, 'logout')
+      await identity.revokeSessions({ loginId: id }, 'logout')
       second = end('reuse')
       await somebodyWaits()
     })

@@ -7,7 +7,7 @@ import type { ChangeTransaction } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'
 import { TenantRequiredError } from '../errors.ts'
 import type { LoginChoice, Visitor } from '../ports.ts'
-import { beginSession, tellEnded } from '../session/begin.ts'
+import { ApplicationEndedError, beginSession, tellEnded } from '../session/begin.ts'
 import { hashSecret, isSameDigest } from './secrets.ts'
 import { mayLogIn, Refusal, requireOpen } from './standing.ts'
 
@@ -68,6 +68,9 @@ export async function completeLogin(needs: CompleteNeeds, transaction: ChangeTra
     amr: METHODS[answered.way],
     cookie: choice.cookie,
     visitor,
+  }).catch((fault: unknown) => {
+    // Revoked since it was looked at.
+    throw fault instanceof ApplicationEndedError ? new Refusal('application') : fault
   })
   const consumed = await transaction.identity.consumeChallenge(challenge.id, browserOf(visitor), begun.session.id)
   if (consumed === undefined) throw new Refusal('used')

@@ -17,7 +17,7 @@ export interface Beginning {
   readonly cookie: boolean
   readonly visitor: Pick<Visitor, 'agent'>
   /** The session whose login this one continues; absent: the login is now. */
-  readonly continues?: Pick<SessionRecord, 'authenticatedAtMs' | 'expiresAtMs'>
+  readonly continues?: Pick<SessionRecord, 'loginId' | 'authenticatedAtMs' | 'expiresAtMs'>
 }
 
 /** `ended`: the oldest ones, when there were too many: give them to `tellEnded` as the last step of the transaction. */
@@ -26,10 +26,23 @@ export interface Begun {
   readonly ended: readonly SessionRecord[]
 }
 
-/** Takes no feed position and writes no audit row: the caller knows what it is that began. */
+/** The application was revoked, or never was: nobody begins a session for it. */
+export class ApplicationEndedError extends Error {
+  constructor() {
+    super('The application is not in force')
+  }
+}
+
+/**
+ * Takes no feed position and writes no audit row: the caller knows what it is that began.
+ * @throws ApplicationEndedError: nothing was changed
+ */
 export async function beginSession(transaction: ChangeTransaction, random: Random, beginning: Beginning): Promise<Begun> {
   const { user, clientId, tenant, amr, cookie, visitor, continues } = beginning
   const { identity } = transaction
+  // Held before any session is: who revokes it either finds the new session, or is found here.
+  const client = await identity.holdClient(clientId)
+  if (client === undefined || client.revokedAtMs !== null) throw new ApplicationEndedError()
   // Before the new one, which so can never be among those that end.
   const ended = await identity.revokeOldestSessions(user.id, SESSIONS_PER_USER_MAX - 1, 'account')
   const session = await identity.insertSession({
@@ -45,9 +58,13 @@ export async function beginSession(transaction: ChangeTransaction, random: Rando
     idleMs: SESSION_IDLE_MS,
     lifeMs: SESSION_LIFE_MS,
     // As an instant: exchanges in a row must not make a login last a little longer each time.
-    ...(continues === undefined ? {} : { authenticatedAtMs: continues.authenticatedAtMs, expiresAtMs: continues.expiresAtMs }),
+    ...(continues === undefined ? {} : continuation(continues)),
   })
   return { session, ended }
+}
+
+function continuation({ loginId, authenticatedAtMs, expiresAtMs }: NonNullable<Beginning['continues']>) {
+  return { loginId, authenticatedAtMs, expiresAtMs }
 }
 
 /**

@@ -11,9 +11,9 @@ export function meRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonly I
   /** By cookie alone only this session ends: a page whose access token is over must still be able to sign out. */
   async function logOutByCookie({ request, visitor }: Exchange, scope: string): Promise<Reply> {
     const kept = refreshCookieOf(request)
-    if (kept === undefined) throw new UnauthenticatedError('neither a token nor a cookie was sent')
+    if (kept === undefined) throw new UnauthenticatedError('neither a token nor a cookie was sent', 'access token')
     await requireOwnPage(request, undefined, sites)
-    if (scope !== 'this') throw new UnauthenticatedError('a cookie alone ends this session only')
+    if (scope !== 'this') throw new UnauthenticatedError('a cookie alone ends this session only', 'access token')
     await needs.sessions.revoke(kept, undefined, visitor)
     return { status: 204, headers: { 'set-cookie': endedRefreshCookie() } }
   }
@@ -71,9 +71,9 @@ export function meRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonly I
       name: 'EndMySession',
       cors: 'clients',
       async serve({ person, input, visitor }) {
-        const { user } = await person()
+        const proven = await person()
         const { session } = await input(requests.sessionSchema)
-        await needs.sessions.end(user, session, visitor)
+        await needs.sessions.end(proven, session, visitor)
         return { status: 204 }
       },
     },

@@ -4,48 +4,59 @@ import { OAuthError } from '../errors.ts'
 import type { IssuedTokens } from '../ports.ts'
 import { authenticateClient, invalidClient, type OAuthClient } from './client-authentication.ts'
 import { endedRefreshCookie, refreshCookie, refreshCookieOf } from './cookies.ts'
-import { requireOwnPage, type SiteNeeds } from './cross-site.ts'
+import { refuseForeignPages, requireOwnPage, type SiteNeeds } from './cross-site.ts'
 import { type Form, readForm } from './form-body.ts'
 import type { IdentityWireNeeds } from './needs.ts'
 import { tokenMessage } from './oauth-answer.ts'
 import type { Exchange, IdentityRoute, Reply } from './route.ts'
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const REFRESH_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:refresh_token'
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 /** For older caches too (RFC 6749, 5.1). */
 const UNCACHED = { pragma: 'no-cache' }
 
 export function oauthRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonly IdentityRoute[] {
-  /** Form first: who asks may stand in it. */
+  /** Form first: who asks may stand in it. Before it the page: what a form of somebody else's sends is not even read. */
   async function asked({ request, signal, visitor }: Exchange): Promise<{ readonly form: Form; readonly client: OAuthClient }> {
+    await refuseForeignPages(request, sites)
     refuseQuery(request.url ?? '')
     const form = await readForm(request, signal)
     return { form, client: await authenticateClient(request, form, visitor.address, needs) }
   }
 
-  /** A cookie counts only where no header and no parameter says anything else. */
-  async function refresh(form: Form, client: OAuthClient, exchange: Exchange): Promise<Reply> {
-    const clientId = idOf(client)
-    const { request, visitor } = exchange
-    const presented = form.get('refresh_token')
-    if (presented !== undefined) return issued(await needs.sessions.refresh(presented, clientId, visitor), false)
+  /** A cookie counts only where no header and no parameter says anything else, and for a page that may use it. */
+  async function tokenOf(
+    form: Form,
+    name: string,
+    client: OAuthClient,
+    { request }: Exchange,
+  ): Promise<{ readonly token: string; readonly inCookie: boolean }> {
+    const presented = form.get(name)
+    if (presented !== undefined) return { token: presented, inCookie: false }
     const kept = request.headers.authorization === undefined ? refreshCookieOf(request) : undefined
-    if (kept === undefined) throw new OAuthError('invalid_request', 'refresh_token is required.')
-    await requireOwnPage(request, clientId, sites)
-    return issued(await needs.sessions.refresh(kept, clientId, visitor), true)
+    if (kept === undefined) throw new OAuthError('invalid_request', `${name} is required.`)
+    await requireOwnPage(request, idOf(client), sites)
+    return { token: kept, inCookie: true }
   }
 
-  async function exchangeToken(form: Form, client: OAuthClient, { visitor }: Exchange): Promise<Reply> {
-    const subjectToken = required(form, 'subject_token')
-    if (required(form, 'subject_token_type') !== ACCESS_TOKEN_TYPE) {
-      throw new OAuthError('invalid_request', `subject_token_type must be ${ACCESS_TOKEN_TYPE}.`)
+  async function refresh(form: Form, client: OAuthClient, exchange: Exchange): Promise<Reply> {
+    const { token, inCookie } = await tokenOf(form, 'refresh_token', client, exchange)
+    return issued(await needs.sessions.refresh(token, idOf(client), exchange.visitor, inCookie), inCookie)
+  }
+
+  async function exchangeToken(form: Form, client: OAuthClient, exchange: Exchange): Promise<Reply> {
+    if (required(form, 'subject_token_type') !== REFRESH_TOKEN_TYPE) {
+      throw new OAuthError('invalid_request', `subject_token_type must be ${REFRESH_TOKEN_TYPE}.`)
     }
     if ((form.get('requested_token_type') ?? ACCESS_TOKEN_TYPE) !== ACCESS_TOKEN_TYPE) {
       throw new OAuthError('invalid_request', `requested_token_type must be ${ACCESS_TOKEN_TYPE}.`)
     }
     if (form.has('actor_token')) throw new OAuthError('invalid_request', 'actor_token is not known here.')
-    const tokens = await needs.sessions.exchange(subjectToken, required(form, 'tenant'), idOf(client), visitor)
-    return issued(tokens, false, { issued_token_type: ACCESS_TOKEN_TYPE })
+    const tenant = required(form, 'tenant')
+    const { token, inCookie } = await tokenOf(form, 'subject_token', client, exchange)
+    const tokens = await needs.sessions.exchange(token, tenant, idOf(client), exchange.visitor, inCookie)
+    return issued(tokens, inCookie, { issued_token_type: ACCESS_TOKEN_TYPE })
   }
 
   async function grantToService(form: Form, client: OAuthClient, { visitor }: Exchange): Promise<Reply> {
@@ -82,13 +93,9 @@ export function oauthRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonl
       oauth: true,
       async serve(exchange) {
         const { form, client } = await asked(exchange)
-        const presented = form.get('token')
-        const kept =
-          presented === undefined && exchange.request.headers.authorization === undefined ? refreshCookieOf(exchange.request) : undefined
-        if (presented === undefined && kept === undefined) throw new OAuthError('invalid_request', 'token is required.')
-        if (kept !== undefined) await requireOwnPage(exchange.request, idOf(client), sites)
-        await needs.sessions.revoke(presented ?? kept ?? '', idOf(client), exchange.visitor)
-        return { status: 200, body: {}, headers: kept === undefined ? UNCACHED : { ...UNCACHED, 'set-cookie': endedRefreshCookie() } }
+        const { token, inCookie } = await tokenOf(form, 'token', client, exchange)
+        await needs.sessions.revoke(token, idOf(client), exchange.visitor)
+        return { status: 200, body: {}, headers: inCookie ? { ...UNCACHED, 'set-cookie': endedRefreshCookie() } : UNCACHED }
       },
     },
     {
@@ -107,9 +114,8 @@ export function oauthRoutes(needs: IdentityWireNeeds, sites: SiteNeeds): readonl
   ]
 }
 
-/** @param viaCookie it came by cookie, and goes back the same way */
-function issued(tokens: IssuedTokens, viaCookie: boolean, more: Record<string, unknown> = {}): Reply {
-  const inCookie = viaCookie || tokens.session.cookie
+/** @param inCookie it came by cookie, for a page that may use it, and goes back the same way; nobody else is given one */
+function issued(tokens: IssuedTokens, inCookie: boolean, more: Record<string, unknown> = {}): Reply {
   return {
     status: 200,
     body: { ...tokenMessage(tokens, inCookie), ...more },

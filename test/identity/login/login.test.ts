@@ -149,7 +149,7 @@ describe('a link', () => {
     const { browser } = await at.ask(email)
     const { token } = at.secretsFor(email)
     const { session } = await at.login.verify({ token }, BODY, browser)
-    await at.desk.sessions.end(user, session.id, browser)
+    await at.desk.sessions.end({ user, tenant: null, sessionId: session.id }, session.id, browser)
     expect(await outcome(at.login.verify({ token }, BODY, browser))).toBe('login_refused')
   })
 

@@ -29,6 +29,7 @@ export interface Desk {
 }
 
 export const CLIENT = 'demo'
+const unlimited = async () => undefined
 export const visitor: Visitor = { address: '127.0.0.1', agent: 'Firefox', binding: undefined, requestId: 'request-1' }
 
 /** @param part what is to be otherwise */
@@ -55,7 +56,7 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
     refreshKeys,
     issuer,
     acknowledgement: freshness.acknowledgement,
-    limitRefresh: async () => undefined,
+    limits: { refresh: unlimited, exchange: unlimited, end: unlimited },
     graceMs: REFRESH_GRACE_MS,
     verify: (token) => verifier.verify(token, [pair.record]),
     observe: { refreshed: (result) => void results.push(result) },
@@ -75,7 +76,7 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
         const { cookie = false, expiresAtMs } = options
         const made = await beginSession(transaction, systemRandom, {
           ...{ user, clientId: CLIENT, tenant, amr: ['email'], cookie, visitor },
-          ...(expiresAtMs === undefined ? {} : { continues: { authenticatedAtMs: Date.now(), expiresAtMs } }),
+          ...(expiresAtMs === undefined ? {} : { continues: { loginId: randomUUID(), authenticatedAtMs: Date.now(), expiresAtMs } }),
         })
         if (made.ended.length > 0) await tellEnded(transaction, userId, made.ended, { reason: 'test', requestId: randomUUID() })
         return made

@@ -51,7 +51,18 @@ describe('an access token', () => {
       observe: { issued: (token) => void issued.push(token) },
     })
   const sessionOf = (user: string, tenant: string | null, part: Partial<SessionRecord> = {}): SessionRecord => ({
-    ...{ id: systemRandom.uuid(), user, clientId: 'demo', tenant, epoch: 4, counter: 0, rotatedAtMs: 0, rotatedAgent: null, agent: null },
+    ...{
+      id: systemRandom.uuid(),
+      loginId: systemRandom.uuid(),
+      user,
+      clientId: 'demo',
+      tenant,
+      epoch: 4,
+      counter: 0,
+      rotatedAtMs: 0,
+      rotatedAgent: null,
+      agent: null,
+    },
     ...{ amr: ['email'], cookie: false, authenticatedAtMs: clock.nowMs(), createdAtMs: 0, revokedAtMs: null, revokedReason: null },
     idleExpiresAtMs: clock.nowMs() + 86_400_000,
     expiresAtMs: clock.nowMs() + 86_400_000,

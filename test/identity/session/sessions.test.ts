@@ -1,9 +1,12 @@
-/** Sessions as their owner and other services meet them: listed, ended, moved to another tenant, introspected. */
+/** Sessions as their owner and other services meet them: listed, ended, introspected. Moved to another tenant: exchange.test.ts. */
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { endSession, endSessions } from '../../../src/access/sessions.ts'
+import { LIMITS } from '../../../src/identity/limits.ts'
 import type { Caller } from '../../../src/model/caller.ts'
 import { SESSIONS_PER_USER_MAX } from '../../../src/model/limits.ts'
 import { bundleOf, type House, openHouse } from '../../support/house.ts'
+import { memoryLimits } from '../transport/identity-wires.ts'
 import { CLIENT, type Desk, openDesk, outcome, visitor } from './desk.ts'
 
 const PAGE = { pageSize: 200 }
@@ -36,11 +39,12 @@ describe('sessions', () => {
     const user = fresh('ann')
     const [one, two, other] = [await desk.begin(user), await desk.begin(user), await desk.begin(fresh('bea'))]
     expect(await ids(user)).toEqual([one.id, two.id].sort())
-    await desk.sessions.end(user, one.id, visitor)
+    const person = { user, tenant: null, sessionId: two.id }
+    await desk.sessions.end(person, one.id, visitor)
     expect(await ids(user)).toEqual([two.id])
     expect(await desk.find(one)).toMatchObject({ revokedReason: 'logout' })
-    expect(await outcome(desk.sessions.end(user, other.id, visitor))).toBe('not_found')
-    expect(await outcome(desk.sessions.end(user, 'no-session', visitor))).toBe('not_found')
+    expect(await outcome(desk.sessions.end(person, other.id, visitor))).toBe('not_found')
+    expect(await outcome(desk.sessions.end(person, 'no-session', visitor))).toBe('not_found')
     expect(await desk.find(other)).toMatchObject({ revokedAtMs: null })
   })
 
@@ -53,6 +57,42 @@ describe('sessions', () => {
     await desk.sessions.logOut(person(two), 'others', visitor)
     expect(await ids(user)).toEqual([two.session.id])
     expect(await Promise.all([one, two, three].map((each) => isActive(each.accessToken)))).toEqual([false, true, false])
+  })
+
+  it('that have ended already are ended again without a row, a feed position or the like, however often', async () => {
+    const user = fresh('ann')
+    const [one, two, mine] = [await pair(user), await pair(user), await pair(user)]
+    const person = { user, tenant: null, sessionId: mine.session.id }
+    await desk.sessions.logOut(person, 'others', visitor)
+    const { position } = await house.store.identity.findSession(mine.session.id)
+    const before = await auditOf(user)
+    for (let time = 0; time < 10; time++) {
+      await desk.sessions.logOut(person, 'others', visitor)
+      await desk.sessions.end(person, one.session.id, visitor)
+      for (const token of [two.refreshToken, desk.tokenOf(two.session), two.accessToken]) await desk.sessions.revoke(token, CLIENT, visitor)
+    }
+    expect(await auditOf(user)).toEqual(before)
+    expect((await house.store.identity.findSession(mine.session.id)).position).toBe(position)
+    expect(await ids(user)).toEqual([mine.session.id])
+  })
+
+  it('cannot be ended without end by the session that asks', async () => {
+    const limits = memoryLimits()
+    const limited = await openDesk(house, { ...desk.needs, limits })
+    const session = await limited.begin(fresh('ann'))
+    const { user, id: sessionId } = session
+    const person = { user, tenant: null, sessionId }
+    const asks = [
+      () => limited.sessions.logOut(person, 'others', visitor),
+      () => limited.sessions.end(person, randomUUID(), visitor),
+      () => limited.sessions.revoke(limited.tokenOf(session), 'other', visitor),
+    ]
+    for (let time = 0; time < LIMITS['end-session'].max; time += asks.length)
+      for (const ask of asks) expect(await outcome(ask())).not.toBe('rate_limited')
+    for (const ask of asks) expect(await outcome(ask())).toBe('rate_limited')
+    // Refreshing is counted apart, and so are others.
+    expect(await outcome(limited.sessions.refresh(limited.tokenOf(session), CLIENT, visitor))).toBe('ok')
+    expect(await outcome(limited.sessions.end({ ...person, sessionId: randomUUID() }, sessionId, visitor))).toBe('ok')
   })
 
   it('log out everywhere: nothing issued before works, a new login does', async () => {
@@ -169,68 +209,15 @@ describe('sessions', () => {
       expect(items.filter((row) => row.target === 'reception')).toMatchObject([{ actor: 'identity', after: { scopes: ['audit'] } }])
     })
 
-    it('cannot be revoked, prove no person, and cannot be exchanged', async () => {
+    it('cannot be revoked, and prove no person', async () => {
       const { accessToken } = await desk.sessions.grantToService(service, undefined, visitor)
       expect(await outcome(desk.sessions.revoke(accessToken, undefined, visitor))).toBe('unsupported_token_type')
       expect(await outcome(desk.sessions.person(accessToken))).toBe('unauthenticated')
-      expect(await outcome(desk.sessions.exchange(accessToken, 'north', 'reception', visitor))).toBe('invalid_request')
     })
 
     it('end with their caller', async () => {
       const ending = { ...service, expiresAtMs: Date.now() + 30_000 }
       expect((await desk.sessions.grantToService(ending, undefined, visitor)).expiresInSeconds).toBeLessThanOrEqual(30)
-    })
-  })
-
-  describe('token exchange (RFC 8693)', () => {
-    it('begins a session in another tenant that keeps the login, its means and its end', async () => {
-      const user = fresh('ann')
-      await house.administration.grant(house.context, { user, tenant: 'north', role: 'coder' })
-      await house.administration.grant(house.context, { user, tenant: 'south', role: 'payer' })
-      const before = await pair(user, 'north')
-      const after = await desk.sessions.exchange(before.accessToken, 'south', CLIENT, visitor)
-      expect(await desk.sessions.introspect(after.accessToken)).toMatchObject({ active: true, tid: 'south', pc: 't.0' })
-      expect(after.session).toMatchObject({ authenticatedAtMs: before.session.authenticatedAtMs, amr: ['email'], tenant: 'south' })
-      expect(after.session.id).not.toBe(before.session.id)
-      expect(after.session.expiresAtMs).toBe(before.session.expiresAtMs)
-      expect(await isActive(before.accessToken)).toBe(true)
-      expect(await outcome(desk.sessions.refresh(after.refreshToken, CLIENT, visitor))).toBe('ok')
-      expect((await auditOf(user)).find((row) => row.action === 'session.exchange')).toMatchObject({
-        result: 'applied',
-        before: { session: before.session.id, tenant: 'north' },
-        after: { session: after.session.id, tenant: 'south' },
-      })
-    })
-
-    it('never makes a login last longer, however often it is done', async () => {
-      const user = fresh('ann')
-      await house.administration.grant(house.context, { user, tenant: 'north', role: 'coder' })
-      const session = await desk.begin(user, 'north', { expiresAtMs: Date.now() + 3_600_000 })
-      let { accessToken } = await desk.sessions.refresh(desk.tokenOf(session), CLIENT, visitor)
-      for (let turn = 0; turn < 3; turn++) {
-        const next = await desk.sessions.exchange(accessToken, 'north', CLIENT, visitor)
-        expect(next.session.expiresAtMs).toBe(session.expiresAtMs)
-        expect(next.session.idleExpiresAtMs).toBe(session.expiresAtMs)
-        accessToken = next.accessToken
-      }
-    })
-
-    it('is refused to tenants in which the person has nothing in force, and by what is not theirs', async () => {
-      const user = fresh('ann')
-      const grant = (tenant: string, window = {}) => house.administration.grant(house.context, { user, tenant, role: 'coder', ...window })
-      await grant('north')
-      await grant('shut')
-      await grant('south', { validFromMs: Date.now() + 3_600_000 })
-      await house.administration.suspendTenant(house.context, 'shut')
-      const { accessToken, refreshToken } = await pair(user, 'north')
-      for (const tenant of ['south', 'shut', 'nowhere', '', '\0', 'x'.repeat(300)])
-        expect([tenant, await outcome(desk.sessions.exchange(accessToken, tenant, CLIENT, visitor))]).toEqual([tenant, 'invalid_target'])
-      expect(await outcome(desk.sessions.exchange(accessToken, 'north', 'other', visitor))).toBe('invalid_request')
-      expect(await outcome(desk.sessions.exchange(refreshToken, 'north', CLIENT, visitor))).toBe('invalid_request')
-      await desk.sessions.revoke(refreshToken, CLIENT, visitor)
-      expect(await outcome(desk.sessions.exchange(accessToken, 'north', CLIENT, visitor))).toBe('invalid_request')
-      expect((await auditOf(user)).filter((row) => row.action === 'session.exchange' && row.result === 'refused')).toHaveLength(6)
-      await house.administration.resumeTenant(house.context, 'shut')
     })
   })
 })

@@ -127,7 +127,6 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
   })
   const sessions = openSessionService({
     ...common,
-    limitRefresh: (id) => limits.refresh(id),
     graceMs: REFRESH_GRACE_MS,
     verify: async (token) => await verifier.verify(token, await findKeys()),
     observe: { refreshed: () => undefined },

@@ -27,6 +27,14 @@ const basic = (id: string, secret: string): Headers => ({
 })
 const service = () => basic(wires.service.id, wires.service.key)
 const refreshing = (token: string, more: Headers = {}) => ({ grant_type: 'refresh_token', client_id: 'app', refresh_token: token, ...more })
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const exchanging = (token: string, tenant: string) => ({
+  grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  client_id: 'app',
+  subject_token: token,
+  subject_token_type: 'urn:ietf:params:oauth:token-type:refresh_token',
+  tenant,
+})
 const signInByCookie = async () => cookieOf(await signIn(wires, undefined, { cookie: true }, fromOurPage(wires)), REFRESH)
 
 describe('POST /oauth/token', () => {
@@ -81,11 +89,24 @@ describe('POST /oauth/token', () => {
     )
   })
 
-  it('keeps the refresh token of a cookie session out of every body, also when it was presented in one', async () => {
+  it('takes the refresh token of a cookie session from no body, and plants no cookie for one', async () => {
     const cookie = await signInByCookie()
-    const answer = await form(wires, '/oauth/token', refreshing(cookie.split('=')[1] ?? ''))
-    expect(answer.status).toBe(200)
-    expect(answer.json.refresh_token).toBeUndefined()
+    const token = cookie.split('=')[1] ?? ''
+    for (const headers of [{}, fromOurPage(wires), { origin: APP_ORIGIN }] as Headers[]) {
+      const answer = await form(wires, '/oauth/token', refreshing(token), headers)
+      expect(answer).toMatchObject({ status: 400, json: { error: 'invalid_grant' }, cookies: [] })
+      const moved = await form(wires, '/oauth/token', exchanging(token, 'north'), headers)
+      expect(moved).toMatchObject({ status: 400, json: { error: 'invalid_request' }, cookies: [] })
+    }
+    const good = await form(wires, '/oauth/token', { grant_type: 'refresh_token', client_id: 'app' }, { cookie, ...fromOurPage(wires) })
+    expect(good.status).toBe(200)
+  })
+
+  it('takes the refresh token of another session from no cookie', async () => {
+    const { refreshToken } = (await signIn(wires)).json
+    const cookie = `${REFRESH}=${refreshToken}`
+    const answer = await form(wires, '/oauth/token', { grant_type: 'refresh_token', client_id: 'app' }, { cookie, ...fromOurPage(wires) })
+    expect(answer).toMatchObject({ status: 400, json: { error: 'invalid_grant' }, cookies: [] })
   })
 
   it('gives a service a token, by Basic and by body', async () => {
@@ -97,18 +118,38 @@ describe('POST /oauth/token', () => {
   })
 
   it('exchanges for another tenant of the same person only', async () => {
-    const signedIn = (await signIn(wires, 'ann@hospital.example', { tenant: 'north' })).json
-    const exchanging = (tenant: string) => ({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      client_id: 'app',
-      subject_token: signedIn.accessToken,
-      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-      tenant,
-    })
-    const answer = await form(wires, '/oauth/token', exchanging('south'))
-    expect(answer).toMatchObject({ status: 200, json: { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' } })
+    const { refreshToken, accessToken } = (await signIn(wires, 'ann@hospital.example', { tenant: 'north' })).json
+    const answer = await form(wires, '/oauth/token', exchanging(refreshToken, 'south'))
+    expect(answer).toMatchObject({ status: 200, json: { issued_token_type: ACCESS_TOKEN_TYPE }, cookies: [] })
     expect((await get(wires, '/v1/me', bearer(answer.json.access_token))).json.tenant).toBe('south')
-    expect(await form(wires, '/oauth/token', exchanging('west'))).toMatchObject({ status: 400, json: { error: 'invalid_target' } })
+    for (const tenant of ['west', 'north'])
+      expect(await form(wires, '/oauth/token', exchanging(refreshToken, tenant))).toMatchObject({
+        status: 400,
+        json: { error: 'invalid_target' },
+      })
+    for (const subject of [
+      exchanging(accessToken, 'south'),
+      { ...exchanging(accessToken, 'south'), subject_token_type: ACCESS_TOKEN_TYPE },
+      { ...exchanging(refreshToken, 'south'), subject_token_type: ACCESS_TOKEN_TYPE },
+    ])
+      expect(await form(wires, '/oauth/token', subject)).toMatchObject({ status: 400, json: { error: 'invalid_request' } })
+  })
+
+  it('exchanges by cookie for a page that may use it, and answers by cookie', async () => {
+    const signedIn = await signIn(wires, 'ann@hospital.example', { tenant: 'north', cookie: true }, fromOurPage(wires))
+    const cookie = cookieOf(signedIn, REFRESH)
+    const { subject_token: _, ...asked } = exchanging('', 'south')
+    for (const headers of [{}, { origin: wires.issuer }, { origin: 'https://evil.example', 'x-castellan-csrf': '1' }] as Headers[])
+      expect(await form(wires, '/oauth/token', asked, { cookie, ...headers })).toMatchObject({ status: 403, cookies: [] })
+    const answer = await form(wires, '/oauth/token', asked, { cookie, ...fromOurPage(wires) })
+    expect(answer.status).toBe(200)
+    expect(answer.json.refresh_token).toBeUndefined()
+    const moved = { cookie: cookieOf(answer, REFRESH), ...fromOurPage(wires) }
+    const next = await form(wires, '/oauth/token', { grant_type: 'refresh_token', client_id: 'app' }, moved)
+    expect((await get(wires, '/v1/me', bearer(next.json.access_token))).json.tenant).toBe('south')
+    // A page that signs out by its cookie leaves nothing of the login behind.
+    await form(wires, '/oauth/revoke', { client_id: 'app' }, { ...moved, cookie: cookieOf(next, REFRESH) })
+    expect((await get(wires, '/v1/me', bearer(signedIn.json.accessToken))).status).toBe(401)
   })
 
   it.each<[string, Headers | string, number, string]>([
@@ -178,6 +219,39 @@ describe('POST /oauth/token', () => {
     const inAddress = await form(wires, '/oauth/token?client_id=app', refreshing('x'))
     expect(inAddress).toMatchObject({ status: 400, json: { error: 'invalid_request' } })
     expect((await form(wires, '/oauth/token', refreshing('x'.repeat(40_000)))).status).toBe(413)
+  })
+})
+
+describe('a page of somebody else', () => {
+  const FOREIGN: Headers[] = [
+    { origin: 'https://evil.example' },
+    { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ]
+
+  it('gets nothing from /oauth/*, plants no cookie, and changes nothing, whatever its form sends', async () => {
+    const { refreshToken, accessToken } = (await signIn(wires, 'ann@hospital.example', { tenant: 'north' })).json
+    // The attacker's own: it would sign the person who opens the page in as the attacker.
+    const planted = (await signInByCookie()).split('=')[1] ?? ''
+    const sent: (readonly [string, Headers])[] = [
+      ['/oauth/token', refreshing(planted)],
+      ['/oauth/token', refreshing(refreshToken)],
+      ['/oauth/token', exchanging(refreshToken, 'south')],
+      ['/oauth/token', exchanging(planted, 'south')],
+      ['/oauth/token', { grant_type: 'client_credentials', client_id: wires.service.id, client_secret: wires.service.key }],
+      ['/oauth/revoke', { token: refreshToken, client_id: 'app' }],
+      ['/oauth/introspect', { token: accessToken, client_id: wires.service.id, client_secret: wires.service.key }],
+    ]
+    for (const headers of FOREIGN) {
+      for (const [path, fields] of sent) {
+        const answer = await form(wires, path, fields, headers)
+        expect(answer).toMatchObject({ status: 403, json: { error: 'access_denied' }, cookies: [] })
+        expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+      }
+    }
+    expect((await form(wires, '/oauth/token', refreshing(refreshToken), { origin: APP_ORIGIN })).status).toBe(200)
   })
 })
 
