@@ -28,11 +28,13 @@ export function openAddressWitness(): AddressWitness {
   const keep = (what: string, secret: string) => void secrets.set(secret, what)
   const see = (place: string, text: string) => void addresses.push({ place, text })
 
+  /** Of a page that is left at once the body of an answer cannot be had any more; its cookie can. */
+  const follow = (reading: Promise<unknown>) => void pending.push(reading.catch(() => undefined))
+
   function asked(request: Request): void {
     // A fragment stays in the browser.
     see('request', request.url().split('#', 1)[0] ?? '')
-    const headers = request.allHeaders().then(({ referer }) => referer === undefined || see('referer', referer))
-    pending.push(headers)
+    follow(request.allHeaders().then(({ referer }) => referer === undefined || see('referer', referer)))
   }
 
   async function answered(response: Response): Promise<void> {
@@ -51,11 +53,10 @@ export function openAddressWitness(): AddressWitness {
     keep,
     watch(context) {
       context.on('request', asked)
-      // Of a page that is left at once the body cannot be had any more; its cookie can.
-      context.on('response', (response) => void pending.push(answered(response)))
+      context.on('response', (response) => follow(answered(response)))
     },
     async close(context, scripts = true) {
-      await Promise.allSettled(pending.splice(0))
+      await Promise.all(pending.splice(0))
       for (const { value } of await context.cookies()) keep('cookie', value)
       for (const page of scripts ? context.pages() : []) {
         see('address bar', page.url())
