@@ -68,8 +68,8 @@ export interface Freshness {
   readonly callers: CallerFinder
   readonly sessions: SessionFinder
   readonly keys: KeyFinder
-  /** Never before the database's own. */
-  readonly databaseTime: DatabaseTime
+  /** As DatabaseTime says it. */
+  readonly databaseTime: Pick<Clock, 'nowMs'>
   readonly acknowledgement: Acknowledgement
   /** Applies a reading of the feed that is sent after this call. @throws StoreError */
   catchUp(): Promise<void>

@@ -25,18 +25,23 @@ interface Asking {
 }
 const FORMS: Readonly<Record<string, (asking: Asking, subject: Subject) => Promise<Asked>>> = {
   'HTTP Check': async ({ http }, subject) => (await http('/v1/check', { ...subject, permission: READ })) as Asked,
-  'HTTP BatchCheck': async ({ http }, subject) => item(await http('/v1/check/batch', { items: [{ ...subject, permission: READ }] })),
+  'HTTP BatchCheck': async ({ http }, subject) => item(await http('/v1/check/batch', inItem(subject))),
   'HTTP BatchCheck, on top': async ({ http }, subject) =>
     item(await http('/v1/check/batch', { ...subject, items: [{ permission: READ }] })),
   'HTTP CheckPermissions': async ({ http }, subject) => first(await http('/v1/check/permissions', { ...subject, permissions: [READ] })),
   'HTTP Explain': async ({ http }, subject) => (await http('/v1/explain', { ...subject, permission: READ })).decision as Asked,
   'gRPC Check': async ({ grpc }, subject) => plain(await grpc('Check', { ...subject, permission: READ })),
-  'gRPC BatchCheck': async ({ grpc }, subject) => item(await grpc('BatchCheck', { items: [{ ...subject, permission: READ }] })),
+  'gRPC BatchCheck': async ({ grpc }, subject) => item(await grpc('BatchCheck', inItem(subject))),
   'gRPC BatchCheck, on top': async ({ grpc }, subject) => item(await grpc('BatchCheck', { ...subject, items: [{ permission: READ }] })),
   'gRPC CheckPermissions': async ({ grpc }, subject) => first(await grpc('CheckPermissions', { ...subject, permissions: [READ] })),
   'gRPC Explain': async ({ grpc }, subject) => plain((await grpc('Explain', { ...subject, permission: READ })).decision),
   'gRPC CheckStream': ({ stream }, subject) => stream({ ...subject, permission: READ }),
 }
+/** A position is asked for of a whole batch. */
+const inItem = ({ minPosition, ...subject }: Subject) => ({
+  items: [{ ...subject, permission: READ }],
+  ...(minPosition === undefined ? {} : { minPosition }),
+})
 export const FORM_NAMES = Object.keys(FORMS)
 
 /** A deny for a reason that is none of the permission's. */
@@ -51,9 +56,7 @@ export function openTokenForms(wires: TokenWires, client: Client): TokenForms {
   }
   const grpc = async (method: string, message: unknown, key: string): Promise<Client> =>
     await ask(client, method, message, key).catch((fault) => {
-      const { details } = detailsOf(fault)
-      const code = details.find(({ reason }) => reason !== undefined)?.reason.toLowerCase()
-      throw { code, fields: fieldsOf(details.find(({ fieldViolations }) => fieldViolations)?.fieldViolations) }
+      throw asFault(fault)
     })
   const stream = async (check: unknown, key: string): Promise<Asked> => {
     const one = openStream(client, key)
@@ -80,23 +83,36 @@ export function openTokenForms(wires: TokenWires, client: Client): TokenForms {
 /** Open until it is ended; asks one thing after the other. */
 export function openStream(client: Client, key: string): { ask(check: unknown): Promise<Asked>; end(): void } {
   const stream = client.CheckStream(bearer(key))
-  let settle: { readonly resolve: (answer: Asked) => void; readonly reject: (fault: unknown) => void } | undefined
+  let waiting: { readonly resolve: (answer: Asked) => void; readonly reject: (fault: unknown) => void } | undefined
   let asked = 0
-  stream.on('error', (fault: unknown) => settle?.reject(fault))
+  const answered = () => {
+    const one = waiting
+    waiting = undefined
+    return one
+  }
+  stream.on('error', (status: Parameters<typeof detailsOf>[0]) => {
+    // One that ends with nothing unanswered says nothing of an answer.
+    if (waiting !== undefined) answered()?.reject(asFault(status))
+  })
   stream.on('data', ({ decision, error }: Client) => {
-    if (decision !== undefined) settle?.resolve(plain(decision))
-    else settle?.reject({ code: error.code, fields: fieldsOf(error.violations) })
+    if (decision !== undefined) answered()?.resolve(plain(decision))
+    else answered()?.reject({ code: error.code, fields: fieldsOf(error.violations) })
   })
   return {
     ask: (check) =>
       new Promise((resolve, reject) => {
-        settle = { resolve, reject }
+        waiting = { resolve, reject }
         stream.write({ id: `${asked++}`, check })
       }),
     end: () => stream.end(),
   }
 }
 
+function asFault(status: Parameters<typeof detailsOf>[0]): { readonly code: string | undefined; readonly fields: string[] } {
+  const { details } = detailsOf(status)
+  const code = details.find(({ reason }) => reason !== undefined)?.reason.toLowerCase()
+  return { code, fields: fieldsOf(details.find(({ fieldViolations }) => fieldViolations)?.fieldViolations) }
+}
 /** Without the place that the form puts in front. */
 export const fieldsOf = (violations: { field: string }[] = []) => violations.map(({ field }) => field.replace(/^(items\[0\]|check)\./, ''))
 /** proto3 leaves out what is false. */

@@ -7,6 +7,7 @@ import type { WireNeeds } from '../../../src/decision/transport/wire-needs.ts'
 import { systemClock } from '../../../src/ground/clock.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import type { SessionRecord } from '../../../src/model/identity.ts'
+import type { ChangeTransaction } from '../../../src/store/ports.ts'
 import { type PersonClaims, type ServiceClaims, signAccessToken } from '../../../src/token/access-token.ts'
 import { IdentitySecrets } from '../../../src/token/secret.ts'
 import { generateSigningKey, openSigningKey, type SigningKey } from '../../../src/token/signing-key.ts'
@@ -47,11 +48,13 @@ export function withTokens(needs: WireNeeds, house: House): WireNeeds {
   }
 }
 
-export async function openTokenWires(): Promise<TokenWires> {
-  const wires = await openWires(withTokens)
+/** @param change makes parts of the house that tokens rest on fail, or be slow */
+export async function openTokenWires(change: (house: House) => House = (house) => house): Promise<TokenWires> {
+  const wires = await openWires((needs, house) => withTokens(needs, change(house)))
   const { house } = wires
   for (const user of ['ann', 'bob']) await house.administration.putUser(house.context, { user })
-  const key = await publishKey(house)
+  const { key, publish } = await makeKey(house)
+  await publish('current')
   await house.store.change(({ identity }) => identity.insertClient({ id: 'demo', name: 'Demo', redirectUris: [] }))
   return Object.assign(wires, {
     key,
@@ -91,14 +94,27 @@ export function times(lifeSeconds: number): { readonly iat: number; readonly exp
   return { iat, exp: iat + lifeSeconds, auth_time: iat }
 }
 
-/** As the identity service puts a key in force, known to all replicas when this resolves. */
-async function publishKey({ store, freshness }: House): Promise<SigningKey> {
+export interface NewKey {
+  readonly key: SigningKey
+  /** As the identity service does it, known to all replicas when this resolves; beside the current one at most one more. */
+  publish(state?: 'current'): Promise<void>
+  retire(): Promise<void>
+}
+
+export async function makeKey({ store, freshness }: House): Promise<NewKey> {
   const secrets = new IdentitySecrets([systemRandom.bytes(32)])
   const made = await generateSigningKey('ES256', secrets, systemRandom)
-  const position = await store.change(async (transaction) => {
-    await transaction.identity.insertKey({ ...made, state: 'current' })
-    return await transaction.appendFeed([{ kind: 'caller', caller: 'signing-keys' }])
-  })
-  await freshness.acknowledgement.effective(position)
-  return await openSigningKey({ ...made, state: 'current', createdAtMs: 0, activatedAtMs: 0, retiresAtMs: null }, secrets)
+  const change = async (work: (transaction: ChangeTransaction) => Promise<void>) => {
+    const position = await store.change(async (transaction) => {
+      await work(transaction)
+      return await transaction.appendFeed([{ kind: 'caller', caller: 'signing-keys' }])
+    })
+    freshness.acknowledgement.announce()
+    await freshness.acknowledgement.effective(position)
+  }
+  return {
+    key: await openSigningKey({ ...made, state: 'current', createdAtMs: 0, activatedAtMs: 0, retiresAtMs: null }, secrets),
+    publish: (state) => change(({ identity }) => identity.insertKey({ ...made, state: state ?? 'next' })),
+    retire: () => change(({ identity }) => identity.setKeyState(made.kid, 'retired')),
+  }
 }
