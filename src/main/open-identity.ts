@@ -84,7 +84,7 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
   lifecycle.add('identity tidy', () => tidy.close())
 
   const issuer = openIssuer(plan, needs, keys, observe)
-  const verifier = new TokenVerifier({ issuer: wire.issuer, audience: plan.audience, clock })
+  const verifier = new TokenVerifier({ issuer: wire.issuer, audience: plan.audience, clock: freshness.databaseTime })
   const common = { store, random, issuer, refreshKeys, acknowledgement, observe }
   const login = openLogin({ ...common, codeKeys, limits, settings: plan, ring: () => outbox.ring() })
   const sessions = openSessionService({
