@@ -3,6 +3,7 @@ import type { Caller } from '../model/caller.ts'
 import type { TokenVerifier } from '../token/verify.ts'
 import type { CallerFinder } from './find-caller.ts'
 import type { KeyFinder } from './find-keys.ts'
+import { verifyAccessToken } from './verify-access-token.ts'
 
 export interface ServiceTokens {
   /** `undefined` for whatever is no token of a caller in force. @throws StoreError when that cannot be said freshly */
@@ -18,8 +19,7 @@ export interface ServiceTokenNeeds {
 export function openServiceTokens({ keys, callers, verifier }: ServiceTokenNeeds): ServiceTokens {
   return {
     async findCaller(accessToken) {
-      const { value } = await keys.find(undefined)
-      const token = await verifier.verify(accessToken, value.keys)
+      const { token } = await verifyAccessToken({ keys, verifier }, accessToken, undefined)
       if (token === 'invalid' || token === 'expired' || token.kind === 'person') return undefined
       const caller = await callers.findById(token.claims.sub)
       if (caller === undefined) return undefined

@@ -50,7 +50,8 @@ export const identitySettings = {
   }),
   smtpUrl: optionalSetting({
     name: 'CASTELLAN_SMTP_URL',
-    meaning: 'Mail server of the identity service. `smtps` is TLS from the first byte; `smtp` goes over to TLS by STARTTLS and refuses a server that does not, except on loopback.',
+    meaning:
+      'Mail server of the identity service. `smtps` is TLS from the first byte; `smtp` goes over to TLS by STARTTLS and refuses a server that does not, except on loopback.',
     accepts: '`smtp://user:password@host:port` or `smtps://…`; user, password and port may be left out',
     schema: smtpUrl,
     fallbackMeaning: 'none; `castellan dev` shows mails at `/dev/mailbox`',

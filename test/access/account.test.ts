@@ -60,7 +60,7 @@ describe('an account', () => {
     await house.store.change(async ({ identity }) => {
       await identity.insertClient({ id: CLIENT, name: 'Demo', redirectUris: [] })
     })
-  }, 180_000)
+  })
   afterAll(async () => {
     await house.close()
     await postgres.close()

@@ -34,7 +34,7 @@ const open = async (...how: Parameters<typeof openHouse>): Promise<House> => {
 beforeAll(async () => {
   postgres = await openPostgresStore()
   narrow = await openDatabase({ kind: 'postgres', url: postgres.url, poolMax: 4 })
-}, 60_000)
+})
 beforeEach(async () => {
   one = await open(free, postgres.database)
 })

@@ -81,7 +81,7 @@ const isFresh = () => replica.knowledge.isFresh(replica.clock.monotonicMs())
 
 beforeAll(async () => {
   opened = await openPostgresStore()
-}, 60_000)
+})
 beforeEach(async () => {
   replica = await openReplica()
   await quiet()

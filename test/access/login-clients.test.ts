@@ -10,7 +10,7 @@ let house: House
 beforeAll(async () => {
   postgres = await openPostgresStore()
   house = await openHouse(bundleOf({ coder: ['stay.read'] }), postgres.database)
-}, 60_000)
+})
 afterAll(async () => {
   await house.close()
   await postgres.close()

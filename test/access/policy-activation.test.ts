@@ -31,7 +31,7 @@ const permissionOf = ({ bundle }: ReturnType<typeof made>) => bundle.permissions
 
 beforeAll(async () => {
   postgres = await openPostgresStore()
-}, 60_000)
+})
 afterEach(async () => {
   for (const house of houses.splice(0)) await house.close()
 })

@@ -48,7 +48,7 @@ describe.each<SigningAlgorithm>(['ES256', 'RS256', 'EdDSA'])('clients of the fie
   let house: IdentityHouse
   beforeAll(async () => {
     house = await openIdentityHouse(algorithm)
-  }, 120_000)
+  })
   afterAll(() => house.close())
   const forApp = () =>
     openid.discovery(new URL(house.issuer), CLIENT, undefined, openid.None(), {
@@ -141,7 +141,7 @@ describe('a key rotation in the middle of the day', () => {
     house = await openIdentityHouse()
     resource = await openResource(house.issuer)
     decisions = await openDecisionReplica(house)
-  }, 120_000)
+  })
   afterAll(async () => {
     await decisions.close()
     await resource.close()

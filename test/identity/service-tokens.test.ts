@@ -10,7 +10,7 @@ import { AUDIENCE, type IdentityHouse, openIdentityHouse } from './identity-hous
 let at: IdentityHouse
 beforeAll(async () => {
   at = await openIdentityHouse()
-}, 120_000)
+})
 afterAll(() => at.close())
 
 const make = async () =>

@@ -11,7 +11,7 @@ let service: RunningService
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'castellan-dev-'))
   service = await startDev({ cwd: folder })
-}, 120_000)
+})
 afterAll(async () => {
   service.process.kill('SIGKILL')
   await service.process.ended
@@ -116,7 +116,7 @@ describe('castellan dev', () => {
     ).toEqual(audited.sort())
     expect(users).toEqual(expect.arrayContaining(answered))
     expect(answered.length).toBeGreaterThanOrEqual(60)
-  }, 120_000)
+  })
 
   it('starts again after SIGKILL with its data, its key and nothing seeded twice', async () => {
     expect((await ask(service, 'POST', '/v1/check', { user: 'ann', tenant: 'acme', permission: 's.q.c' })).body).toMatchObject({
@@ -168,7 +168,7 @@ describe('castellan dev', () => {
       await own.process.ended
       rmSync(other, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 })
 
 describe('castellan dev, twice in the same instant', () => {
@@ -186,7 +186,7 @@ describe('castellan dev, twice in the same instant', () => {
       await Promise.all(both.map((one) => one.ended))
       rmSync(place, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 })
 
 describe('castellan dev, where it must not run', () => {
@@ -224,7 +224,7 @@ describe('castellan dev, where it must not run', () => {
       expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringContaining(directory) })
       expect(ended.err).toContain('Set CASTELLAN_DATA_DIR')
     }
-  }, 60_000)
+  })
 })
 
 async function listAll(service: RunningService, address: string, field: string): Promise<readonly Readonly<Record<string, unknown>>[]> {

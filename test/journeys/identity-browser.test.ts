@@ -12,7 +12,7 @@ beforeAll(async () => {
   const { store } = wires.house
   await store.change(({ identity }) => identity.insertClient({ id: 'demo', name: 'Demo', redirectUris: [`${wires.issuer}/dev/app`] }))
   browser = await openBrowser()
-}, 180_000)
+})
 afterAll(async () => {
   await browser?.close()
   await wires?.close()

@@ -79,7 +79,7 @@ beforeAll(async () => {
   })
   const [, http, probes] = await process.seen(/"ports":\{"http":(\d+),"probes":(\d+)\}/)
   identity = { process, url: `http://127.0.0.1:${http}`, probes: `http://127.0.0.1:${probes}` }
-}, 180_000)
+})
 afterAll(async () => {
   await browser?.close()
   const processes = [...(replicas ?? []).map((replica) => replica.process), ...(identity === undefined ? [] : [identity.process])]
@@ -233,7 +233,7 @@ describe('a person', () => {
     secrets.keep('caller key', made.key)
     const client = { name: 'Portal', redirectUris: [portal.url] }
     expect((await call('PUT', `/v1/login-clients/${CLIENT}`, client, asAdministrator)).status).toBe(200)
-  }, 60_000)
+  })
 
   it('asks, clicks in the mail, is in, is removed, denied by the next check elsewhere, comes back by a new login only, and leaves', async () => {
     const [one, two] = replicas
@@ -306,7 +306,7 @@ describe('a person', () => {
     expect(await check(two, token)).toMatchObject({ allowed: false, reason: 'TOKEN_REVOKED' })
     expect(await renewInPage(anew)).toMatchObject({ status: 400, json: { error: 'invalid_grant' } })
     for (const used of [context, elsewhere, again]) await addresses.close(used)
-  }, 120_000)
+  })
 
   it('moves to another tenant and back out, all by one login, whose tokens no other application can use', async () => {
     const input = { email: EMAIL, clientId: CLIENT, tenant: 'acme' }
@@ -340,7 +340,7 @@ describe('a person', () => {
       expect(await check(replicas[1], shown)).toMatchObject({ allowed: false, reason: 'TOKEN_REVOKED' })
     for (const { json } of [renewed, moved])
       expect(await grant({ ...foreign, client_id: CLIENT, refresh_token: json.refresh_token })).toMatchObject({ status: 400 })
-  }, 60_000)
+  })
 
   it('is asked about by services with tokens of their own, also while their key is being replaced', async () => {
     const granted = await grant({ grant_type: 'client_credentials' }, asService())
@@ -356,7 +356,7 @@ describe('a person', () => {
       const answer = await ask({ ...replicas[1], key: anew.json.access_token }, 'POST', '/v1/check', question)
       expect(answer.body).toMatchObject({ allowed: true })
     }
-  }, 60_000)
+  })
 })
 
 async function openPage(): Promise<[BrowserContext, Page]> {

@@ -52,4 +52,4 @@ it('gives a working `npx castellan dev` when it is packed and installed into an 
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}, 240_000)
+})

@@ -28,7 +28,7 @@ beforeAll(async () => {
   chmodSync(join(folder, 'bin/npx'), 0o755)
   if (spawnSync('curl', ['--version']).error !== undefined) writeCurl(join(folder, 'bin/curl'))
   service = await startDev({ cwd: folder })
-}, 120_000)
+})
 afterAll(async () => {
   service.process.kill('SIGKILL')
   await service.process.ended

@@ -23,7 +23,7 @@ const start = () => startServe(KEY, { cwd: folder, environment: environment() })
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'castellan-serve-'))
   database = await openTestPostgres()
-}, 120_000)
+})
 afterAll(async () => {
   service?.process.kill('SIGKILL')
   await service?.process.ended
@@ -107,7 +107,7 @@ describe('castellan serve', () => {
     expect((await ask({ ...service, key: 'unknown' }, 'POST', '/v1/check', { user: 'a', tenant: 'b', permission: 's.q.c' })).status).toBe(
       401,
     )
-  }, 60_000)
+  })
 
   it('answers the journey that the embedded service answers', async () => {
     await walk(running())
@@ -158,7 +158,7 @@ describe('castellan serve', () => {
     expect(await grant).toMatchObject({ status: 201, body: { changed: true } })
     expect(await running().process.ended).toMatchObject({ code: 0 })
     expect(await database.query(`select count(*)::int as rows from role_assignment where tenant_id = 'stopped'`)).toEqual([{ rows: 1 }])
-  }, 60_000)
+  })
 
   it('leaves every assignment with its audit row and the other way round when it is killed in the middle of grants', async () => {
     service = await start()
@@ -183,7 +183,7 @@ describe('castellan serve', () => {
              (select count(*)::int from role_assignment r join audit_event a on a.target = r.id where r.tenant_id = 'killed') as both`)
     expect(counted?.rows).toBeGreaterThanOrEqual(100)
     expect(counted).toMatchObject({ audited: counted?.rows, both: counted?.rows })
-  }, 60_000)
+  })
 
   it('exits at once on a second signal', async () => {
     service = await startServe(KEY, { cwd: folder, environment: { ...environment(), CASTELLAN_STOP_SETTLE_SECONDS: '60' } })
@@ -191,7 +191,7 @@ describe('castellan serve', () => {
     await service.process.seen(/"msg":"stops"/)
     service.process.kill('SIGTERM')
     expect(await service.process.ended).toMatchObject({ code: 1 })
-  }, 60_000)
+  })
 
   it('serves the last good revision when the files are broken at start', async () => {
     const environmentOfEmpty = { ...environment(), CASTELLAN_POLICIES: folder }
@@ -204,7 +204,7 @@ describe('castellan serve', () => {
     expect((await ask(service, 'POST', '/v1/check', question)).body).toMatchObject({ allowed: true })
     service.process.kill('SIGTERM')
     expect((await service.process.ended).code).toBe(0)
-  }, 60_000)
+  })
 
   it('refuses a database that is ahead of it, and so does migrate', async () => {
     await database.query(`insert into schema_migration (name, batch, migration_time) values ('9999-from-the-future', 99, now())`)

@@ -74,7 +74,7 @@ beforeAll(async () => {
   for (const user of ['ada', 'ben', 'cid']) await administration.putUser(CONTEXT, { user, email: `${user}@example.org` })
   await administration.grant(CONTEXT, { tenant: 'office', user: 'ada', role: 'administrator' })
   await administration.grant(CONTEXT, { tenant: 'office', user: 'cid', role: 'reader' })
-}, 120_000)
+})
 afterAll(async () => {
   await service?.stop()
   await postgres?.close()
@@ -200,7 +200,7 @@ describe('people who administer', () => {
       const states = await Promise.all(['ada', 'ben'].map(async (user) => (await administration.getUser(CONTEXT.caller, user)).state))
       expect(states.sort()).toEqual(['active', 'deactivated'])
     }
-  }, 120_000)
+  })
 })
 
 /** Let in already, so that nothing but the change itself can find out. */

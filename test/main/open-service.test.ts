@@ -26,7 +26,7 @@ const services: Service[] = []
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'castellan-open-service-'))
   postgres = await openTestPostgres()
-}, 60_000)
+})
 afterEach(async () => {
   for (const service of services.splice(0)) await service.stop()
   await postgres.close()
@@ -123,7 +123,7 @@ describe('a replica', () => {
     } finally {
       await after.close()
     }
-  }, 60_000)
+  })
 })
 
 describe('replicas with different policy files', () => {
@@ -160,7 +160,7 @@ describe('replicas with different policy files', () => {
       select (select count(*)::int from policy_activation) as activated,
              (select count(*)::int from audit_event where action = 'policy.activate' and actor = 'system') as audited`)
     expect(counted).toEqual({ activated: 2, audited: 2 })
-  }, 60_000)
+  })
 
   it('that are broken change nothing, here or elsewhere', async () => {
     const one = await open(writePolicies('one', 'One'))
@@ -191,7 +191,7 @@ describe('Redis', () => {
     } finally {
       await redis.stop()
     }
-  }, 60_000)
+  })
 
   it('is not spoken of where there is none', async () => {
     expect(await textOf(await open(writePolicies('one', 'One')), 'cache')).toMatchObject({ text: 'memory' })

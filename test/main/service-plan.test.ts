@@ -19,7 +19,7 @@ beforeAll(() => {
   const certificate = readFileSync(file('one.crt'), 'utf8')
   writeFileSync(file('chain.crt'), certificate + readFileSync(file('two.crt'), 'utf8'))
   writeFileSync(file('broken-chain.crt'), `${certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`)
-}, 60_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const plan = (cert: string, key: string, clientCa?: string) =>

@@ -91,7 +91,7 @@ beforeAll(async () => {
   await service.administration.grant(context, { ...QUESTION, role: 'salesperson' })
   key = (await service.administration.createCaller(context, { name: 'asks', scopes: ['decide'] })).key
   grpc = decisionClient(service.ports.grpc)
-}, 120_000)
+})
 afterAll(async () => {
   grpc?.close()
   await service?.stop()

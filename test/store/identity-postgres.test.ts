@@ -23,7 +23,7 @@ let test: Awaited<ReturnType<typeof openPostgresStore>>
 beforeAll(async () => {
   // A quarter of the pool is for changes: all of them are under way at once.
   test = await openPostgresStore(4 * TIMES)
-}, 60_000)
+})
 afterAll(async () => {
   await test.close()
 })

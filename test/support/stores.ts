@@ -25,7 +25,7 @@ export function describeEachStore(name: string, suite: (current: () => TestStore
       let opened: (TestStore & { close(): Promise<void> }) | undefined
       beforeAll(async () => {
         opened = kind === 'pglite' ? await openPgliteStore() : await openPostgresStore()
-      }, 60_000)
+      })
       afterAll(async () => {
         await opened?.close()
       })

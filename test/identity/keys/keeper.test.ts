@@ -307,7 +307,7 @@ describe('signing keys of many processes on PostgreSQL', () => {
     for (let index = 0; index < 8; index++) {
       processes.push(openStore(await openDatabase({ kind: 'postgres', url: postgres.url, poolMax: 4 })))
     }
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const store of processes) await store.close()
     await postgres.close()

@@ -11,7 +11,7 @@ import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse } from './l
 let at: LoginHouse
 beforeAll(async () => {
   at = await openLoginHouse()
-}, 180_000)
+})
 afterAll(() => at.close())
 
 const wrongCode = (code: string) => (code === '000000' ? '000001' : '000000')

@@ -10,7 +10,7 @@ import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT }
 let at: LoginHouse
 beforeAll(async () => {
   at = await openLoginHouse()
-}, 60_000)
+})
 afterAll(() => at.close())
 
 async function invite(part: Partial<Invitation> = {}, context = at.house.context) {

@@ -11,7 +11,7 @@ import { BASE, BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse, REDI
 let at: LoginHouse
 beforeAll(async () => {
   at = await openLoginHouse()
-}, 60_000)
+})
 afterAll(() => at.close())
 
 const wrongCode = (code: string) => (code === '000000' ? '000001' : '000000')

@@ -12,7 +12,7 @@ let at: LoginHouse
 beforeAll(async () => {
   opened = await openPostgresStore()
   at = await openLoginHouse(opened.database, { signUp: true })
-}, 60_000)
+})
 afterAll(async () => {
   await at.close()
   await opened.close()
@@ -82,7 +82,7 @@ describe('at the same time', () => {
         expect(await outcome(at.desk.sessions.refresh(signedIn.value.refreshToken, 'demo', browser))).toBe('invalid_grant')
       expect(await outcome(at.login.verify({ token }, BODY, browser))).toBe('login_refused')
     }
-  }, 60_000)
+  })
 
   it('two sign-ups with one address, by two applications, leave one account', async () => {
     const other = { id: randomUUID(), name: 'Other', redirectUris: [] }

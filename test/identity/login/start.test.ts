@@ -14,7 +14,7 @@ let at: LoginHouse
 beforeAll(async () => {
   heard = hearStatements(await openTestPglite())
   at = await openLoginHouse(heard.database)
-}, 60_000)
+})
 afterAll(async () => {
   await at.close()
   await heard.database.close()

@@ -12,7 +12,7 @@ let at: LoginHouse
 beforeAll(async () => {
   opened = await openPostgresStore()
   at = await openLoginHouse(opened.database)
-}, 60_000)
+})
 afterAll(async () => {
   await at.close()
   await opened.close()

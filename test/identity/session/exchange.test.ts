@@ -35,7 +35,7 @@ describe('token exchange (RFC 8693)', () => {
     house = await openHouse(bundleOf({ coder: ['stay.read'], payer: ['pay.create'] }))
     desk = await openDesk(house)
     for (const tenant of ['north', 'south', 'shut']) await house.administration.putTenant(house.context, { tenant })
-  }, 180_000)
+  })
   afterAll(() => house.close())
 
   it('begins a session of the same login in another tenant, with its means and its end, and leaves the token as it was', async () => {

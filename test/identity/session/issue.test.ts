@@ -75,7 +75,7 @@ describe('an access token', () => {
   beforeAll(async () => {
     pair = await openKeyPair()
     house = await openHouse(bundle())
-  }, 180_000)
+  })
   afterAll(() => house.close())
 
   it('of any number of permissions and the longest ids is never longer than proxies carry', async () => {

@@ -32,7 +32,7 @@ describe('refreshing', () => {
     await house.administration.putTenant(house.context, { tenant: TENANT })
     desk = await openDesk(house)
     strict = await openDesk(house, { ...desk.needs, graceMs: 0 })
-  }, 180_000)
+  })
   afterAll(async () => {
     await house.close()
     await postgres.close()
@@ -183,7 +183,7 @@ describe('refreshing', () => {
       (_, token) => desk.sessions.revoke(token, CLIENT, visitor),
       async () => undefined,
     )
-  }, 120_000)
+  })
 
   it('and ending by an administrator race: nothing works after it was answered', async () => {
     await race(
@@ -193,7 +193,7 @@ describe('refreshing', () => {
       },
       async () => undefined,
     )
-  }, 120_000)
+  })
 
   it('and deactivating race: nothing works after it was answered, nor after reactivation', async () => {
     await race(
@@ -203,7 +203,7 @@ describe('refreshing', () => {
       },
       (user) => house.administration.putUser(house.context, { user }),
     )
-  }, 120_000)
+  })
 
   it('and moving to other tenants keep one live successor of each session whatever comes together, and end with their login', async () => {
     const step = fc.record({
@@ -278,5 +278,5 @@ describe('refreshing', () => {
       { numRuns: 60 },
     )
     expect(exchanged).toBeGreaterThan(0)
-  }, 180_000)
+  })
 })

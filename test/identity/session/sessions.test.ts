@@ -32,7 +32,7 @@ describe('sessions', () => {
     house = await openHouse(bundleOf({ coder: ['stay.read'], payer: ['pay.create'] }))
     desk = await openDesk(house)
     for (const tenant of ['north', 'south', 'shut']) await house.administration.putTenant(house.context, { tenant })
-  }, 180_000)
+  })
   afterAll(() => house.close())
 
   it('are listed to their owner while they live', async () => {

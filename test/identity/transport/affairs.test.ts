@@ -22,7 +22,7 @@ import {
 let wires: IdentityWires
 beforeAll(async () => {
   wires = await openIdentityWires()
-}, 180_000)
+})
 afterAll(() => wires.close())
 
 const admin = bearer(ADMIN_KEY)

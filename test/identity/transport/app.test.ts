@@ -19,7 +19,7 @@ import {
 let wires: IdentityWires
 beforeAll(async () => {
   wires = await openIdentityWires()
-}, 180_000)
+})
 afterAll(() => wires.close())
 
 const _admin = bearer(ADMIN_KEY)
@@ -89,7 +89,7 @@ describe('what readers of tokens get', () => {
     } while (pages.at(-1) === true)
     expect(epochs).toEqual(Array.from({ length: ended }, (_, nth) => nth + 1))
     expect(pages).toEqual([true, false])
-  }, 60_000)
+  })
 
   it('is not what a service limited to some tenants learns: revocations belong to none', async () => {
     const { administration, context } = wires.house

@@ -6,7 +6,7 @@ let wires: IdentityWires
 beforeAll(async () => {
   wires = await openIdentityWires()
   await ask(wires)
-}, 180_000)
+})
 afterAll(() => wires.close())
 
 describe('development pages', () => {

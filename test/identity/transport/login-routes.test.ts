@@ -17,7 +17,7 @@ import {
 let wires: IdentityWires
 beforeAll(async () => {
   wires = await openIdentityWires()
-}, 180_000)
+})
 afterAll(() => wires.close())
 
 const START = '/v1/login/start'

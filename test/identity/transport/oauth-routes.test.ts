@@ -18,7 +18,7 @@ import {
 let wires: IdentityWires
 beforeAll(async () => {
   wires = await openIdentityWires()
-}, 180_000)
+})
 afterAll(() => wires.close())
 
 const REFRESH = '__Host-castellan-refresh'
