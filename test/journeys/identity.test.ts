@@ -15,7 +15,7 @@ import { openAddressWitness } from '../support/address-witness.ts'
 import { openBrowser } from '../support/browser.ts'
 import { ask, type RunningCastellan, type RunningService, runCastellan, startCastellan, startServe } from '../support/castellan-process.ts'
 import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
-import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startRedis, type TestRedis, until } from '../support/redis.ts'
 import { KeptSecrets } from './kept-secrets.ts'
 
 const KEY = 'test-key-'.padEnd(48, 'k')
@@ -155,7 +155,7 @@ interface Secrets {
 async function readMail<T>(asking: () => Promise<T>): Promise<Secrets & { readonly asked: T }> {
   const before = smtp.received.length
   const asked = await asking()
-  while (smtp.received.length === before) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => smtp.received.length > before)
   const mail = smtp.received.at(-1)
   expect(mail?.to).toEqual([EMAIL])
   const text = readable(mail?.raw ?? '')
