@@ -2,7 +2,6 @@
 import { openWireMetrics } from '../../src/decision/transport/wire-metrics.ts'
 import { systemClock } from '../../src/ground/clock.ts'
 import { Lifecycle } from '../../src/ground/lifecycle.ts'
-import { openLog } from '../../src/ground/log.ts'
 import { openMetrics } from '../../src/ground/metrics.ts'
 import { systemRandom } from '../../src/ground/random.ts'
 import { beginSession } from '../../src/identity/session/begin.ts'
@@ -14,8 +13,10 @@ import { openIdentityWire } from '../../src/main/open-identity-wire.ts'
 import { readDevSettings } from '../../src/main/settings.ts'
 import type { SigningAlgorithm } from '../../src/model/identity.ts'
 import { IdentitySecrets } from '../../src/token/secret.ts'
+import { hearAnswers } from '../support/hear-answers.ts'
 import { bundleOf, type House, openHouse } from '../support/house.ts'
 import { openPostgresStore } from '../support/stores.ts'
+import type { Witness } from '../support/witness.ts'
 
 export const AUDIENCE = 'https://api.hospital.example'
 export const CLIENT = 'ward-plan'
@@ -51,10 +52,13 @@ export async function openIdentityHouse(algorithm: SigningAlgorithm = 'ES256'): 
   await store.change(({ identity }) => identity.insertClient({ id: CLIENT, name: 'Ward plan', redirectUris: [] }))
 
   const secrets = [systemRandom.bytes(32)]
-  const open = async (issuer: string | undefined) => await openReplica(postgres.url, issuer, secrets, algorithm, lifecycle)
+  const { witness } = house
+  const open = async (issuer: string | undefined) => await openReplica(postgres.url, issuer, { secrets, algorithm, witness }, lifecycle)
   const first = await open(undefined)
   const second = await open(first.url)
   const refreshKeys = new IdentitySecrets(secrets).keysFor('refresh token').map(({ key }) => key)
+  witness.keep('identity secret', ...secrets, ...refreshKeys)
+  witness.keep('key', service.key)
   return {
     house,
     issuer: first.url,
@@ -68,7 +72,9 @@ export async function openIdentityHouse(algorithm: SigningAlgorithm = 'ES256'): 
           ...{ user, clientId: CLIENT, tenant: 'north', amr: ['email'], cookie: false, visitor },
         })
       })
-      return refreshTokenOf(refreshKeys, session)
+      const token = refreshTokenOf(refreshKeys, session)
+      witness.keep('refresh token', token)
+      return token
     },
     async ageKeys(ms) {
       const text = `update signing_key set created_at = created_at - :ms * interval '1 ms', activated_at = activated_at - :ms * interval '1 ms'`
@@ -84,18 +90,24 @@ export async function openIdentityHouse(algorithm: SigningAlgorithm = 'ES256'): 
 async function openReplica(
   url: string,
   issuer: string | undefined,
-  secrets: readonly Uint8Array[],
-  algorithm: SigningAlgorithm,
+  {
+    secrets,
+    algorithm,
+    witness,
+  }: { readonly secrets: readonly Uint8Array[]; readonly algorithm: SigningAlgorithm; readonly witness: Witness },
   lifecycle: Lifecycle,
 ): Promise<IdentityReplica> {
   const metrics = openMetrics()
-  const common = { clock: systemClock, random: systemRandom, log: openLog('silent'), metrics }
+  const common = { clock: systemClock, random: systemRandom, log: witness.log, metrics }
+  witness.readMetrics(async () => (await metrics.text()).body)
   const plan = {
     ...identityPlanFrom(readDevSettings({})),
     ...{ http: { host: '127.0.0.1', port: 0 }, tls: undefined, issuer, audience: AUDIENCE, secrets, algorithm },
     ...{ adminKey: undefined, mail: 'mailbox' as const },
   }
   const wire = await openIdentityWire(plan, common, lifecycle)
+  const stopHearing = hearAnswers(wire.port, witness)
+  lifecycle.add('hearing', async () => stopHearing())
   const database = { kind: 'postgres', url, poolMax: 10 } as const
   const foundation = await openFoundation(
     { database, schema: 'require', cacheBytes: 4_194_304, redis: undefined },

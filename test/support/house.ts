@@ -8,7 +8,6 @@ import type { RedisObserver } from '../../src/cache/redis-link.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
 import { type Clock, systemClock } from '../../src/ground/clock.ts'
 import { Lifecycle } from '../../src/ground/lifecycle.ts'
-import { openLog } from '../../src/ground/log.ts'
 import { systemRandom } from '../../src/ground/random.ts'
 import { type AccessObserver, openAccess } from '../../src/main/open-access.ts'
 import type { Administration, ChangeContext, PolicyStatus } from '../../src/model/administration.ts'
@@ -24,6 +23,7 @@ import { migrate } from '../../src/store/migrations.ts'
 import type { Store } from '../../src/store/ports.ts'
 import { openStore } from '../../src/store/store.ts'
 import { openTestPglite } from './stores.ts'
+import { openWitness, type Witness } from './witness.ts'
 
 export interface House {
   readonly database: Database
@@ -38,12 +38,14 @@ export interface House {
   /** All scopes, all tenants. */
   readonly admin: Caller
   readonly context: ChangeContext
+  /** Of its log; whoever gives out secrets here tells them. */
+  readonly witness: Witness
   /** Puts another bundle in force, on all replicas of the database. @returns the position of its activation */
   use(bundle: PolicyBundle): Promise<number>
   check(user: string, tenant: string, permission: string, resource?: Record<string, unknown>): Promise<Decision>
   /** Forgets all tenants, users and assignments. */
   clear(): Promise<void>
-  /** The database too, unless it was given. */
+  /** The database too, unless it was given. @throws when a secret was found where somebody may read it */
   close(): Promise<void>
 }
 
@@ -71,7 +73,8 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
   const store = openStore(opened)
   if (database === undefined) lifecycle.add('store', () => store.close())
   const random = systemRandom
-  const log = openLog('silent')
+  const witness = openWitness()
+  const { log } = witness
   const clock = settings.clock ?? systemClock
   const observe = { ...unobserved, ...(settings.observe === undefined ? {} : { freshness: settings.observe }) }
   const access = await openAccess(
@@ -115,6 +118,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     }),
     admin,
     context,
+    witness,
     use,
     check: (user, tenant, permission, resource) =>
       decisions.check({ user, tenant, permission, ...(resource === undefined ? {} : { resource }) }, NEVER),
@@ -123,10 +127,15 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
       // Past the feed, which says nothing of it.
       access.memory.states.clear()
     },
-    close: () =>
-      lifecycle.close((_, fault) => {
-        throw fault
-      }),
+    async close() {
+      try {
+        await witness.close(opened)
+      } finally {
+        await lifecycle.close((_, fault) => {
+          throw fault
+        })
+      }
+    },
   }
 }
 

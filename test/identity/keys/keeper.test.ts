@@ -1,7 +1,5 @@
 import { createDecipheriv, createPrivateKey } from 'node:crypto'
-import { Writable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { openLog } from '../../../src/ground/log.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import { type KeyAges, type KeyKeeper, openKeyKeeper } from '../../../src/identity/keys/keeper.ts'
 import { PREVIOUS_KEPT_MS } from '../../../src/identity/keys/rotate.ts'
@@ -16,6 +14,7 @@ import { openStore } from '../../../src/store/store.ts'
 import { IdentitySecrets } from '../../../src/token/secret.ts'
 import { ManualClock, settle } from '../../support/manual-clock.ts'
 import { describeEachStore, openPostgresStore, type TestStore } from '../../support/stores.ts'
+import { openWitness, type Witness } from '../../support/witness.ts'
 
 const SECRETS = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill))
 const [ONE, TWO, THREE] = SECRETS as [Uint8Array, Uint8Array, Uint8Array]
@@ -25,7 +24,8 @@ const CONTEXT: ChangeContext = { caller: ADMIN, reason: 'test', requestId: 'r-1'
 interface Opened {
   readonly keeper: KeyKeeper
   readonly clock: ManualClock
-  readonly lines: string[]
+  readonly witness: Witness
+  readonly lines: readonly string[]
   readonly ages: KeyAges[]
   readonly effective: number[]
   away: boolean
@@ -35,15 +35,10 @@ const opened: Opened[] = []
 
 async function open(store: Store, { secrets = [ONE], algorithm = 'ES256' as SigningAlgorithm } = {}): Promise<Opened> {
   const clock = new ManualClock()
-  const lines: string[] = []
+  const witness = openWitness()
+  witness.keep('identity secret', ...SECRETS)
   const ages: KeyAges[] = []
   const effective: number[] = []
-  const destination = new Writable({
-    write(chunk, _, done) {
-      lines.push(String(chunk))
-      done()
-    },
-  })
   const state = { away: false }
   const guarded = <T>(work: () => Promise<T>) => (state.away ? Promise.reject(new StoreError('away')) : work())
   const identity = { ...store.identity, listSealedKeys: () => guarded(() => store.identity.listSealedKeys()) }
@@ -55,10 +50,10 @@ async function open(store: Store, { secrets = [ONE], algorithm = 'ES256' as Sign
     algorithm,
     clock,
     random: systemRandom,
-    log: openLog('trace', destination),
+    log: witness.log,
     observe: { keyAges: (seconds) => void ages.push(seconds) },
   })
-  const one: Opened = Object.assign(state, { keeper, clock, lines, ages, effective })
+  const one: Opened = Object.assign(state, { keeper, clock, witness, lines: witness.lines, ages, effective })
   opened.push(one)
   return one
 }
@@ -82,6 +77,15 @@ async function checkAgain({ clock }: Opened, until: () => Promise<boolean>): Pro
   for (let turn = 0; turn < 5_000 && !(await until()); turn++) await settle()
 }
 
+/** No secret, and no private part of a key that is there, in a line or a row of the test that ends. */
+async function expectNothingShown({ store, database }: TestStore): Promise<void> {
+  const members = (await store.identity.listSealedKeys()).flatMap(privateMembers)
+  for (const { witness } of opened) {
+    witness.keep('private key', ...members)
+    expect(await witness.findings(database)).toEqual([])
+  }
+}
+
 afterEach(async () => {
   for (const { keeper } of opened.splice(0)) await keeper.close()
 })
@@ -95,6 +99,7 @@ describeEachStore('signing keys', (current) => {
     await database.knex.raw('delete from audit_event')
     await database.knex.raw('alter table audit_event enable trigger user')
   })
+  afterEach(() => expectNothingShown(current()))
 
   it('are there at the first start: one signs at once, and the one after it is published', async () => {
     const { keeper } = await open(store)
@@ -290,7 +295,7 @@ describeEachStore('signing keys', (current) => {
 
 /** As src/token/signing-key.ts seals them. */
 function privateMembers({ kid, sealed, sealedBy }: SealedKey): readonly string[] {
-  const { secretId, key } = new IdentitySecrets([ONE, TWO]).keysFor('signing key').find((one) => one.secretId === sealedBy) ?? {}
+  const { secretId, key } = new IdentitySecrets(SECRETS).keysFor('signing key').find((one) => one.secretId === sealedBy) ?? {}
   const bytes = Buffer.from(sealed ?? [])
   const cipher = createDecipheriv('aes-256-gcm', key ?? '', bytes.subarray(0, 12))
   cipher.setAAD(Buffer.from(`castellan signing key ${kid} ${secretId}`)).setAuthTag(bytes.subarray(12, 28))
@@ -312,6 +317,7 @@ describe('signing keys of many processes on PostgreSQL', () => {
     for (const store of processes) await store.close()
     await postgres.close()
   })
+  afterEach(() => expectNothingShown(postgres))
 
   it('are made once, replaced once and retired once, however many look at the same moment', async () => {
     const { store, database } = postgres

@@ -1,7 +1,6 @@
 /** Logins on one replica of the house: real store, outbox and tokens, with the development mailbox for a mail server. */
 import { randomUUID } from 'node:crypto'
 import { MemoryLimiter } from '../../../src/cache/memory-limiter.ts'
-import { openLog } from '../../../src/ground/log.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import { type LimitName, openLimits } from '../../../src/identity/limits.ts'
 import type { MailResult } from '../../../src/identity/login/deliver.ts'
@@ -68,26 +67,28 @@ export async function openLoginHouse(
 ): Promise<LoginHouse> {
   const house = await openHouse(bundleOf({ coder: ['coding.read'] }), database)
   const desk = await openDesk(house)
-  const { store } = house
+  const { store, witness } = house
   await store.change(({ identity }) => identity.updateClient({ id: CLIENT, name: 'Coding', redirectUris: [REDIRECT] }))
   const clock = new ManualClock()
   const mailbox = new Mailbox({ clock, random: systemRandom })
   const codeKeys = [Buffer.from(systemRandom.bytes(32))]
+  const limitKey = systemRandom.bytes(32)
+  witness.keep('identity secret', limitKey, ...codeKeys)
   const results: LoginResult[] = []
   const mailed: MailResult[] = []
   const limited: LimitName[] = []
   const chosen = { signUp: false, sameBrowser: false, ...settings }
   const outboxNeeds: OutboxNeeds = {
     store,
-    mailer: mailbox,
     random: systemRandom,
     codeKeys,
     base: BASE,
     signUp: chosen.signUp,
     clock,
-    log: openLog('silent'),
+    log: witness.log,
     observe: { mailed: (result) => void mailed.push(result) },
     ...part,
+    mailer: witness.overhearMails(part.mailer ?? mailbox),
   }
   const outbox = new Outbox(outboxNeeds)
   const needs: LoginNeeds = {
@@ -95,7 +96,7 @@ export async function openLoginHouse(
     random: systemRandom,
     limits: openLimits({
       limiter: new MemoryLimiter({ clock }),
-      key: systemRandom.bytes(32),
+      key: limitKey,
       observe: { limited: (name) => void limited.push(name) },
     }),
     ring: () => outbox.ring(),
@@ -106,7 +107,7 @@ export async function openLoginHouse(
     settings: chosen,
     observe: { loggedIn: (result) => void results.push(result) },
   }
-  const login = openLogin(needs)
+  const login = witness.overhear(openLogin(needs))
   const mailsTo = (email: string) => mailbox.list().filter((mail) => mail.to === email)
   return {
     house,

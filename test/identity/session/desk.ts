@@ -34,11 +34,13 @@ export const visitor: Visitor = { address: '127.0.0.1', agent: 'Firefox', bindin
 
 /** @param part what is to be otherwise */
 export async function openDesk(house: House, part: Partial<SessionServiceNeeds> = {}): Promise<Desk> {
-  const { store, freshness } = house
+  const { store, freshness, witness } = house
   const pair = await openKeyPair()
   const verifier = new TokenVerifier({ issuer: ISSUER, audience: AUDIENCE, clock: systemClock })
-  const refreshKeys = new IdentitySecrets([systemRandom.bytes(32)]).keysFor('refresh token').map(({ key }) => key)
-  const issuer = openTokenIssuer({
+  const secret = systemRandom.bytes(32)
+  const refreshKeys = new IdentitySecrets([secret]).keysFor('refresh token').map(({ key }) => key)
+  witness.keep('identity secret', secret, ...refreshKeys)
+  const tokens = openTokenIssuer({
     issuer: ISSUER,
     audience: AUDIENCE,
     accessTokenSeconds: 300,
@@ -49,6 +51,7 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
     permissionIndex: openPermissionIndex(store),
     observe: { issued: () => undefined },
   })
+  const issuer = witness.overhear(tokens)
   const results: RefreshResult[] = []
   const needs: SessionServiceNeeds = {
     store,
@@ -66,7 +69,7 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
     if ((await identity.findClient(CLIENT)) === undefined) await identity.insertClient({ id: CLIENT, name: 'Demo', redirectUris: [] })
   })
   return {
-    sessions: openSessionService(needs),
+    sessions: witness.overhear(openSessionService(needs)),
     issuer,
     needs,
     results,
@@ -83,7 +86,11 @@ export async function openDesk(house: House, part: Partial<SessionServiceNeeds> 
       })
       return begun.session
     },
-    tokenOf: (session) => refreshTokenOf(needs.refreshKeys, session),
+    tokenOf: (session) => {
+      const token = refreshTokenOf(needs.refreshKeys, session)
+      witness.keep('refresh token', token)
+      return token
+    },
     find: async ({ id }) => {
       const { session } = await store.identity.findSession(id)
       if (session === undefined) throw new Error('The session is not there')

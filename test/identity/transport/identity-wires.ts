@@ -3,7 +3,6 @@ import { request as plainRequest, type RequestOptions } from 'node:http'
 import { ADMINISTER_PERMISSION } from '../../../src/access/administrators.ts'
 import { MemoryLimiter } from '../../../src/cache/memory-limiter.ts'
 import { systemClock } from '../../../src/ground/clock.ts'
-import { openLog } from '../../../src/ground/log.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import { openIdentityAdministration } from '../../../src/identity/administration.ts'
 import { openAdministrators } from '../../../src/identity/administrators.ts'
@@ -25,6 +24,7 @@ import { TokenVerifier } from '../../../src/token/verify.ts'
 import { openAdmission } from '../../../src/wire/admission.ts'
 import { openAuthentication } from '../../../src/wire/authentication.ts'
 import { type Handle, openHttpServer } from '../../../src/wire/http/server.ts'
+import { hearAnswers } from '../../support/hear-answers.ts'
 import { bundleOf, type House, openHouse } from '../../support/house.ts'
 
 export const ADMIN_KEY = 'test-admin-key'
@@ -44,7 +44,7 @@ export interface IdentityWires {
   readonly house: House
   readonly port: number
   readonly issuer: string
-  readonly logged: Record<string, unknown>[]
+  readonly logged: readonly Record<string, unknown>[]
   /** Route, code of each request. */
   readonly ended: (readonly [string, string])[]
   /** Who was let in to administer or to ask, in order. */
@@ -82,7 +82,7 @@ export function memoryLimits(): Limits {
 /** ann is a coder in north and a clerk in south, bob a coder in north only, olga an officer of the office; `app` is registered with one redirect. */
 export async function openIdentityWires(options: IdentityWireOptions = {}): Promise<IdentityWires> {
   const house = await openHouse(bundleOf(ROLES))
-  const { administration, context, store, freshness } = house
+  const { administration, context, store, freshness, witness } = house
   for (const name of ['ann', 'bob', 'olga']) await administration.putUser(context, { user: name, email: `${name}@hospital.example` })
   await administration.grant(context, { tenant: 'north', user: 'ann', role: 'coder' })
   await administration.grant(context, { tenant: 'south', user: 'ann', role: 'clerk' })
@@ -91,19 +91,22 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
   const service = await administration.createCaller(context, { name: 'reception', scopes: ['decide'] })
   await store.change(({ identity }) => identity.insertClient({ id: 'app', name: 'Ward plan', redirectUris: [REDIRECT] }))
 
-  const logged: Record<string, unknown>[] = []
-  const log = openLog('info', { write: (line) => void logged.push(JSON.parse(line)) })
+  const { log } = witness
   let handle: Handle = (_request, response) => void response.writeHead(503).end()
   const parts = { host: '127.0.0.1', port: 0, clock: systemClock, random: systemRandom }
   const server = await openHttpServer(parts, () => (request, response) => handle(request, response))
+  const stopHearing = hearAnswers(server.port, witness)
   const issuer = options.issuer ?? `http://127.0.0.1:${server.port}`
 
   const verifier = new TokenVerifier({ issuer, audience: AUDIENCE, clock: systemClock })
-  const secrets = new IdentitySecrets([systemRandom.bytes(32)])
+  const secret = systemRandom.bytes(32)
+  const secrets = new IdentitySecrets([secret])
   const [refreshKeys, codeKeys] = (['refresh token', 'login code'] as const).map((purpose) =>
     secrets.keysFor(purpose).map(({ key }) => key),
   )
   if (refreshKeys === undefined || codeKeys === undefined) throw new Error('There are keys')
+  witness.keep('key', ADMIN_KEY, service.key)
+  witness.keep('identity secret', secret, ...refreshKeys, ...codeKeys)
   const { acknowledgement } = freshness
   const findKeys = async () => (await freshness.keys.find(undefined)).value.keys
   const keys = await openKeyKeeper({
@@ -122,7 +125,16 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
   const mailbox = new Mailbox({ clock: systemClock, random: systemRandom })
   const common = { store, random: systemRandom, codeKeys, refreshKeys, issuer: tokens, acknowledgement, limits }
   const outbox = new Outbox({
-    ...{ store, mailer: mailbox, random: systemRandom, codeKeys, base: issuer, signUp: false, clock: systemClock, log },
+    ...{
+      store,
+      mailer: witness.overhearMails(mailbox),
+      random: systemRandom,
+      codeKeys,
+      base: issuer,
+      signUp: false,
+      clock: systemClock,
+      log,
+    },
     observe: { mailed: () => undefined },
   })
   const sessions = openSessionService({
@@ -181,7 +193,9 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
     house,
     port: server.port,
     issuer,
-    logged,
+    get logged() {
+      return witness.lines.map((line) => JSON.parse(line))
+    },
     ended,
     letIn,
     service: { id: service.record.id, key: service.key },
@@ -190,6 +204,7 @@ export async function openIdentityWires(options: IdentityWireOptions = {}): Prom
       return mailbox.list()
     },
     async close() {
+      stopHearing()
       await server.close()
       await outbox.close()
       await keys.close()
