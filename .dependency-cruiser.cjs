@@ -10,7 +10,7 @@ const homes = {
   '@grpc/proto-loader': '^src/decision/transport/',
   '@grpc/reflection': '^src/decision/transport/',
   'grpc-health-check': '^src/decision/transport/',
-  express: '^src/(decision|identity)/transport/',
+  express: '^src/(wire/http|decision/transport|identity/transport)/',
   helmet: '^src/(decision|identity)/transport/',
   commander: '^src/main/',
   pino: '^src/ground/log\\.ts$',

@@ -1,15 +1,10 @@
 /** The express application of the identity service: its routes, its probes, and what is left over. Floor 5. */
-import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
-import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import type { Express, NextFunction, Request, Response } from 'express'
 import helmet from 'helmet'
-import { RequestError, ServiceError } from '../../model/error-code.ts'
-import { knownError } from '../../wire/error-table.ts'
-import { singleHeader } from '../../wire/http/header.ts'
-import { writeAnswer, writeProblem } from '../../wire/http/problem.ts'
+import { openUnmatched, strictApp, type Unmatched } from '../../wire/http/express-app.ts'
+import { writeAnswer } from '../../wire/http/problem.ts'
 import type { ConnectionHeaders, Handle } from '../../wire/http/server.ts'
-import { logFault } from '../../wire/log-fault.ts'
 import { sharedReadiness } from '../../wire/readiness.ts'
-import { requestIdOf } from '../../wire/request-id.ts'
 import { administrationRoutes } from './administration-routes.ts'
 import { type Cors, corsHeaders, preflightHeaders, type SiteNeeds } from './cross-site.ts'
 import { loginRoutes } from './login-routes.ts'
@@ -35,12 +30,8 @@ export function identityApp(needs: IdentityWireNeeds, connectionHeaders: Connect
     clients: needs.clients,
   }
   const serveNeeds: ServeNeeds = { ...needs, sites, connectionHeaders }
-  const app = express()
-  app.disable('x-powered-by')
-  app.disable('etag')
-  app.set('query parser', 'simple')
-  app.enable('case sensitive routing')
-  app.enable('strict routing')
+  const app = strictApp()
+  const unmatched = openUnmatched({ ...serveNeeds, wire: 'identity', unmatched: (code) => needs.ended('unmatched', code, 0) })
   app.use(helmetOf(sites.ownOrigin.startsWith('https:')))
 
   const addresses = new Map<string, Address>()
@@ -52,9 +43,9 @@ export function identityApp(needs: IdentityWireNeeds, connectionHeaders: Connect
     const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]
     addresses.set(path, { methods: [...(addresses.get(path)?.methods ?? []), ...methods], cors: route.cors })
   }
-  probes(app, addresses, serveNeeds)
-  for (const [path, address] of addresses) app.all(path, otherMethod(address, serveNeeds))
-  leftOver(app, serveNeeds)
+  probes(app, addresses, needs, unmatched)
+  for (const [path, address] of addresses) app.all(path, otherMethod(address, serveNeeds, unmatched))
+  unmatched.endWith(app)
   return app
 }
 
@@ -93,63 +84,28 @@ function helmetOf(tls: boolean) {
   })
 }
 
-function probes(app: Express, addresses: Map<string, Address>, needs: ServeNeeds): void {
+function probes(app: Express, addresses: Map<string, Address>, needs: IdentityWireNeeds, { idOf }: Unmatched): void {
   const ready = sharedReadiness(needs.readiness)
   app.get('/livez', (request: Request, response: Response) => {
-    writeAnswer(request, response, 200, 'alive\n', idOf(request, needs), { 'content-type': 'text/plain; charset=utf-8' })
+    writeAnswer(request, response, 200, 'alive\n', idOf(request), { 'content-type': 'text/plain; charset=utf-8' })
   })
   app.get('/readyz', (request: Request, response: Response, next: NextFunction) => {
-    ready().then(
-      (report) => writeAnswer(request, response, report.ready ? 200 : 503, JSON.stringify(report), idOf(request, needs), {}),
-      next,
-    )
+    ready().then((report) => writeAnswer(request, response, report.ready ? 200 : 503, JSON.stringify(report), idOf(request), {}), next)
   })
   for (const path of ['/livez', '/readyz']) addresses.set(path, { methods: ['GET', 'HEAD'], cors: undefined })
 }
 
 /** 405 with what is allowed; for OPTIONS that alone, and to a browser what its page may do. */
-function otherMethod({ methods, cors }: Address, needs: ServeNeeds) {
+function otherMethod({ methods, cors }: Address, needs: ServeNeeds, { idOf, refuseMethod }: Unmatched) {
   const allow = [...methods, 'OPTIONS'].join(', ')
   return (request: Request, response: Response, next: NextFunction) => {
     if (request.method !== 'OPTIONS') {
-      refuse(request, response, new ServiceError('method_not_allowed', `This address knows ${allow}.`), needs, { allow })
+      refuseMethod(request, response, allow)
       return
     }
     corsHeaders(request, cors, needs.sites).then((headers) => {
       const more = headers['access-control-allow-origin'] === undefined ? {} : preflightHeaders(methods.join(', '))
-      writeAnswer(request, response, 204, '', idOf(request, needs), { allow, ...headers, ...more, ...needs.connectionHeaders(request) })
+      writeAnswer(request, response, 204, '', idOf(request), { allow, ...headers, ...more, ...needs.connectionHeaders(request) })
     }, next)
   }
-}
-
-function leftOver(app: Express, needs: ServeNeeds): void {
-  app.use((request: Request, response: Response) => {
-    if (request.method === 'OPTIONS' && request.url === '*') {
-      writeAnswer(request, response, 204, '', idOf(request, needs), { allow: METHODS.filter((name) => name !== 'CONNECT').join(', ') })
-    } else refuse(request, response, new ServiceError('route_not_found', 'There is no such address.'), needs, {})
-  })
-  // Four parameters are how express knows a handler of errors.
-  app.use((fault: unknown, request: Request, response: Response, _next: NextFunction) => {
-    const malformed = fault instanceof URIError || (fault as { status?: unknown } | null)?.status === 400
-    const error = malformed ? new RequestError([{ field: 'path', message: 'has a malformed percent-escape' }]) : fault
-    refuse(request, response, error, needs, {})
-  })
-}
-
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  fault: unknown,
-  needs: ServeNeeds,
-  headers: Readonly<Record<string, string>>,
-): void {
-  const known = knownError(fault)
-  const requestId = idOf(request, needs)
-  logFault(needs.log, known, { wire: 'identity', method: 'unmatched', requestId })
-  needs.ended('unmatched', known.code, 0)
-  writeProblem(request, response, known, requestId, { ...needs.connectionHeaders(request), ...headers })
-}
-
-function idOf(request: IncomingMessage, needs: ServeNeeds): string {
-  return requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
 }

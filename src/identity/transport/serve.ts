@@ -1,15 +1,13 @@
 /** One request of a route: admit, do the work, answer, or say in the route's own form what is wrong. Floor 5. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { z } from 'zod'
 import { abortable } from '../../access/abortable.ts'
 import { RequestError } from '../../model/error-code.ts'
 import { IDENTITY_BODY_BYTES_MAX, USER_AGENT_CHARACTERS_MAX } from '../../model/limits.ts'
 import { CallEnd } from '../../wire/call.ts'
 import { type KnownError, knownError } from '../../wire/error-table.ts'
-import { readJsonBody } from '../../wire/http/body.ts'
 import { singleHeader } from '../../wire/http/header.ts'
-import { hasBody, PROBLEM_TYPE, problemBody, writeAnswer, writeProblem } from '../../wire/http/problem.ts'
-import { parseQuery } from '../../wire/http/query.ts'
+import { readPlain } from '../../wire/http/plain-request.ts'
+import { PROBLEM_TYPE, problemBody, writeAnswer, writeProblem } from '../../wire/http/problem.ts'
 import type { ConnectionHeaders } from '../../wire/http/server.ts'
 import { logFault } from '../../wire/log-fault.ts'
 import { requestIdOf } from '../../wire/request-id.ts'
@@ -80,7 +78,12 @@ function exchangeOf(
     requestId,
     signal,
     visitor: visitorOf(request, requestId, needs.settings.trustProxyHops),
-    input: async (schema) => parseWith(schema, await plainOf(route, request, params, schema, signal)),
+    input: async (schema) => {
+      const inPath = Object.keys(params)
+      const elsewhere = Object.keys(schema.shape).filter((name) => !inPath.includes(name))
+      const shape = { ...route, bodyBytesMax: IDENTITY_BODY_BYTES_MAX, inPath, elsewhere }
+      return parseWith(schema, await readPlain(shape, request, params, signal))
+    },
     caller: () => needs.authentication.authenticate(authorization()),
     // What is no token at all is refused by the same judge, with the same words.
     person: () => needs.sessions.person(PERSON_TOKEN.exec(authorization() ?? '')?.[1] ?? ''),
@@ -94,29 +97,6 @@ export function visitorOf(request: IncomingMessage, requestId: string, trustProx
     binding: bindingCookieOf(request),
     requestId,
   }
-}
-
-async function plainOf(
-  route: IdentityRoute,
-  request: IncomingMessage,
-  params: Readonly<Record<string, unknown>>,
-  schema: z.ZodObject,
-  signal: AbortSignal,
-): Promise<Record<string, unknown>> {
-  const url = request.url ?? ''
-  const search = url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
-  const inPath = Object.keys(params)
-  if (route.method === 'GET' || route.method === 'DELETE') {
-    if (hasBody(request)) throw new RequestError([{ field: 'body', message: `is not read by ${route.method}; use the query` }])
-    const inQuery = Object.keys(schema.shape).filter((name) => !inPath.includes(name))
-    return { ...parseQuery(search, inQuery), ...params }
-  }
-  // Secrets come in bodies; whoever puts one into an address learns that at once.
-  if (search !== '') parseQuery(search, [])
-  const body = await readJsonBody(request, route.bodyOptional === true, signal, IDENTITY_BODY_BYTES_MAX)
-  const doubled = inPath.filter((name) => Object.hasOwn(body, name))
-  if (doubled.length > 0) throw new RequestError(doubled.map((field) => ({ field, message: 'is named by the path already' })))
-  return { ...body, ...params }
 }
 
 function writeReply(

@@ -1,32 +1,29 @@
 /** The express application: every route of the table but the hot ones' short cut, pages, probes, and what is left over. Floor 5. */
 import { readFileSync } from 'node:fs'
-import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import type { NextFunction, Request, Response } from 'express'
 import helmet from 'helmet'
 import { packageRoot } from '../../../ground/package-root.ts'
-import { RequestError, ServiceError } from '../../../model/error-code.ts'
-import { knownError } from '../../../wire/error-table.ts'
-import { singleHeader } from '../../../wire/http/header.ts'
-import { writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
-import { logFault } from '../../../wire/log-fault.ts'
+import { openUnmatched, strictApp, type Unmatched } from '../../../wire/http/express-app.ts'
+import { writeAnswer } from '../../../wire/http/problem.ts'
+import type { Handle } from '../../../wire/http/server.ts'
 import { type Readiness, sharedReadiness } from '../../../wire/readiness.ts'
-import { requestIdOf } from '../../../wire/request-id.ts'
 import { openApiDocument } from './openapi.ts'
 import { apiPage } from './pages.ts'
 import { ROUTES } from './routes.ts'
 import { type ServeNeeds, serveRoute } from './serve.ts'
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => void
 type Answer = { readonly status: number; readonly contentType: string; readonly body: string | Buffer }
 
 export function httpApp(needs: ServeNeeds & { readonly readiness: Readiness }): Handle {
-  const app = express()
-  app.disable('x-powered-by')
-  app.disable('etag')
-  app.set('query parser', 'simple')
-  app.enable('case sensitive routing')
-  app.enable('strict routing')
+  const app = strictApp()
+  const unmatched = openUnmatched({
+    ...needs,
+    wire: 'http',
+    hint: 'See /docs.',
+    unmatched: (code) => needs.metrics.ended('http', 'unmatched', code, 0),
+  })
   app.use(helmetOf(needs.tls !== undefined))
 
   const methods = new Map<string, string[]>()
@@ -39,12 +36,12 @@ export function httpApp(needs: ServeNeeds & { readonly readiness: Readiness }): 
   }
   for (const [path, answer] of pagesOf(needs.readiness)) {
     app.get(path, (request: Request, response: Response, next: NextFunction) => {
-      answer().then((page) => writePage(request, response, page, idOf(request, needs)), next)
+      answer().then((page) => writePage(request, response, page, unmatched.idOf(request)), next)
     })
     methods.set(path, ['GET', 'HEAD'])
   }
-  for (const [path, allowed] of methods) app.all(path, otherMethod([...allowed, 'OPTIONS'].join(', '), needs))
-  leftOver(app, needs)
+  for (const [path, allowed] of methods) app.all(path, otherMethod([...allowed, 'OPTIONS'].join(', '), unmatched))
+  unmatched.endWith(app)
   return app
 }
 
@@ -92,46 +89,9 @@ function writePage(request: IncomingMessage, response: ServerResponse, page: Ans
 }
 
 /** 405 with what is allowed, or that alone for OPTIONS. No CORS: browsers of other origins have no business here. */
-function otherMethod(allow: string, needs: ServeNeeds) {
+function otherMethod(allow: string, unmatched: Unmatched) {
   return (request: Request, response: Response) => {
-    if (request.method === 'OPTIONS') writeAnswer(request, response, 204, '', idOf(request, needs), { allow })
-    else refuse(request, response, new ServiceError('method_not_allowed', `This address knows ${allow}.`), needs, { allow })
+    if (request.method === 'OPTIONS') writeAnswer(request, response, 204, '', unmatched.idOf(request), { allow })
+    else unmatched.refuseMethod(request, response, allow)
   }
-}
-
-function leftOver(app: Express, needs: ServeNeeds): void {
-  app.use((request: Request, response: Response) => {
-    if (request.method === 'OPTIONS' && request.url === '*') {
-      writeAnswer(request, response, 204, '', idOf(request, needs), { allow: METHODS.filter((name) => name !== 'CONNECT').join(', ') })
-    } else refuse(request, response, new ServiceError('route_not_found', 'There is no such address.', { hint: 'See /docs.' }), needs, {})
-  })
-  // Four parameters are how express knows a handler of errors.
-  app.use((fault: unknown, request: Request, response: Response, _next: NextFunction) => {
-    const malformed = fault instanceof URIError || (fault as { status?: unknown } | null)?.status === 400
-    refuse(
-      request,
-      response,
-      malformed ? new RequestError([{ field: 'path', message: 'has a malformed percent-escape' }]) : fault,
-      needs,
-      {},
-    )
-  })
-}
-
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  fault: unknown,
-  needs: ServeNeeds,
-  headers: Readonly<Record<string, string>>,
-): void {
-  const known = knownError(fault)
-  const requestId = idOf(request, needs)
-  logFault(needs.log, known, { wire: 'http', method: 'unmatched', requestId })
-  needs.metrics.ended('http', 'unmatched', known.code, 0)
-  writeProblem(request, response, known, requestId, { ...needs.connectionHeaders(request), ...headers })
-}
-
-function idOf(request: IncomingMessage, needs: ServeNeeds): string {
-  return requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
 }

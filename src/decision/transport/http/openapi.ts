@@ -1,9 +1,10 @@
 /** The API description (OpenAPI 3.1), made from the table of routes. Floor 5. */
 import { z } from 'zod'
 import { ERROR_TABLE } from '../../../wire/error-table.ts'
+import { takesBody } from '../../../wire/http/plain-request.ts'
 import * as answers from './answer-schemas.ts'
 import { BODIES, FIELDS } from './examples.ts'
-import { otherFields, pathFields, type Route, takesBody } from './route.ts'
+import { otherFields, pathFields, type Route } from './route.ts'
 import { ROUTES } from './routes.ts'
 
 type Json = Record<string, unknown>

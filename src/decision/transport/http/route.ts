@@ -34,7 +34,3 @@ export function otherFields(route: Route): readonly string[] {
   const path = pathFields(route)
   return Object.keys(route.request.shape).filter((name) => !path.includes(name))
 }
-
-export function takesBody(route: Route): boolean {
-  return route.method === 'POST' || route.method === 'PUT'
-}

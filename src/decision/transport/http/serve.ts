@@ -2,20 +2,18 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { abortable } from '../../../access/abortable.ts'
-import { RequestError } from '../../../model/error-code.ts'
 import { CallEnd } from '../../../wire/call.ts'
 import type { Message } from '../../../wire/error-message.ts'
 import { knownError } from '../../../wire/error-table.ts'
-import { readJsonBody } from '../../../wire/http/body.ts'
 import { singleHeader } from '../../../wire/http/header.ts'
+import { readPlain } from '../../../wire/http/plain-request.ts'
 import { hasBody, writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
-import { parseQuery } from '../../../wire/http/query.ts'
 import type { ConnectionHeaders } from '../../../wire/http/server.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
 import { httpForm } from '../../translate/wire-form.ts'
 import type { Operations, WireNeeds } from '../wire-needs.ts'
-import { otherFields, pathFields, type Route, takesBody } from './route.ts'
+import { otherFields, pathFields, type Route } from './route.ts'
 
 export type Serve = (request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, unknown>>) => void
 
@@ -26,21 +24,7 @@ export interface ServeNeeds extends WireNeeds {
 
 export function serveRoute(route: Route, needs: ServeNeeds): Serve {
   const operation = needs.operations[route.operation]
-  const inPath = pathFields(route)
-  const elsewhere = otherFields(route)
-
-  async function plainOf(request: IncomingMessage, params: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Message> {
-    const search = searchOf(request.url ?? '')
-    if (!takesBody(route)) {
-      if (hasBody(request)) throw new RequestError([{ field: 'body', message: `is not read by ${route.method}; use the query` }])
-      return { ...parseQuery(search, elsewhere), ...params }
-    }
-    if (search !== '') parseQuery(search, [])
-    const body = await readJsonBody(request, route.bodyOptional === true, signal)
-    const doubled = inPath.filter((name) => Object.hasOwn(body, name))
-    if (doubled.length > 0) throw new RequestError(doubled.map((field) => ({ field, message: 'is named by the path already' })))
-    return inPath.length === 0 ? body : { ...body, ...params }
-  }
+  const shape = { ...route, inPath: pathFields(route), elsewhere: otherFields(route) }
 
   return (request, response, params) => {
     const startedMs = needs.clock.monotonicMs()
@@ -66,7 +50,7 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
       const authorization = singleHeader(request, 'authorization')
       // Before the body: nobody unknown has one read.
       const early = await needs.authentication.authenticate(authorization)
-      const plain = await plainOf(request, params, end.signal)
+      const plain = await readPlain(shape, request, params, end.signal)
       // The sender decides when its body is over, and may have lost its key since: it operates as who it is now.
       const caller = hasBody(request) ? await needs.authentication.authenticate(authorization) : early
       end.signal.throwIfAborted()
@@ -121,9 +105,4 @@ function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false
   const weak = (tag: string) => tag.trim().replace(/^W\//, '')
   return header.trim() === '*' || header.split(',').some((tag) => weak(tag) === weak(etag))
-}
-
-function searchOf(url: string): string {
-  const at = url.indexOf('?')
-  return at === -1 ? '' : url.slice(at + 1)
 }
