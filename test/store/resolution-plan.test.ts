@@ -73,6 +73,11 @@ function waysOf(plan: PlanNode): string[] {
   return [...new Set(read.map((node) => `${node['Relation Name']}: ${node['Node Type']} ${node['Index Name']}`))].sort()
 }
 
+/** A bitmap's index is named by its own node, which names no table: ours begin with the table's name. */
+function indexesOf(plan: PlanNode, table: string): string[] {
+  return [...new Set(nodesOf(plan).flatMap((node) => node['Index Name'] ?? []))].filter((name) => name.startsWith(table))
+}
+
 const pagesOf = (plan: PlanNode): number => plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
 
 describe('at 1,000,000 assignments', () => {
@@ -107,8 +112,11 @@ describe('at 1,000,000 assignments', () => {
     ]) {
       const plan = await explain('force_custom_plan', `holders(${args})`)
       const held = nodesOf(plan).filter((node) => node['Relation Name'] === 'role_assignment')
-      expect(held.map((node) => node['Index Name'])).toEqual(['role_assignment_holders'])
-      expect(held[0]?.['Node Type']).toMatch(/^Index (Only )?Scan$/)
+      expect(held).toHaveLength(1)
+      expect(indexesOf(plan, 'role_assignment')).toEqual(['role_assignment_holders'])
+      // In order, so that a page is where it stops; only of a small tenant is it as good to fetch the few and sort them.
+      if (args.startsWith("'big'")) expect(held[0]?.['Node Type']).toMatch(/^Index (Only )?Scan$/)
+      expect(indexesOf(plan, 'subject')).toEqual(['subject_pkey'])
       expect(nodesOf(plan).filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'subject')).toEqual([])
       expect((held[0]?.['Actual Rows'] ?? 0) * (held[0]?.['Actual Loops'] ?? 0)).toBeLessThan(600)
       expect(pagesOf(plan)).toBeLessThan(3_500)
