@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'media_type_unsupported'
   | 'body_too_large'
+  | 'policy_invalid'
   | 'constraint_violated'
   | 'conflict'
   | 'login_refused'

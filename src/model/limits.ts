@@ -275,3 +275,22 @@ export const IDENTITY_BODY_BYTES_MAX = 32_768
 /** Milliseconds that the origins of registered redirects are remembered for answers to browsers, and applications read for them. */
 export const ORIGINS_KEPT_MS = 5_000
 export const ORIGINS_CLIENTS_MAX = 10_000
+
+/** Policies. Characters of a revision's prefix that may stand for it: 32 bits, which no installation's revisions share by chance. */
+export const REVISION_PREFIX_CHARACTERS_MIN = 8
+/** Bytes of a request that carries policy files, and milliseconds it may take: ten thousand permissions are a megabyte, and some seconds of reading. */
+export const POLICY_UPLOAD_BYTES_MAX = 4_194_304
+export const POLICY_REQUEST_TIMEOUT_MS = 30_000
+/** Milliseconds that a plan may stream: a million holders take minutes, and nobody waits for longer. */
+export const PLAN_TIMEOUT_MS = 600_000
+/** Pairs of user and tenant read by one statement of a plan, tenants that its summary names, and items of one streamed event. */
+export const PLAN_PAIRS_READ_MAX = 1_000
+export const PLAN_TENANTS_MAX = 1_000
+export const PLAN_EVENT_ITEMS_MAX = 500
+/** Characters of the author and of the commit of a revision; its message may have TEXT_CHARACTERS_MAX. */
+export const REVISION_ORIGIN_CHARACTERS_MAX = 200
+/** Activations that may wait for their time, and how far ahead that may lie, in milliseconds. */
+export const ACTIVATIONS_WAITING_MAX = 20
+export const ACTIVATION_AHEAD_MS_MAX = 366 * 86_400_000
+/** Milliseconds between two looks at which activation is due, at most; the next one is known, so it is not late by that. */
+export const ACTIVATION_LOOK_INTERVAL_MS = 5_000

@@ -62,6 +62,9 @@ export type AuditAction =
   | 'key.activate'
   | 'key.retire'
   | 'key.reseal'
+  | 'policy.publish'
+  | 'policy.schedule'
+  | 'policy.cancel'
   | 'policy.activate'
 
 export interface AuditRecord {
@@ -88,7 +91,14 @@ export interface AuditRecord {
 export interface RevisionRecord {
   readonly revision: string
   readonly createdAtMs: number
+  /** The folder it was read from, or `published`. */
   readonly source: string
+  /** What its publisher said; `null` for one that came from a folder. */
+  readonly author: string | null
+  readonly message: string | null
+  readonly sourceCommit: string | null
+  /** Id of the caller. */
+  readonly publishedBy: string | null
   /** Latest activation, if any. */
   readonly activatedAtMs: number | null
 }

@@ -63,6 +63,12 @@ export type PolicyFaultCode =
   | 'window-empty'
   | 'now-missing'
   | 'test-empty'
+  // against what was in force before
+  | 'code-reused'
+  | 'name-reused'
+  | 'not-reserved'
+  // of a candidate
+  | 'test-failed'
 
 export interface PolicyFault {
   readonly file: string
@@ -81,9 +87,15 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** `file:line:col severity code message — hint`, one line whatever names it quotes: a file cannot write to a terminal or log through us. */
 export function formatFault(fault: PolicyFault): string {
-  const hint = fault.hint === undefined ? '' : ` — ${fault.hint}`
-  const line = `${fault.file}:${fault.line}:${fault.col} ${fault.severity} ${fault.code} ${fault.message}${hint}`
-  return line.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `${escaped(`${fault.file}:${fault.line}:${fault.col}`)} ${wordsOf(fault)}`
+}
+
+function wordsOf({ severity, code, message, hint }: PolicyFault): string {
+  return escaped(`${severity} ${code} ${message}${hint === undefined ? '' : ` — ${hint}`}`)
+}
+
+function escaped(text: string): string {
+  return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** By file, line and column; one fault said twice about one place is said once; bounded by POLICY_FAULTS_MAX. */
@@ -113,12 +125,10 @@ export class PolicyError extends AppError<'policy_invalid'> {
   readonly faults: readonly PolicyFault[]
   constructor(faults: readonly PolicyFault[], cause?: unknown) {
     const lines = faults.map(formatFault)
-    super(
-      'policy_invalid',
-      `Policy refused, faults: ${faults.length}\n${lines.join('\n')}`,
-      'The policy bundle was refused.',
-      cause === undefined ? {} : { cause },
-    )
+    super('policy_invalid', `Policy refused, faults: ${faults.length}\n${lines.join('\n')}`, 'The policy was refused.', {
+      violations: faults.filter(isError).map((fault) => ({ field: `${fault.file}:${fault.line}:${fault.col}`, message: wordsOf(fault) })),
+      ...(cause === undefined ? {} : { cause }),
+    })
     this.faults = faults
   }
 }

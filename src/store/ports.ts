@@ -3,6 +3,7 @@ import type { AccessState, Assignment } from '../model/access-state.ts'
 import type { AuditFilter, PageInput } from '../model/administration.ts'
 import type { CallerReading, CallerRecord } from '../model/caller.ts'
 import type { Attributes } from '../model/condition.ts'
+import type { ActivationRecord, RevisionOrigin, ScheduledActivation } from '../model/policy-release.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
 import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
 
@@ -46,6 +47,50 @@ export interface RecordReader {
   listRevisions(page: PageInput): Promise<Page<RevisionRecord>>
   /** Canonical JSON. */
   findRevision(revision: string): Promise<string | undefined>
+  /** At most two: more than one means that the prefix does not say which. */
+  findRevisionsByPrefix(prefix: string): Promise<readonly RevisionRecord[]>
+  /** Newest first. */
+  listActivations(page: PageInput): Promise<Page<ActivationRecord>>
+  /** Those that wait, soonest first. */
+  listScheduled(): Promise<readonly ScheduledActivation[]>
+}
+
+/** One pair of user and tenant with everything it holds now or will hold; what a plan looks at. */
+export interface LivePair {
+  readonly tenant: string
+  readonly user: string
+  readonly tenantSuspended: boolean
+  readonly tenantAttributes: Attributes
+  /** Only an active account may do anything. */
+  readonly userActive: boolean
+  readonly userAttributes: Attributes
+  /** Not revoked and not over; sorted by id. */
+  readonly assignments: readonly Assignment[]
+}
+export interface LivePairs {
+  readonly position: number
+  /** The database's time of the read. */
+  readonly readAtMs: number
+  readonly pairs: readonly LivePair[]
+}
+/** A distinct set of roles in force, and who is an example of it: only active accounts in active tenants. */
+export interface RoleCombination {
+  readonly roles: readonly string[]
+  readonly pairs: number
+  readonly user: string
+  readonly tenant: string
+}
+
+/** Who holds what, read in bulk for plans and budgets; each call one statement. */
+export interface ImpactReader {
+  /** Rows of `roles` that are not revoked and not over: at least the number of pairs to look at. */
+  countLive(roles: readonly string[]): Promise<number>
+  /** Every role that a live row names, also those of no policy; sorted. */
+  listLiveRoles(): Promise<readonly string[]>
+  /** Pairs with a live row of `role`, by tenant and user in byte order, after `after`; each with all its live rows. */
+  listLivePairs(role: string, after: { readonly tenant: string; readonly user: string } | undefined, limit: number): Promise<LivePairs>
+  /** By roles; a page of distinct combinations after `after`, which is the last one of the page before. */
+  listRoleCombinations(after: readonly string[] | undefined, limit: number): Promise<readonly RoleCombination[]>
 }
 
 export type FeedChange =
@@ -117,6 +162,8 @@ export interface ReplicaRecord {
   readonly beat: number
   readonly knownPosition: number | null
   readonly policyRevision: string | null
+  /** Since when the replica reports `policyRevision`. */
+  readonly policySinceMs: number | null
   readonly preparedRevision: string | null
   readonly startedAtMs: number
   readonly seenAtMs: number
@@ -178,8 +225,21 @@ export interface ChangeTransaction {
   insertCaller(row: Omit<CallerRecord, 'createdAtMs' | 'revokedAtMs'>, keyHash: Uint8Array): Promise<CallerRecord>
   findCaller(id: string): Promise<CallerRecord | undefined>
   revokeCaller(id: string): Promise<CallerRecord | undefined>
-  /** Unless it is there already (revisions are immutable). */
-  insertRevision(revision: string, content: string, source: string): Promise<void>
+  /** Unless it is there already (revisions are immutable). @returns whether it was new */
+  insertRevision(revision: string, content: string, source: string, origin?: RevisionOrigin & { readonly publishedBy: string }): Promise<boolean>
+  findRevisionRecord(revision: string): Promise<RevisionRecord | undefined>
+  findRevision(revision: string): Promise<string | undefined>
+  /** Whether it was ever activated. */
+  wasActive(revision: string): Promise<boolean>
+  /** In force before the present one: the latest activation of another revision. */
+  findPreviousRevisionName(): Promise<string | undefined>
+  insertScheduled(row: Omit<ScheduledActivation, 'state' | 'createdAtMs'>): Promise<ScheduledActivation>
+  /** Locks the row. */
+  lockScheduled(id: string): Promise<ScheduledActivation | undefined>
+  /** Locks the soonest one that waits and is due on the database's clock, unless another transaction has it. */
+  lockDue(): Promise<ScheduledActivation | undefined>
+  endScheduled(id: string, state: 'done' | 'cancelled'): Promise<ScheduledActivation>
+  countScheduled(): Promise<number>
   /** Records in the history that `revision` is in force from now; the feed has to tell it in the same transaction. */
   activateRevision(revision: string, actor: string): Promise<void>
   findActiveRevisionName(): Promise<string | undefined>
@@ -202,6 +262,7 @@ export interface ChangeTransaction {
 export interface Store {
   readonly access: AccessReader
   readonly records: RecordReader
+  readonly impact: ImpactReader
   readonly replicas: ReplicaRegistry
   readonly identity: IdentityReader
   /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */

@@ -32,6 +32,7 @@ export const ERROR_TABLE = {
   method_not_allowed: { grpc: 'UNIMPLEMENTED', http: 405, title: 'The address does not know this method' },
   media_type_unsupported: { grpc: 'INVALID_ARGUMENT', http: 415, title: 'The body is of another type than JSON' },
   body_too_large: { grpc: 'RESOURCE_EXHAUSTED', http: 413, title: 'The request is too large' },
+  policy_invalid: { grpc: 'INVALID_ARGUMENT', http: 400, title: 'The policy is refused' },
   constraint_violated: { grpc: 'FAILED_PRECONDITION', http: 409, title: 'A constraint of the policy forbids it' },
   conflict: { grpc: 'FAILED_PRECONDITION', http: 409, title: 'It collides with what is there' },
   login_refused: { grpc: 'UNAUTHENTICATED', http: 401, title: 'The link or code is not valid' },

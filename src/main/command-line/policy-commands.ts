@@ -1,5 +1,7 @@
 /** policy validate, test, schema: work on files alone, no service is asked. Floor 6. */
 import type { Command } from 'commander'
+import { addPolicyReleaseCommands } from './policy-release-commands.ts'
+import { addPolicyReviewCommands } from './policy-review-commands.ts'
 import { examples, withOutput } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -43,6 +45,8 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
       }),
     ['castellan policy schema > policies/schema.json'],
   )
+  addPolicyReviewCommands(group, terminal)
+  addPolicyReleaseCommands(group, terminal)
 }
 
 const DIRECTORY = './policies'

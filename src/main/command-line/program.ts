@@ -7,6 +7,7 @@ import { addDecisionCommands } from './decision-commands.ts'
 import { addLoginCommands } from './login-commands.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addProcessCommands } from './process-commands.ts'
+import { addScaffoldCommands } from './scaffold-commands.ts'
 import { addSubjectCommands } from './subject-commands.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -25,6 +26,7 @@ export function buildProgram(terminal: Terminal): Command {
     .addHelpText('after', FIRST_STEPS)
   addProcessCommands(program, terminal)
   addPolicyCommands(program, terminal)
+  addScaffoldCommands(program, terminal)
   addDecisionCommands(program, terminal)
   addAssignmentCommands(program, terminal)
   addSubjectCommands(program, terminal)
@@ -43,6 +45,6 @@ First steps:
   $ npx castellan grant ann acme finance-cover --until PT2H   for two hours, then no more
   $ npx castellan policy validate ./policies                  are my policy files in order?
 
-Exit codes: 0 done, 1 fault, 2 wrong usage or settings, 3 policy fault, 4 policy test failed.
+Exit codes: 0 done, 1 fault, 2 wrong usage or settings, 3 policy fault, 4 policy test failed, 5 gate refused.
 Settings come from CASTELLAN_… variables; npx castellan <command> --help shows each command's examples.
 `
