@@ -1,8 +1,8 @@
 /** Policies on their way into force: published, planned, activated, rolled back; and who answers by which. Floor 1. */
 import type { ChangeContext, Changed, PageInput } from './administration.ts'
 import type { Caller } from './caller.ts'
-import type { PlanEvent } from './policy-plan.ts'
 import type { PolicyBundle } from './policy.ts'
+import type { PlanEvent } from './policy-plan.ts'
 import type { Page, RevisionRecord } from './records.ts'
 
 /** One policy file as its author wrote it: faults of a candidate name its lines. */
@@ -106,7 +106,12 @@ export interface PolicyBudget {
   /** Pairs of user and tenant by form. */
   readonly pairs: { readonly codes: number; readonly bits: number; readonly overage: number }
   /** The largest by codes; absent: nobody holds anything. */
-  readonly worst?: ClaimSize & { readonly user: string; readonly tenant: string; readonly roles: readonly string[]; readonly holders: number }
+  readonly worst?: ClaimSize & {
+    readonly user: string
+    readonly tenant: string
+    readonly roles: readonly string[]
+    readonly holders: number
+  }
 }
 
 /** Each call is guarded by scope inside, as in `Administration`. Changes need `publish`; readers one of POLICY_READERS; people named in a plan need `administer` or `audit`. */

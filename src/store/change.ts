@@ -11,6 +11,7 @@ import type { Database } from './database.ts'
 import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
 import { appendFeed, readPosition } from './feed.ts'
 import { openIdentityTransaction } from './identity.ts'
+import * as schedule from './policy-schedule.ts'
 import type { ChangeTransaction, FeedChange } from './ports.ts'
 import * as revisions from './revisions.ts'
 import { readStanding } from './standing.ts'
@@ -148,7 +149,16 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTur
     insertCaller: (row, keyHash) => run(() => callers.insertCaller(db, row, keyHash)),
     findCaller: (id) => run(() => callers.findCaller(db, id)),
     revokeCaller: (id) => run(() => callers.revokeCaller(db, id)),
-    insertRevision: (revision, content, source) => run(() => revisions.insertRevision(db, revision, content, source)),
+    insertRevision: (revision, content, source, origin) => run(() => revisions.insertRevision(db, revision, content, source, origin)),
+    findRevisionRecord: (revision) => run(() => revisions.findRevisionRecord(db, revision)),
+    findRevision: (revision) => run(() => revisions.findRevision(db, revision)),
+    wasActive: (revision) => run(() => revisions.wasActive(db, revision)),
+    findPreviousRevisionName: () => run(() => revisions.findPreviousRevisionName(db)),
+    insertScheduled: (row) => run(() => schedule.insertScheduled(db, row)),
+    lockScheduled: (id) => run(() => schedule.lockScheduled(db, id)),
+    lockDue: () => run(() => schedule.lockDue(db)),
+    endScheduled: (id, state) => run(() => schedule.endScheduled(db, id, state)),
+    countScheduled: () => run(() => schedule.countScheduled(db)),
     activateRevision: (revision, actor) =>
       run(async () => {
         feedTurn.activate(revision)

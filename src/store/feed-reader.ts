@@ -36,7 +36,8 @@ const INCARNATION = `head.incarnation::text || '.' || pg_relation_filenode('acce
 export const FEED_READ_SQL = `with quick as (select set_config('synchronous_commit', 'off', true) as value),
   report as (
     update replica set beat = beat + 1, known_position = (select case when $2::bigint <= position then $2::bigint end from access_head where only_row),
-      policy_revision = $3::text, prepared_revision = $4::text, seen_at = ${CLOCK_SQL}
+      policy_revision = $3::text,
+      policy_since = case when policy_revision is distinct from $3::text then ${CLOCK_SQL} else policy_since end, prepared_revision = $4::text, seen_at = ${CLOCK_SQL}
     from quick where id = $1 and quick.value is not null returning id
   )
   select exists (select from report) as registered, ${INCARNATION} as incarnation, head.position as head, head.pruned_through,
@@ -95,7 +96,7 @@ export function openFeed(database: Database, replicaId: string): Feed {
     reader: {
       register: () => registerReplica(database, replicaId),
       unregister: () => unregisterReplica(database, replicaId),
-      read: async (report) => toReading(await line.ask('castellan_feed_1', FEED_READ_SQL, [replicaId, ...valuesOf(report)])),
+      read: async (report) => toReading(await line.ask('castellan_feed_2', FEED_READ_SQL, [replicaId, ...valuesOf(report)])),
       findPositionBefore: async (ageMs) => {
         const [row] = await database.queryPrepared<{ readonly position: number }>(undefined, POSITION_BEFORE_SQL, [ageMs])
         return theRow(row).position

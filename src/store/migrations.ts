@@ -8,6 +8,7 @@ import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
 import * as freshness from '../../migrations/0007-freshness.ts'
 import * as identity from '../../migrations/0008-identity.ts'
+import * as policyReleases from '../../migrations/0009-policy-releases.ts'
 import { AppError } from '../ground/errors.ts'
 import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
@@ -28,6 +29,7 @@ const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['0006-audit', audit],
   ['0007-freshness', freshness],
   ['0008-identity', identity],
+  ['0009-policy-releases', policyReleases],
 ])
 
 const TABLE = 'schema_migration'

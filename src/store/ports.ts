@@ -226,7 +226,12 @@ export interface ChangeTransaction {
   findCaller(id: string): Promise<CallerRecord | undefined>
   revokeCaller(id: string): Promise<CallerRecord | undefined>
   /** Unless it is there already (revisions are immutable). @returns whether it was new */
-  insertRevision(revision: string, content: string, source: string, origin?: RevisionOrigin & { readonly publishedBy: string }): Promise<boolean>
+  insertRevision(
+    revision: string,
+    content: string,
+    source: string,
+    origin?: RevisionOrigin & { readonly publishedBy: string },
+  ): Promise<boolean>
   findRevisionRecord(revision: string): Promise<RevisionRecord | undefined>
   findRevision(revision: string): Promise<string | undefined>
   /** Whether it was ever activated. */

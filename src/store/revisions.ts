@@ -1,15 +1,27 @@
 /** Policy revisions, immutable, and the history of their activations; the feed's head names the one in force. Reads no policy. Floor 2. */
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
+import type { ActivationRecord, RevisionOrigin } from '../model/policy-release.ts'
 import type { Page, RevisionRecord } from '../model/records.ts'
-import { decodePageToken, readPage } from './page.ts'
+import { decodeNumberPageToken, decodePageToken, readPage } from './page.ts'
 import { msOf, msOrNullOf } from './value-types.ts'
 
 interface Row {
   readonly revision: string
   readonly created_at: Date
   readonly source: string
+  readonly author: string | null
+  readonly message: string | null
+  readonly source_commit: string | null
+  readonly published_by: string | null
   readonly activated_at: Date | null
+}
+
+interface ActivationRow {
+  readonly id: number
+  readonly revision: string
+  readonly activated_at: Date
+  readonly actor: string
 }
 
 /** Canonical JSON. */
@@ -25,19 +37,78 @@ export async function listRevisions(db: Knex, page: PageInput): Promise<Page<Rev
     page,
     (record) => record.revision,
     async (limit) => {
-      const activatedAt = db('policy_activation').max('activated_at').whereRaw('policy_activation.revision = policy_revision.revision')
-      const query = db('policy_revision')
-        .select('revision', 'created_at', 'source', activatedAt.as('activated_at'))
-        .orderBy('revision')
-        .limit(limit)
+      const query = selectRecords(db).limit(limit)
       const rows: readonly Row[] = await (after === undefined ? query : query.where('revision', '>', after))
       return rows.map(toRecord)
     },
   )
 }
 
-export async function insertRevision(db: Knex, revision: string, content: string, source: string): Promise<void> {
-  await db('policy_revision').insert({ revision, content, source }).onConflict('revision').ignore()
+export async function findRevisionRecord(db: Knex, revision: string): Promise<RevisionRecord | undefined> {
+  const [row]: Row[] = await selectRecords(db).where({ revision })
+  return row === undefined ? undefined : toRecord(row)
+}
+
+/** At most two: enough to know that the prefix does not say which. @param prefix hexadecimal digits: nothing in it means anything to LIKE */
+export async function findRevisionsByPrefix(db: Knex, prefix: string): Promise<readonly RevisionRecord[]> {
+  if (!/^[0-9a-f]+$/.test(prefix)) return []
+  const rows: readonly Row[] = await selectRecords(db).where('revision', 'like', `${prefix}%`).limit(2)
+  return rows.map(toRecord)
+}
+
+function selectRecords(db: Knex) {
+  const activatedAt = db('policy_activation').max('activated_at').whereRaw('policy_activation.revision = policy_revision.revision')
+  return db('policy_revision')
+    .select(...['revision', 'created_at', 'source', 'author', 'message', 'source_commit', 'published_by'], activatedAt.as('activated_at'))
+    .orderBy('revision')
+}
+
+/** @returns whether it was not there before */
+export async function insertRevision(
+  db: Knex,
+  revision: string,
+  content: string,
+  source: string,
+  origin?: RevisionOrigin & { readonly publishedBy: string },
+): Promise<boolean> {
+  const { author = null, message = null, sourceCommit = null, publishedBy = null } = origin ?? {}
+  const inserted: readonly unknown[] = await db('policy_revision')
+    .insert({ revision, content, source, author, message, source_commit: sourceCommit, published_by: publishedBy })
+    .onConflict('revision')
+    .ignore()
+    .returning('revision')
+  return inserted.length > 0
+}
+
+/** Newest first. */
+export async function listActivations(db: Knex, page: PageInput): Promise<Page<ActivationRecord>> {
+  const before = decodeNumberPageToken(page.pageToken)
+  return await readPage(
+    page,
+    (record) => String(record.id),
+    async (limit) => {
+      const query = db<ActivationRow>('policy_activation')
+        .select('id', 'revision', 'activated_at', 'actor')
+        .orderBy('id', 'desc')
+        .limit(limit)
+      const rows = (await (before === undefined ? query : query.where('id', '<', before))) as readonly ActivationRow[]
+      return rows.map(({ id, revision, activated_at, actor }) => ({ id, revision, activatedAtMs: msOf(activated_at), actor }))
+    },
+  )
+}
+
+export async function wasActive(db: Knex, revision: string): Promise<boolean> {
+  return (await db('policy_activation').where({ revision }).first('id')) !== undefined
+}
+
+/** The latest activation of another revision than the one in force. */
+export async function findPreviousRevisionName(db: Knex): Promise<string | undefined> {
+  await lockActivations(db)
+  const row: { readonly revision: string } | undefined = await db('policy_activation')
+    .whereRaw('revision is distinct from (select policy_revision from access_head where only_row)')
+    .orderBy('id', 'desc')
+    .first('revision')
+  return row?.revision
 }
 
 /** The history only: the feed's `policy` of the same transaction brings it into force. */
@@ -59,5 +130,14 @@ async function lockActivations(db: Knex): Promise<void> {
 }
 
 function toRecord(row: Row): RevisionRecord {
-  return { revision: row.revision, createdAtMs: msOf(row.created_at), source: row.source, activatedAtMs: msOrNullOf(row.activated_at) }
+  return {
+    revision: row.revision,
+    createdAtMs: msOf(row.created_at),
+    source: row.source,
+    author: row.author,
+    message: row.message,
+    sourceCommit: row.source_commit,
+    publishedBy: row.published_by,
+    activatedAtMs: msOrNullOf(row.activated_at),
+  }
 }

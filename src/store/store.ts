@@ -10,10 +10,11 @@ import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
 import { openIdentityReader } from './identity.ts'
+import { listScheduled } from './policy-schedule.ts'
 import type { RecordReader, Store } from './ports.ts'
 import { openReplicaRegistry } from './replicas.ts'
 import { openAccessReader } from './resolution.ts'
-import { findRevision, listRevisions } from './revisions.ts'
+import { findRevision, findRevisionsByPrefix, listActivations, listRevisions } from './revisions.ts'
 import { findTenant, listTenants } from './tenants.ts'
 import { findUser, listUsers } from './users.ts'
 
@@ -50,5 +51,8 @@ function openRecordReader(database: Database): RecordReader {
     listAudit: (filter, tenants, page) => asStoreWork(() => listAudit(db, filter, tenants, page)),
     listRevisions: (page) => asStoreWork(() => listRevisions(db, page)),
     findRevision: (revision) => asStoreWork(() => findRevision(db, revision)),
+    findRevisionsByPrefix: (prefix) => asStoreWork(() => findRevisionsByPrefix(db, prefix)),
+    listActivations: (page) => asStoreWork(() => listActivations(db, page)),
+    listScheduled: () => asStoreWork(() => listScheduled(db)),
   }
 }

@@ -217,6 +217,9 @@ const AUDIT_ACTIONS = {
   'key.activate': true,
   'key.retire': true,
   'key.reseal': true,
+  'policy.publish': true,
+  'policy.schedule': true,
+  'policy.cancel': true,
   'policy.activate': true,
 } as const satisfies Record<AuditAction, true>
 export const auditActionSchema = z.enum(Object.keys(AUDIT_ACTIONS) as AuditAction[])

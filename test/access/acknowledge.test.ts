@@ -10,6 +10,7 @@ const replica = (id: string, knownPosition: number | null, beat = 1): ReplicaRec
   beat,
   knownPosition,
   policyRevision: null,
+  policySinceMs: null,
   preparedRevision: null,
   startedAtMs: 0,
   seenAtMs: 0,

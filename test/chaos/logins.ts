@@ -34,6 +34,7 @@ const OWN_ROW: ReplicaRecord = {
   beat: 0,
   knownPosition: Number.MAX_SAFE_INTEGER,
   policyRevision: null,
+  policySinceMs: null,
   preparedRevision: null,
   startedAtMs: 0,
   seenAtMs: 0,

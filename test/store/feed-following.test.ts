@@ -158,7 +158,7 @@ describe("the feed's connection", () => {
     const settings = "select name, setting from pg_settings where context in ('user', 'superuser') and name not like '%.%' order by name"
     const before = await opened.database.queryPrepared(undefined, settings, [])
     expect(before).toContainEqual({ name: 'synchronous_commit', setting: 'on' })
-    const read = await connection.ask({ name: 'castellan_feed_1', text: FEED_READ_SQL, values: [replica, null, null, null] })
+    const read = await connection.ask({ name: 'castellan_feed_2', text: FEED_READ_SQL, values: [replica, null, null, null] })
     expect(read).toMatchObject([{ registered: true }])
     const after = await connection.ask<{ name: string; setting: string }>({ text: settings, values: [] })
     const withName = (row: { name: string; setting: string }) => (row.name === 'application_name' ? { ...row, setting: 'castellan' } : row)

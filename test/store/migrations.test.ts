@@ -102,7 +102,7 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s'
     }
     const known = await appendAsBefore('user')
     const active = await appendAsBefore('policy')
-    expect((await migrate(database)).applied).toEqual(['0007-freshness', '0008-identity'])
+    expect((await migrate(database)).applied).toEqual(['0007-freshness', '0008-identity', '0009-policy-releases'])
     const later = await appendAsBefore('policy')
     const last = await appendAsBefore('user')
     const feed = openFeed(database, 'replica')
@@ -129,7 +129,7 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.2 on %s'
       await knex('audit_event').insert({ action: 'user.put', result: 'noop', actor: 'system', actor_name: 'System', user_id: id })
     }
     await writeAsBefore('before')
-    expect((await migrate(database)).applied).toEqual(['0008-identity'])
+    expect((await migrate(database)).applied).toEqual(['0008-identity', '0009-policy-releases'])
     await writeAsBefore('later')
     const store = openStore(database)
     for (const id of ['before', 'later']) {

@@ -145,7 +145,16 @@ export class SimulatedDatabase {
   register(id: string): void {
     const nowMs = this.nowMs()
     const beat = Math.max(nowMs, (this.#replicas.get(id)?.beat ?? 0) + 1)
-    const row = { id, beat, knownPosition: null, policyRevision: null, preparedRevision: null, startedAtMs: nowMs, seenAtMs: nowMs }
+    const row = {
+      id,
+      beat,
+      knownPosition: null,
+      policyRevision: null,
+      policySinceMs: null,
+      preparedRevision: null,
+      startedAtMs: nowMs,
+      seenAtMs: nowMs,
+    }
     this.#replicas.set(id, row)
   }
 
