@@ -21,14 +21,24 @@ export interface GrantChange {
   readonly after: readonly Condition[] | 'always'
 }
 
+/** Other words for why a condition is there; nobody's rights change by it. */
+export interface ReasonChange {
+  readonly permission: string
+  readonly before: string
+  readonly after: string
+}
+
 export interface RoleChange {
   readonly name: string
   /** Title, owner, bundle, assignable, maxGrant. */
   readonly fields: readonly FieldChange[]
-  /** Expanded: sets are already in it. Sorted by permission. */
+  /** Expanded: sets are already in it. Sorted by permission, each by the name of its own side; a renamed permission is neither gained nor lost. */
   readonly gained: readonly RoleGrant[]
   readonly lost: readonly RoleGrant[]
+  /** By the name it has after. */
   readonly changed: readonly GrantChange[]
+  /** By the name it has after. */
+  readonly reasons: readonly ReasonChange[]
 }
 
 /** All lists sorted by name; all empty: the two mean the same. */
@@ -36,6 +46,7 @@ export interface PolicyDiff {
   readonly permissions: {
     readonly added: readonly PermissionEntry[]
     readonly removed: readonly PermissionEntry[]
+    /** By the name and code it has after. */
     readonly changed: readonly PermissionChange[]
     /** The same code under another name, or the same name with another code. */
     readonly renamed: readonly {

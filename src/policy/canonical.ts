@@ -17,7 +17,7 @@ export function canonicalBundle(bundle: PolicyBundle): PolicyBundle {
 
 /** What the revision is taken over and what is stored. */
 export function canonicalJson(bundle: PolicyBundle): string {
-  return stringify(canonicalBundle(bundle))
+  return stableJson(canonicalBundle(bundle))
 }
 
 /** SHA-256 of a canonical text, 64 hex digits. */
@@ -29,7 +29,7 @@ export function canonicalGrants(grants: readonly RoleGrant[]): readonly RoleGran
   const distinct = new Map<string, RoleGrant>()
   for (const grant of grants) {
     const canonical = grant.when === undefined ? grant : { ...grant, when: canonicalCondition(grant.when) }
-    distinct.set(`${grant.permission} ${stringify(canonical)}`, canonical)
+    distinct.set(`${grant.permission} ${stableJson(canonical)}`, canonical)
   }
   return [...distinct].sort(([a], [b]) => compareText(a, b)).map(([, grant]) => grant)
 }
@@ -50,7 +50,7 @@ function canonicalConstraint(constraint: Constraint): Constraint {
 }
 
 function sortedDistinct<T>(list: readonly T[]): readonly T[] {
-  const distinct = new Map(list.map((item) => [stringify(item), item]))
+  const distinct = new Map(list.map((item) => [stableJson(item), item]))
   return [...distinct].sort(([a], [b]) => compareText(a, b)).map(([, item]) => item)
 }
 
@@ -59,13 +59,13 @@ function sortBy<T>(list: readonly T[], key: (item: T) => string): readonly T[] {
 }
 
 /** JSON with keys in order of their code units and without blanks. Bundles are shallow, so the recursion is too. */
-function stringify(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(stringify).join(',')}]`
+export function stableJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => compareText(a, b))
-    .map(([key, member]) => `${JSON.stringify(key)}:${stringify(member)}`)
+    .map(([key, member]) => `${JSON.stringify(key)}:${stableJson(member)}`)
   return `{${members.join(',')}}`
 }
 
