@@ -133,8 +133,12 @@ export interface PolicyReleases {
   /** @param revision whole or a prefix, or `active` */
   getRevision(caller: Caller, revision: string): Promise<RevisionRecord & { readonly bundle: PolicyBundle }>
   listReplicas(caller: Caller): Promise<readonly ReplicaState[]>
+  /** Every role that a row in force or to come names, also those of no policy; sorted. */
+  listLiveRoles(caller: Caller): Promise<readonly string[]>
   /** By bit. */
   listIndex(caller: Caller): Promise<readonly { readonly bit: number; readonly name: string; readonly code: string }[]>
+  /** Every role that a live assignment names, also those of no policy; sorted. */
+  listLiveRoles(caller: Caller): Promise<readonly string[]>
   budget(caller: Caller, signal: AbortSignal): Promise<PolicyBudget>
   /** One at a time a process: a further one is `overloaded`. Ends early with the signal. @param people whether to name users and tenants */
   plan(caller: Caller, candidate: Candidate, people: boolean, signal: AbortSignal): AsyncIterable<PlanEvent>
