@@ -10,5 +10,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   environment: process.env,
   colours: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+  progress: process.stderr.isTTY === true,
+  drained: () =>
+    process.stdout.writableNeedDrain ? new Promise((resolve) => process.stdout.once('drain', () => resolve())) : Promise.resolve(),
   nowMs: () => Date.now(),
 })

@@ -1,15 +1,38 @@
 /** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 6. */
+import { POLICY_BYTES_MAX } from '../../model/limits.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'
 
 /** Milliseconds until the command line gives up on an answer: twice what the service allows a request. */
 const ANSWER_TIMEOUT_MS = 10_000
+/** Characters of one line of an answer: the largest carries the difference of two whole policies. */
+const ANSWER_LINE_CHARACTERS_MAX = 4 * POLICY_BYTES_MAX
 
 export type Json = Readonly<Record<string, unknown>>
 
 export interface ServiceClient {
-  /** @throws CommandError with what the service said */
-  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: Json): Promise<Json>
+  /**
+   * @param timeoutMs until the answer is given up; absent: ANSWER_TIMEOUT_MS
+   * @throws ServiceFault with what the service said; CommandError when there is none
+   */
+  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: Json, timeoutMs?: number): Promise<Json>
+  /**
+   * Posts `body` and hands out each line of an answer of JSON lines as it comes; reads on only when asked for the next.
+   * Whether the answer is whole, its lines have to say.
+   * @throws as `call`; CommandError when the connection breaks or a line is no JSON object
+   */
+  lines(path: string, body: Json, timeoutMs: number): AsyncIterable<Json>
+}
+
+/** The service answered with an error. */
+export class ServiceFault extends CommandError {
+  /** As docs/errors.md lists them; absent: the answer had none. */
+  readonly code: string | undefined
+  constructor(message: string, hint: string | undefined, code: string | undefined) {
+    super(EXIT.fault, message, hint)
+    this.name = 'ServiceFault'
+    this.code = code
+  }
 }
 
 /**
@@ -18,23 +41,38 @@ export interface ServiceClient {
  */
 export function openServiceClient(url: string, key: string | undefined, setting = 'CASTELLAN_URL'): ServiceClient {
   const base = url.replace(/\/+$/, '')
+  const request = (method: string, accept: string, body: Json | undefined, timeoutMs: number): RequestInit => ({
+    method,
+    headers: {
+      accept,
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    // A redirect would hand the key to another address.
+    redirect: 'error',
+    signal: AbortSignal.timeout(timeoutMs),
+  })
   return {
-    async call(method, path, body) {
-      const answer = await send(base, path, setting, {
-        method,
-        headers: {
-          accept: 'application/json',
-          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A redirect would hand the key to another address.
-        redirect: 'error',
-        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-      })
-      const content = parseObject(await answer.text())
+    async call(method, path, body, timeoutMs = ANSWER_TIMEOUT_MS) {
+      const reached = { base, setting, timeoutMs }
+      const answer = await reaching(reached, () => fetch(`${base}${path}`, request(method, 'application/json', body, timeoutMs)))
+      const content = parseObject(await reaching(reached, () => answer.text()))
       if (answer.ok && content !== undefined) return content
-      throw new CommandError(EXIT.fault, problemText(answer.status, content, base), problemHint(content))
+      throw serviceFault(answer.status, content, base)
+    },
+    async *lines(path, body, timeoutMs) {
+      const reached = { base, setting, timeoutMs }
+      const accept = 'application/x-ndjson, application/problem+json'
+      const answer = await reaching(reached, () => fetch(`${base}${path}`, request('POST', accept, body, timeoutMs)))
+      if (!answer.ok || answer.body === null || !/^application\/x-ndjson\b/.test(answer.headers.get('content-type') ?? ''))
+        throw serviceFault(answer.status, parseObject(await reaching(reached, () => answer.text())), base)
+      for await (const line of linesOf(answer.body, reached)) {
+        const content = parseObject(line)
+        if (content === undefined)
+          throw new CommandError(EXIT.fault, `${base} answered a line that is no JSON object: is it a Castellan service?`)
+        yield content
+      }
     },
   }
 }
@@ -55,26 +93,56 @@ export function query(parameters: Readonly<Record<string, string | number | bool
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
 }
 
-async function send(base: string, path: string, setting: string, request: RequestInit): Promise<Response> {
+interface Reached {
+  readonly base: string
+  readonly setting: string
+  readonly timeoutMs: number
+}
+
+async function reaching<T>({ base, setting, timeoutMs }: Reached, step: () => Promise<T>): Promise<T> {
   try {
-    return await fetch(`${base}${path}`, request)
+    return await step()
   } catch (fault) {
+    const cause = causeText(fault, timeoutMs)
     throw new CommandError(
       EXIT.fault,
-      `No answer from ${base}: ${causeText(fault)}`,
-      CERTIFICATE_FAULT.test(causeText(fault))
+      `No answer from ${base}: ${cause}`,
+      CERTIFICATE_FAULT.test(cause)
         ? 'Its certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file (PEM) of the authority that issued it, and --url to a name that it has.'
         : `Is the service running there? Set --url or ${setting}.`,
     )
   }
 }
 
+/** Lines without their ends; the last one needs none. Lets go of the connection when its reader stops. */
+async function* linesOf(body: ReadableStream<Uint8Array>, reached: Reached): AsyncGenerator<string> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  let rest = ''
+  try {
+    for (;;) {
+      const { done, value } = await reaching(reached, () => reader.read())
+      const pieces = decoder.decode(value, { stream: !done }).split('\n')
+      pieces[0] = rest + (pieces[0] ?? '')
+      rest = pieces.pop() ?? ''
+      for (const line of pieces) if (line !== '') yield line
+      if (done) {
+        if (rest !== '') yield rest
+        return
+      }
+      if (rest.length > ANSWER_LINE_CHARACTERS_MAX) throw new CommandError(EXIT.fault, `${reached.base} answered a line without an end.`)
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined)
+  }
+}
+
 /** Codes of Node's TLS about the certificate that was presented. */
 const CERTIFICATE_FAULT = /CERT|UNABLE_TO_VERIFY|ISSUER/
 
-function causeText(fault: unknown): string {
+function causeText(fault: unknown, timeoutMs: number): string {
   const { name, message, cause } = (fault ?? {}) as { readonly name?: unknown; readonly message?: unknown; readonly cause?: unknown }
-  if (name === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1_000} s`
+  if (name === 'TimeoutError') return `nothing within ${timeoutMs / 1_000} s`
   const under = (cause ?? {}) as { readonly code?: unknown; readonly message?: unknown }
   return [under.code, under.message, message].find((one): one is string => typeof one === 'string') ?? 'unknown fault'
 }
@@ -86,6 +154,12 @@ function parseObject(text: string): Json | undefined {
   } catch {
     return undefined
   }
+}
+
+/** @param problem body of the answer, when it was a JSON object */
+function serviceFault(status: number, problem: Json | undefined, base: string): ServiceFault {
+  const code = typeof problem?.['code'] === 'string' ? problem['code'] : undefined
+  return new ServiceFault(problemText(status, problem, base), problemHint(problem), code)
 }
 
 /** What the service advises; its words on a missing key speak of headers, which nobody types here. */

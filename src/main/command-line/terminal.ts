@@ -4,6 +4,10 @@ export interface Terminal {
   err(text: string): void
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly colours: boolean
+  /** Standard error is a terminal: progress may be written there and wiped again. */
+  readonly progress?: boolean
+  /** Resolves when what was written is on its way: a long answer waits for a slow reader instead of piling up. */
+  drained?(): Promise<void>
   nowMs(): number
 }
 
