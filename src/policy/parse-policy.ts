@@ -7,11 +7,11 @@ import { checkConstraints } from './check-constraints.ts'
 import { checkRoleBundle, checkRoleCount, collectRoles, collectSets } from './check-roles.ts'
 import { checkPolicyTests } from './check-tests.ts'
 import { compareText, isError, type PolicyFault, sortFaults } from './faults.ts'
-import { openNames } from './names.ts'
+import { type Names, openNames } from './names.ts'
 import { parseSource } from './parse.ts'
 import { type PolicyTest, toPolicyTest } from './policy-test.ts'
 import { checkShape, type KnownDocument } from './shape.ts'
-import { FaultList, type SourceNode } from './source.ts'
+import { FaultList, type Place, type SourceNode } from './source.ts'
 
 export interface PolicyFile {
   /** Path as faults name it. */
@@ -24,8 +24,12 @@ export interface PolicyReading {
   readonly bundle?: PolicyBundle
   /** Empty when there is no bundle. */
   readonly tests: readonly PolicyTest[]
+  /** Where each role is defined, also in files with faults. */
+  readonly roleAt: ReadonlyMap<string, Place>
   /** Errors and warnings, sorted. */
   readonly faults: readonly PolicyFault[]
+  /** Where what was given stands, for checks that come after the reading. */
+  readonly names: Names
 }
 
 /** @param found faults of reading the files, told together with those of their content */
@@ -40,10 +44,11 @@ export function parsePolicy(files: readonly PolicyFile[], found: readonly Policy
       'there is no permission catalogue',
       'policy files end in .yaml, .yml or .json',
     )
-  checkMeaning(documents, faults)
+  const names = checkMeaning(documents, faults)
+  const roleAt = new Map([...names.roles].map(([name, { at }]) => [name, at]))
   const all = sortFaults([...found, ...faults.faults])
-  if (all.some(isError)) return { tests: [], faults: all }
-  return { ...assemble(documents), faults: all }
+  if (all.some(isError)) return { tests: [], roleAt, faults: all, names }
+  return { ...assemble(documents), roleAt, faults: all, names }
 }
 
 function checkBounds(files: readonly PolicyFile[], faults: FaultList): boolean {
@@ -67,7 +72,7 @@ function readDocuments(files: readonly PolicyFile[], faults: FaultList): readonl
   return documents
 }
 
-function checkMeaning(documents: readonly KnownDocument[], faults: FaultList): void {
+function checkMeaning(documents: readonly KnownDocument[], faults: FaultList): Names {
   const names = openNames()
   const rootsOf = (kind: KnownDocument['kind']): readonly SourceNode[] =>
     documents.filter((document) => document.kind === kind).map((document) => document.root)
@@ -81,6 +86,7 @@ function checkMeaning(documents: readonly KnownDocument[], faults: FaultList): v
   checkRoleCount(names, faults)
   checkConstraints(rootsOf('Constraints'), names, faults)
   checkPolicyTests(rootsOf('PolicyTest'), names, faults)
+  return names
 }
 
 function assemble(documents: readonly KnownDocument[]): { readonly bundle: PolicyBundle; readonly tests: readonly PolicyTest[] } {
