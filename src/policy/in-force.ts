@@ -57,6 +57,11 @@ export class PolicyInForce implements PolicySource {
     this.#prepared = revision
   }
 
+  /** Any stored revision, for who only looks at it. @throws StoreError as `prepare` */
+  async find(revision: string): Promise<CompiledPolicy> {
+    return revision === this.revision ? this.current() : await this.#compile(revision)
+  }
+
   /** Takes force, whole: a check is answered from one revision or the other. @throws StoreError as `prepare`; nothing has changed then */
   async adopt(revision: string, position: number): Promise<void> {
     const policy = await this.#compile(revision)

@@ -1,0 +1,221 @@
+/** Policies as their publishers see them: published, planned, put in force, taken back; each call guarded here. Floor 3. */
+import type { Random } from '../ground/random.ts'
+import type { ChangeContext } from '../model/administration.ts'
+import type { Caller } from '../model/caller.ts'
+import type { CompiledPolicy } from '../model/compiled-policy.ts'
+import { NotFoundError, RequestError, ServiceError, StoreError } from '../model/error-code.ts'
+import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
+import type { PlanEvent } from '../model/policy-plan.ts'
+import type { Activation, Candidate, PolicyReleases, Published, PublishInput } from '../model/policy-release.ts'
+import type { RevisionRecord } from '../model/records.ts'
+import { canonicalJson, parseCanonical } from '../policy/canonical.ts'
+import { historyFaults } from '../policy/code-history.ts'
+import { PolicyError } from '../policy/faults.ts'
+import type { PolicyInForce } from '../policy/in-force.ts'
+import type { Store } from '../store/ports.ts'
+import { POLICY_READERS } from './administration.ts'
+import { changeBy, recordApplied, recordNoop } from './change.ts'
+import { requireAllTenants, requireOneScope, requireScope } from './guard.ts'
+import { type ActivationNeeds, announceRevision, dayOf, type Flipped, flipPolicy, waitUntilPrepared } from './policy-activation.ts'
+import { type RunTests, readCandidate, readTestedCandidate } from './policy-candidate.ts'
+import { callOff, type PolicySchedule, putDown } from './policy-schedule.ts'
+
+export interface PolicyReleaseNeeds {
+  readonly store: Store
+  readonly policy: PolicyInForce
+  readonly activation: ActivationNeeds
+  readonly random: Random
+  readonly runTests: RunTests
+  /** Absent: the folder of this replica rules, and nothing is activated but what lies in it. */
+  readonly schedule: Pick<PolicySchedule, 'look'> | undefined
+}
+
+/** What a publisher's source is called among those of folders. */
+const PUBLISHED = 'published'
+
+export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
+  const { records } = needs.store
+  let planning = false
+  const requireReader = (caller: Caller) => {
+    requireOneScope(caller, POLICY_READERS)
+    // A policy is that of all tenants.
+    requireAllTenants(caller)
+  }
+  const requirePublisher = (caller: Caller) => {
+    requireScope(caller, 'publish')
+    requireAllTenants(caller)
+  }
+  const waiting = () => records.listScheduled()
+
+  return {
+    publish: (context, input) => {
+      requirePublisher(context.caller)
+      return publish(needs, context, input)
+    },
+
+    async activate(context, { revision: wanted, atMs }): Promise<Activation> {
+      requirePublisher(context.caller)
+      const schedule = requireSchedule(needs)
+      const { revision } = await findOne(needs, wanted)
+      if (atMs !== undefined) {
+        const put = await putDown(needs, context, revision, atMs)
+        if (put !== undefined) {
+          needs.activation.acknowledgement.announce()
+          void schedule.look()
+          return { revision, changed: true, position: put.position, effective: false, scheduled: put.scheduled, waiting: await waiting() }
+        }
+      }
+      return { revision, ...(await activateNow(needs, context, revision)), waiting: await waiting() }
+    },
+
+    async rollback(context, to): Promise<Activation> {
+      requirePublisher(context.caller)
+      requireSchedule(needs)
+      const { active, previous } = await needs.store.change(async (transaction) => ({
+        active: await transaction.findActiveRevisionName(),
+        previous: await transaction.findPreviousRevisionName(),
+      }))
+      const revision = to === undefined ? previous : (await findOne(needs, to)).revision
+      if (revision === undefined || active === undefined)
+        throw new ServiceError('conflict', 'No other policy revision was ever in force: there is nothing to go back to.')
+      // Two who roll back at once want the same: the second must not undo the first.
+      return { revision, ...(await activateNow(needs, context, revision, to === undefined ? active : undefined)), waiting: await waiting() }
+    },
+
+    async cancel(context, scheduledId) {
+      requirePublisher(context.caller)
+      return await callOff(needs, context, scheduledId)
+    },
+    async listActivations(caller, page) {
+      requireReader(caller)
+      return await records.listActivations(page)
+    },
+    async listScheduled(caller) {
+      requireReader(caller)
+      return await waiting()
+    },
+    async getRevision(caller, wanted) {
+      requireReader(caller)
+      const record = await findOne(needs, wanted)
+      const content = await records.findRevision(record.revision)
+      if (content === undefined) throw new StoreError(`The store has no content of policy revision ${record.revision}`)
+      return { ...record, bundle: parseCanonical(content) }
+    },
+    async listReplicas(caller) {
+      requireReader(caller)
+      const rows = await needs.store.replicas.list()
+      return rows.map(({ id, startedAtMs, seenAtMs, knownPosition, policyRevision, policySinceMs, preparedRevision }) => ({
+        ...{ id, startedAtMs, seenAtMs, preparedRevision },
+        position: knownPosition,
+        revision: policyRevision,
+        revisionSinceMs: policySinceMs,
+      }))
+    },
+    async listLiveRoles(caller) {
+      requireReader(caller)
+      return await needs.store.impact.listLiveRoles()
+    },
+    async listIndex(caller) {
+      requireReader(caller)
+      return await needs.store.identity.listPermissionIndex()
+    },
+    async budget(caller, signal) {
+      requireReader(caller)
+      throw new Error(`not joined yet ${signal.aborted}`)
+    },
+
+    async *plan(caller, candidate, people, signal): AsyncGenerator<PlanEvent> {
+      requireReader(caller)
+      if (people) requireOneScope(caller, ['administer', 'audit'])
+      if (needs.policy.revision === undefined)
+        throw new ServiceError('conflict', 'No policy is in force: there is nothing to compare with.', {
+          hint: 'Publish and activate the first one.',
+        })
+      // Each reads all holders of what it changes: checks come first.
+      if (planning)
+        throw new ServiceError('overloaded', 'Another plan is being made here.', {
+          hint: 'Try again when it is done.',
+          retryAfterSeconds: 5,
+        })
+      planning = true
+      try {
+        const before = needs.policy.current()
+        const after = await compiledOf(needs, candidate)
+        throw new Error(`not joined yet ${before.revision} ${after.revision} ${signal.aborted}`)
+      } finally {
+        planning = false
+      }
+    },
+  }
+}
+
+async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input: PublishInput): Promise<Published> {
+  const { files, ...origin } = input
+  const { policy, warnings } = readTestedCandidate(files, needs.runTests)
+  const { revision, bundle } = policy
+  const published = await changeBy(needs, context, async (change) => {
+    const { transaction } = change
+    const kept = await transaction.findRevisionRecord(revision)
+    const audited = { action: 'policy.publish', target: revision } as const
+    if (kept !== undefined) {
+      const position = await recordNoop(change, { ...audited, before: kept, after: kept })
+      return { record: kept, changed: false, position }
+    }
+    const history = await transaction.identity.extendPermissionIndex([])
+    const faults = historyFaults({ bundle, history, today: dayOf(await transaction.nowMs()) })
+    if (faults.length > 0) throw new PolicyError(faults)
+    await transaction.insertRevision(revision, canonicalJson(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
+    const record = await transaction.findRevisionRecord(revision)
+    if (record === undefined) throw new StoreError(`The policy revision ${revision} was not kept`)
+    const position = await recordApplied(change, { ...audited, before: null, after: record }, [{ kind: 'revision', revision }])
+    return { record, changed: true, position }
+  })
+  // Compiled here already, as every replica will have to.
+  if (published.changed) needs.policy.offer(policy)
+  needs.activation.acknowledgement.announce()
+  return { ...published, warnings }
+}
+
+/** Everything an activation now is, after the question which. */
+async function activateNow(
+  needs: PolicyReleaseNeeds,
+  context: ChangeContext,
+  revision: string,
+  expected?: string,
+): Promise<Pick<Activation, 'changed' | 'position' | 'effective' | 'previousRevision'>> {
+  const { activation } = needs
+  if (await announceRevision(activation, revision)) await waitUntilPrepared(activation, revision)
+  const options = { auditNoop: true, ...(expected === undefined ? {} : { expected }) } as const
+  const { changed, position, before }: Flipped = await flipPolicy(activation, revision, context, options)
+  return { changed, position, effective: context.wait !== false, ...(changed && before !== undefined ? { previousRevision: before } : {}) }
+}
+
+/** @throws ServiceError `conflict` where the folder rules */
+function requireSchedule({ schedule }: PolicyReleaseNeeds): Pick<PolicySchedule, 'look'> {
+  if (schedule !== undefined) return schedule
+  throw new ServiceError('conflict', 'The policy folder of this service says what is in force.', {
+    hint: 'Change the files there, or start it with CASTELLAN_POLICY_SOURCE=published.',
+  })
+}
+
+/** @param wanted whole, a prefix, or `active` @throws NotFoundError; RequestError for what says none or several */
+async function findOne({ store, policy }: PolicyReleaseNeeds, wanted: string): Promise<RevisionRecord> {
+  const name = wanted === 'active' ? policy.revision : wanted
+  if (name === undefined) throw new NotFoundError('No policy is in force.')
+  if (name.length < REVISION_PREFIX_CHARACTERS_MIN || !/^[0-9a-f]{1,64}$/.test(name))
+    throw new RequestError([
+      {
+        field: 'revision',
+        message: `must be ${REVISION_PREFIX_CHARACTERS_MIN} to 64 hexadecimal digits (0-9, a-f), the first of a revision`,
+      },
+    ])
+  const [one, other] = await store.records.findRevisionsByPrefix(name)
+  if (one === undefined) throw new NotFoundError('No policy revision begins so.', '`castellan policy revisions` lists those that are kept.')
+  if (other !== undefined) throw new RequestError([{ field: 'revision', message: 'begins several revisions: give more of it' }])
+  return one
+}
+
+async function compiledOf(needs: PolicyReleaseNeeds, candidate: Candidate): Promise<CompiledPolicy> {
+  if ('files' in candidate) return readCandidate(candidate.files).policy
+  return await needs.policy.find((await findOne(needs, candidate.revision)).revision)
+}
