@@ -294,3 +294,5 @@ export const ACTIVATIONS_WAITING_MAX = 20
 export const ACTIVATION_AHEAD_MS_MAX = 366 * 86_400_000
 /** Milliseconds between two looks at which activation is due, at most; the next one is known, so it is not late by that. */
 export const ACTIVATION_LOOK_INTERVAL_MS = 5_000
+/** Surviving mutants of the added kind that a report of policy tests lists: without tests there are as many as roles times permissions. */
+export const SURVIVORS_LISTED_MAX = 100_000

@@ -1,10 +1,10 @@
 /** Faults of meaning in constraints, and roles that break one all by themselves. Floor 2. */
 import { CONSTRAINTS_MAX } from '../model/limits.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems } from './names.ts'
-import { childOf, type FaultList, itemsOf, type Place, type SourceNode, textOf } from './source.ts'
+import { childOf, type FaultList, itemsOf, type SourceNode, textOf } from './source.ts'
 
 export function checkConstraints(roots: readonly SourceNode[], names: Names, faults: FaultList): void {
-  const ids = new Map<string, { readonly at: Place }>()
+  const ids = names.constraints
   for (const root of roots)
     for (const node of itemsOf(childOf(root, 'constraints'))) {
       const idNode = childOf(node, 'id')

@@ -2,7 +2,7 @@
 
 import { didYouMean } from '../ground/nearest.ts'
 import { idFault } from '../model/ids.ts'
-import { checkPermissionReference, checkRoleReference, type Names, textItems } from './names.ts'
+import { checkConstraintReference, checkPermissionReference, checkRoleReference, type Names, textItems } from './names.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'
 
@@ -88,10 +88,11 @@ function checkTest(
       `"${clip(person)}" holds roles for a time, so the test needs a moment`,
       'add "now" to the file or the test',
     )
-  if (['roles', 'exactly', 'cases'].every((key) => childOf(test, key) === undefined))
-    faults.error(test.at, 'test-empty', 'the test asks nothing', 'add "exactly", "cases" or "roles"')
+  if (['roles', 'exactly', 'breaks', 'cases'].every((key) => childOf(test, key) === undefined))
+    faults.error(test.at, 'test-empty', 'the test asks nothing', 'add "exactly", "cases", "roles" or "breaks"')
   for (const { text, at } of textItems(childOf(test, 'roles'))) checkRoleReference(text, at, names, faults)
   for (const { text, at } of textItems(childOf(test, 'exactly'))) checkPermissionReference(text, at, names, faults)
+  for (const { text, at } of textItems(childOf(test, 'breaks'))) checkConstraintReference(text, at, names, faults)
   for (const item of itemsOf(childOf(test, 'cases'))) checkCase(item, names, faults)
 }
 

@@ -35,6 +35,7 @@ export type PolicyFaultCode =
   | 'unknown-permission'
   | 'unknown-set'
   | 'unknown-role'
+  | 'unknown-constraint'
   | 'unknown-person'
   | 'set-in-set'
   // roles

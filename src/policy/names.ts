@@ -33,10 +33,12 @@ export interface Names {
   readonly retired: Map<string, Place>
   readonly sets: Map<string, KnownSet>
   readonly roles: Map<string, KnownRole>
+  /** By id. */
+  readonly constraints: Map<string, { readonly at: Place }>
 }
 
 export function openNames(): Names {
-  return { permissions: new Map(), codes: new Map(), retired: new Map(), sets: new Map(), roles: new Map() }
+  return { permissions: new Map(), codes: new Map(), retired: new Map(), sets: new Map(), roles: new Map(), constraints: new Map() }
 }
 
 export type NameKind = 'permission' | 'role' | 'set' | 'constraint'
@@ -92,6 +94,11 @@ export function checkPermissionReference(name: string, at: Place, names: Names, 
 export function checkRoleReference(name: string, at: Place, names: Names, faults: FaultList): void {
   if (!names.roles.has(name))
     faults.error(at, 'unknown-role', `role "${clip(name)}" is in no role bundle`, didYouMean(name, names.roles.keys()))
+}
+
+export function checkConstraintReference(id: string, at: Place, names: Names, faults: FaultList): void {
+  if (!names.constraints.has(id))
+    faults.error(at, 'unknown-constraint', `constraint "${clip(id)}" is in no file`, didYouMean(id, names.constraints.keys()))
 }
 
 /** Texts of a list with their places; what is no text is a fault of the shape. */

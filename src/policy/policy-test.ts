@@ -29,6 +29,8 @@ export interface TestOfPerson {
   readonly roles?: readonly string[]
   /** Permissions held, with or without a condition, all of them. */
   readonly exactly?: readonly string[]
+  /** Constraints that what is held at this moment breaks, all of them. Absent: none may be broken, now or later. */
+  readonly breaks?: readonly string[]
   readonly cases: readonly TestCase[]
 }
 export interface TestCase {
@@ -66,7 +68,7 @@ export function toPolicyTest(document: PolicyTestDocument, root: SourceNode): Po
       ]),
     ),
     tenants: new Map(Object.entries(document.tenants).map(([id, { attributes }]) => [id, attributes])),
-    tests: document.tests.map(({ name, person, tenant, now, roles, exactly, cases }, index) => {
+    tests: document.tests.map(({ name, person, tenant, now, roles, exactly, breaks, cases }, index) => {
       const node = tests[index]
       const caseNodes = itemsOf(childOf(node, 'cases'))
       const moment = now ?? document.now
@@ -78,6 +80,7 @@ export function toPolicyTest(document: PolicyTestDocument, root: SourceNode): Po
         nowMs: moment === undefined ? NOW_DEFAULT_MS : Date.parse(moment),
         ...(roles === undefined ? {} : { roles }),
         ...(exactly === undefined ? {} : { exactly }),
+        ...(breaks === undefined ? {} : { breaks }),
         cases: (cases ?? []).map((item, number) => ({ ...item, line: caseNodes[number]?.at.line ?? root.at.line })),
       }
     }),

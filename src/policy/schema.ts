@@ -182,6 +182,11 @@ function policySchemas(leaves: Leaves) {
           now: instant.exactOptional(),
           roles: z.array(role).max(ROLES_MAX).exactOptional(),
           exactly: z.array(permission).max(POLICY_LIST_MAX).exactOptional(),
+          breaks: z
+            .array(role)
+            .max(CONSTRAINTS_MAX)
+            .exactOptional()
+            .describe('Constraints that these roles break at this moment, all of them'),
           cases: z
             .array(
               z.strictObject({

@@ -1,0 +1,75 @@
+/** The mutation score by its quick way is what one gets by changing the files, reading them again and running all tests. */
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { measureMutation } from '../../src/decision/policy-mutation.ts'
+import { prepareTests, runPolicyTests } from '../../src/decision/policy-test.ts'
+import { compilePolicy } from '../../src/policy/compile.ts'
+import { type Grant, makePass, type RandomPolicy, type RandomTests, randomPolicy, randomTests, readPolicy } from './random-policy.ts'
+
+const nameOf = (grant: Grant) => (typeof grant === 'string' ? grant : grant.permission)
+
+/** Survivors as `role kind permission`, and how many mutants there are. */
+function quickly(policy: RandomPolicy, tests: RandomTests) {
+  const { bundle, tests: groups } = readPolicy(policy, tests)
+  if (bundle === undefined) throw new Error('refused')
+  const score = measureMutation(compilePolicy(bundle), prepareTests(groups), () => undefined)
+  const alive = score.survivors.flatMap(({ role, dropped, opened, added }) => [
+    ...dropped.map((one) => `${role} dropped ${one}`),
+    ...opened.map((one) => `${role} opened ${one}`),
+    ...added.map((one) => `${role} added ${one}`),
+  ])
+  expect(score.all - score.killed).toBe(alive.length)
+  return { all: score.all, alive: alive.sort() }
+}
+
+function slowly(policy: RandomPolicy, tests: RandomTests) {
+  const { bundle } = readPolicy(policy)
+  if (bundle === undefined) throw new Error('refused')
+  const alive: string[] = []
+  let all = 0
+  for (const [name, role] of Object.entries(policy.roles))
+    for (const { name: permission, stage } of bundle.permissions) {
+      if (stage === 'disabled') continue
+      const others = role.permissions.filter((grant) => nameOf(grant) !== permission)
+      const granted = others.length < role.permissions.length
+      const conditional = granted && !role.permissions.includes(permission)
+      const mutants: [string, readonly Grant[]][] = granted ? [['dropped', others]] : [['added', [...others, permission]]]
+      if (conditional) mutants.push(['opened', [...others, permission]])
+      for (const [kind, permissions] of mutants) {
+        all++
+        const mutated = { ...policy, roles: { ...policy.roles, [name]: { ...role, permissions } } }
+        const reading = readPolicy(mutated, tests)
+        // Refused files kill a mutant, too.
+        if (reading.bundle === undefined) continue
+        if (runPolicyTests(compilePolicy(reading.bundle), reading.tests).every((result) => result.passed))
+          alive.push(`${name} ${kind} ${permission}`)
+      }
+    }
+  return { all, alive: alive.sort() }
+}
+
+const greenWorld = randomPolicy
+  .filter((policy) => readPolicy(policy).bundle !== undefined)
+  .chain((policy) => fc.tuple(fc.constant(policy), randomTests(policy)))
+  .map(([policy, tests]) => ({ policy, tests: makePass(policy, tests) }))
+
+describe('the mutation score', () => {
+  it('finds exactly the survivors that are found by changing the files and running every test', () => {
+    let killed = 0
+    let survived = 0
+    fc.assert(
+      fc.property(greenWorld, ({ policy, tests }) => {
+        const { bundle, tests: groups, faults } = readPolicy(policy, tests)
+        if (bundle === undefined) throw new Error(JSON.stringify(faults))
+        expect(runPolicyTests(compilePolicy(bundle), groups).filter((result) => !result.passed)).toEqual([])
+        const slow = slowly(policy, tests)
+        expect(quickly(policy, tests)).toEqual(slow)
+        killed += slow.all - slow.alive.length
+        survived += slow.alive.length
+      }),
+      { numRuns: 80 },
+    )
+    // A property about nothing would hold as well.
+    expect(Math.min(killed, survived)).toBeGreaterThan(200)
+  })
+})
