@@ -171,7 +171,7 @@ async function extendIndex(
   if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
   const bundle = parseCanonical(content)
   const ever = await transaction.identity.extendPermissionIndex([])
-  const faults = historyFaults({ bundle, history: ever, today: dayOf(await transaction.nowMs()) })
+  const faults = historyFaults(bundle, ever, dayOf(await transaction.nowMs()))
   if (faults.length > 0 && history !== 'tell') throw new PolicyError(faults)
   told.push(...faults.map(formatFault))
   await transaction.identity.extendPermissionIndex(bundle.permissions.map(({ name, code }) => ({ name, code })))

@@ -162,7 +162,7 @@ async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input:
       return { record: kept, changed: false, position }
     }
     const history = await transaction.identity.extendPermissionIndex([])
-    const faults = historyFaults({ bundle, history, today: dayOf(await transaction.nowMs()) })
+    const faults = historyFaults(bundle, history, dayOf(await transaction.nowMs()))
     if (faults.length > 0) throw new PolicyError(faults)
     await transaction.insertRevision(revision, canonicalJson(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
     const record = await transaction.findRevisionRecord(revision)
