@@ -10,6 +10,7 @@ import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
 import { openIdentityReader } from './identity.ts'
+import { openImpactReader } from './impact.ts'
 import { listScheduled } from './policy-schedule.ts'
 import type { RecordReader, Store } from './ports.ts'
 import { openReplicaRegistry } from './replicas.ts'
@@ -27,6 +28,7 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
   return {
     access: openAccessReader(database),
     records: openRecordReader(database),
+    impact: openImpactReader(database),
     replicas: openReplicaRegistry(database),
     identity: openIdentityReader(database, turns),
     pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),

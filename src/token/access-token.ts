@@ -1,4 +1,4 @@
-/** Access tokens as we make them (RFC 9068). Does not verify them (verify.ts), nor say what they list (identity/session/). Floor 2. */
+/** Access tokens as we make them (RFC 9068). Does not verify them (verify.ts), nor say what they list (permission-claims.ts). Floor 2. */
 import { SignJWT } from 'jose'
 import { AppError } from '../ground/errors.ts'
 import { ACCESS_TOKEN_CHARACTERS_MAX } from '../model/limits.ts'

@@ -6,9 +6,9 @@ import type { CompiledPolicy, RoleSet } from '../../model/compiled-policy.ts'
 import type { SessionRecord } from '../../model/identity.ts'
 import { REQUEST_TIMEOUT_MS, SERVICE_TOKEN_SECONDS_MAX } from '../../model/limits.ts'
 import { AccessTokenSizeError, type PermissionClaims, type PersonClaims, signAccessToken } from '../../token/access-token.ts'
+import { openRoleSet, permissionClaims, unconditionalPermissions } from '../../token/permission-claims.ts'
 import type { SigningKey } from '../../token/signing-key.ts'
 import type { TokenIssuer } from '../ports.ts'
-import { openRoleSet, permissionClaims, unconditionalPermissions } from './permission-claims.ts'
 import type { PermissionIndex } from './permission-index.ts'
 
 export interface IssuerNeeds {

@@ -2,7 +2,7 @@
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { PermissionIndexEntry } from '../../model/identity.ts'
 import type { Store } from '../../store/ports.ts'
-import type { PermissionBits } from './permission-claims.ts'
+import type { PermissionBits } from '../../token/permission-claims.ts'
 
 export interface PermissionIndex {
   /** Has each permission of the policy; those that it lacks are appended. @throws StoreError */

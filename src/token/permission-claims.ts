@@ -1,9 +1,9 @@
-/** What an access token lists of a person's permissions: codes, bits, or that there are too many. A hint, never a decision. Pure. Floor 5. */
-import { type AccessState, inForce } from '../../model/access-state.ts'
-import type { CompiledPolicy, RoleSet } from '../../model/compiled-policy.ts'
-import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../../model/limits.ts'
-import type { PermissionEntry } from '../../model/policy.ts'
-import type { PermissionClaims } from '../../token/access-token.ts'
+/** What an access token lists of a person's permissions: codes, bits, or that there are too many. A hint, never a decision. Pure. Floor 2. */
+import { type AccessState, inForce } from '../model/access-state.ts'
+import type { CompiledPolicy, RoleSet } from '../model/compiled-policy.ts'
+import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../model/limits.ts'
+import type { PermissionEntry } from '../model/policy.ts'
+import type { PermissionClaims } from './access-token.ts'
 
 /** The append-only index as far as it is known here. */
 export interface PermissionBits {
