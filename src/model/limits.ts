@@ -296,3 +296,16 @@ export const ACTIVATION_AHEAD_MS_MAX = 366 * 86_400_000
 export const ACTIVATION_LOOK_INTERVAL_MS = 5_000
 /** Surviving mutants of the added kind that a report of policy tests lists: without tests there are as many as roles times permissions. */
 export const SURVIVORS_LISTED_MAX = 100_000
+/** Milliseconds for which a proposed test gives a temporary role: short enough to be within nearly any `maxGrant`. */
+export const SKELETON_WINDOW_MS = 3_600_000
+/** Roles that a report of policy tests for people names, and permissions of each: what is longer is read by machines. */
+export const REPORT_ROLES_MAX = 20
+export const REPORT_NAMES_MAX = 8
+/** Characters of a report for a pull request: GitHub takes 65,536 for a comment, and others write below it. */
+export const REPORT_CHARACTERS_MAX = 60_000
+/** Milliseconds that git may take to hand out the policy files of one commit, and bytes of its list of all files below their folder. */
+export const GIT_TIMEOUT_MS = 30_000
+export const GIT_LIST_BYTES_MAX = 16_777_216
+/** Steps of a search for sets of roles that nobody may hold together, and sets that are told of one constraint. */
+export const ROLE_SETS_SEARCHED_MAX = 100_000
+export const ROLE_SETS_TOLD_MAX = 20

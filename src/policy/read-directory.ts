@@ -19,6 +19,16 @@ const POLICY_FILE = /\.(yaml|yml|json)$/
 /** The generated JSON Schema for editors lies beside the policies and is none. */
 const SCHEMA_FILE = 'schema.json'
 
+/** True for what is read, by the last part of its path; other files beside the policies are nobody's business. */
+export function isPolicyFileName(name: string): boolean {
+  return POLICY_FILE.test(name) && isVisible(name)
+}
+
+/** False for a file or folder that is passed over with all that is in it. */
+export function isVisible(name: string): boolean {
+  return !name.startsWith('.') && name !== SCHEMA_FILE && name !== 'node_modules'
+}
+
 /** Never throws: what cannot be read is a fault. */
 export async function readPolicyDirectory(directory: string): Promise<PolicyFiles> {
   for (let reading = 1; reading <= READINGS_MAX; reading++) {
@@ -69,7 +79,7 @@ async function walk(folder: string, prefix: string, above: readonly string[], fo
       found.faults.push(fault(prefix || '.', 'too-deep', `more than ${POLICY_FOLDER_DEPTH_MAX} folders inside each other`))
       return
     }
-    const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && name !== SCHEMA_FILE && name !== 'node_modules')
+    const names = (await readdir(folder)).filter(isVisible)
     for (const name of names.sort(compareText)) await visit(join(folder, name), prefix + name, [...above, real], found)
   } catch (cause) {
     found.faults.push(fault(prefix || '.', 'unreadable', `the folder cannot be read: ${errorCode(cause)}`))

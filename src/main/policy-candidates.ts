@@ -1,0 +1,123 @@
+/** Finds the policy that a command names: a folder, a revision of the service, a commit of git. Judges none. Floor 6. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
+import type { PolicyBundle } from '../model/policy.ts'
+import { canonicalJson, parseCanonical, revisionOf } from '../policy/canonical.ts'
+import { formatFault, isError, PolicyError, type PolicyFault } from '../policy/faults.ts'
+import { type PolicyFile, type PolicyReading, parsePolicy } from '../policy/parse-policy.ts'
+import { readPolicyDirectory } from '../policy/read-directory.ts'
+import { CommandError, EXIT } from './command-line/exit.ts'
+import { path, type ServiceClient } from './command-line/service-client.ts'
+import { paint, plain, type Terminal } from './command-line/terminal.ts'
+import { readGitPolicyFiles } from './git-policy-files.ts'
+
+/** Files that nobody may have published yet; `reading.bundle` is absent when they are faulty. */
+export interface CandidateFiles {
+  readonly kind: 'files'
+  /** What it is, for people: a folder, or a commit and its folder. */
+  readonly label: string
+  /** As they lie there, also faulty ones. */
+  readonly files: readonly PolicyFile[]
+  readonly reading: PolicyReading
+}
+
+/** A revision that the service keeps. */
+export interface CandidateRevision {
+  readonly kind: 'revision'
+  readonly label: string
+  readonly revision: string
+  readonly bundle: PolicyBundle
+}
+
+export interface CandidateNeeds {
+  /** Folder of the policy files in a commit that is named without one. */
+  readonly path: string
+  /** Asked only when a revision is wanted. */
+  readonly client: () => Promise<ServiceClient>
+  /** From where folders and git are seen; absent: where the process is. */
+  readonly directory?: string
+}
+
+const REVISION = new RegExp(`^[0-9a-f]{${REVISION_PREFIX_CHARACTERS_MIN},64}$`)
+const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or a git ref (git:main, git:HEAD~1:policies).'
+
+/**
+ * @param what a folder; `active` or a revision or its prefix; `git:ref` or `git:ref:folder`; any other word is tried as a git ref
+ * @throws CommandError when there is no such thing; faults of files are answered
+ */
+export async function loadCandidate(what: string, needs: CandidateNeeds): Promise<CandidateFiles | CandidateRevision> {
+  if (what.startsWith('git:')) {
+    const [ref = '', ...folder] = what.slice('git:'.length).split(':')
+    return await loadFromGit(ref, folder.length === 0 ? needs.path : folder.join(':'), needs)
+  }
+  if (what === 'active') return await loadRevision(what, needs)
+  if (await isFolder(needs.directory, what)) return await loadFolder(what, needs.directory)
+  if (REVISION.test(what)) return await loadRevision(what, needs)
+  try {
+    return await loadFromGit(what, needs.path, needs)
+  } catch (fault) {
+    if (!(fault instanceof CommandError) || fault.exitCode !== EXIT.usage || fault.hint !== undefined) throw fault
+    throw new CommandError(EXIT.usage, `There is no folder and no git ref "${plain(what)}".`, FORMS)
+  }
+}
+
+/** A folder with its files as they are. A folder that is not there is a fault of the reading. */
+export async function loadFolder(folder: string, directory?: string): Promise<CandidateFiles> {
+  const { files, faults } = await readPolicyDirectory(within(directory, folder))
+  return { kind: 'files', label: folder, files, reading: parsePolicy(files, faults) }
+}
+
+/**
+ * Writes every fault of faulty files to standard error.
+ * @throws CommandError (policy fault) then
+ */
+export function requireCandidate(
+  terminal: Terminal,
+  candidate: CandidateFiles | CandidateRevision,
+): { readonly bundle: PolicyBundle; readonly revision: string } {
+  if (candidate.kind === 'revision') return { bundle: candidate.bundle, revision: candidate.revision }
+  const { bundle, faults } = candidate.reading
+  if (bundle !== undefined) return { bundle, revision: revisionOf(canonicalJson(bundle)) }
+  writeFaults(terminal, faults)
+  throw new CommandError(EXIT.policyFault, `Policy files refused in ${plain(candidate.label)}, errors: ${faults.filter(isError).length}.`)
+}
+
+/** One line each, to standard error. */
+export function writeFaults(terminal: Terminal, faults: readonly PolicyFault[]): void {
+  for (const fault of faults) terminal.err(`${paint(terminal, isError(fault) ? 'red' : 'yellow', plain(formatFault(fault)))}\n`)
+}
+
+async function loadFromGit(ref: string, folder: string, needs: CandidateNeeds): Promise<CandidateFiles> {
+  const { commit, files, faults } = await readGitPolicyFiles({ ref, folder, directory: needs.directory ?? '.' })
+  return { kind: 'files', label: `${ref}:${folder} (commit ${commit.slice(0, 12)})`, files, reading: parsePolicy(files, faults) }
+}
+
+async function loadRevision(what: string, { client }: CandidateNeeds): Promise<CandidateRevision> {
+  const answer = await (await client()).call('GET', path('policy', 'revisions', what))
+  const bundle = readBundle(answer['bundle'])
+  const revision = revisionOf(canonicalJson(bundle))
+  return { kind: 'revision', label: what === 'active' ? 'active' : `revision ${revision.slice(0, 12)}`, revision, bundle }
+}
+
+function readBundle(bundle: unknown): PolicyBundle {
+  try {
+    return parseCanonical(JSON.stringify(bundle ?? null))
+  } catch (fault) {
+    if (fault instanceof PolicyError)
+      throw new CommandError(EXIT.fault, 'The service answered no policy bundle.', 'Is it older or newer than this command line?')
+    throw fault
+  }
+}
+
+async function isFolder(directory: string | undefined, folder: string): Promise<boolean> {
+  try {
+    return (await stat(within(directory, folder))).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+function within(directory: string | undefined, folder: string): string {
+  return directory === undefined ? folder : resolve(directory, folder)
+}
