@@ -283,6 +283,8 @@ export const POLICY_UPLOAD_BYTES_MAX = 4_194_304
 export const POLICY_REQUEST_TIMEOUT_MS = 30_000
 /** Milliseconds that a plan may stream: a million holders take minutes, and nobody waits for longer. */
 export const PLAN_TIMEOUT_MS = 600_000
+/** Milliseconds that a reader who is behind gets to take the error that ends its plan, before its connection is cut. */
+export const PLAN_LAST_LINE_WAIT_MS = 1_000
 /** Pairs of user and tenant read by one statement of a plan, tenants that its summary names, and items of one streamed event. */
 export const PLAN_PAIRS_READ_MAX = 1_000
 export const PLAN_TENANTS_MAX = 1_000

@@ -42,7 +42,7 @@ export interface TestCase {
 }
 
 /** Where a test names no tenant. */
-const TENANT_DEFAULT = 'test'
+export const TENANT_DEFAULT = 'test'
 /** Where nothing of a test depends on time (validation asks for `now` otherwise). */
 const NOW_DEFAULT_MS = Date.UTC(2000, 0, 1)
 

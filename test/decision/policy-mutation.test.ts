@@ -1,9 +1,15 @@
 /** The mutation score by its quick way is what one gets by changing the files, reading them again and running all tests. */
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { measureMutation } from '../../src/decision/policy-mutation.ts'
+import { writeSkeletons } from '../../src/decision/policy-skeletons.ts'
 import { prepareTests, runPolicyTests } from '../../src/decision/policy-test.ts'
+import { packageRoot } from '../../src/ground/package-root.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
+import { formatFault } from '../../src/policy/faults.ts'
+import { type PolicyReading, parsePolicy } from '../../src/policy/parse-policy.ts'
+import { readPolicyDirectory } from '../../src/policy/read-directory.ts'
 import { type Grant, makePass, type RandomPolicy, type RandomTests, randomPolicy, randomTests, readPolicy } from './random-policy.ts'
 
 const nameOf = (grant: Grant) => (typeof grant === 'string' ? grant : grant.permission)
@@ -48,6 +54,17 @@ function slowly(policy: RandomPolicy, tests: RandomTests) {
   return { all, alive: alive.sort() }
 }
 
+function scoreOf({ bundle, tests }: PolicyReading) {
+  if (bundle === undefined) throw new Error('refused')
+  return measureMutation(compilePolicy(bundle), prepareTests(tests), () => undefined)
+}
+
+function skeletonsOf(reading: PolicyReading): string | undefined {
+  const taken = new Set(reading.tests.map((group) => group.name))
+  if (reading.bundle === undefined) throw new Error(reading.faults.map(formatFault).join('\n'))
+  return writeSkeletons(compilePolicy(reading.bundle), scoreOf(reading).survivors, taken)
+}
+
 const greenWorld = randomPolicy
   .filter((policy) => readPolicy(policy).bundle !== undefined)
   .chain((policy) => fc.tuple(fc.constant(policy), randomTests(policy)))
@@ -71,5 +88,47 @@ describe('the mutation score', () => {
     )
     // A property about nothing would hold as well.
     expect(Math.min(killed, survived)).toBeGreaterThan(200)
+  })
+})
+
+describe('skeletons', () => {
+  it('kill all that survived, pass as they are, and survive being pasted beside other skeletons', () => {
+    fc.assert(
+      fc.property(greenWorld, ({ policy, tests }) => {
+        const pasted = skeletonsOf(readPolicy(policy, tests))
+        const { bundle, tests: groups, faults } = readPolicy(policy, tests, pasted)
+        if (bundle === undefined) throw new Error(`${pasted}\n${JSON.stringify(faults)}`)
+        expect(runPolicyTests(compilePolicy(bundle), groups).filter((result) => !result.passed)).toEqual([])
+        expect(skeletonsOf(readPolicy(policy, tests, pasted))).toBeUndefined()
+        if (pasted === undefined) return
+        const again = writeSkeletons(
+          compilePolicy(bundle),
+          scoreOf(readPolicy(policy)).survivors,
+          new Set(groups.map((group) => group.name)),
+        )
+        expect(readPolicy(policy, tests, `${pasted}---\n${again}`).bundle).toBeDefined()
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('of the samples make any of their tests dispensable', async () => {
+    const { files } = await readPolicyDirectory(join(packageRoot(), 'policies'))
+    const { bundle, tests } = parsePolicy(files)
+    if (bundle === undefined) throw new Error('the samples are broken')
+    const policy = compilePolicy(bundle)
+    const all = tests.flatMap((group) => group.tests.map((test) => ({ group, test })))
+    fc.assert(
+      fc.property(fc.subarray(all), (kept) => {
+        const left = tests.map((group) => ({ ...group, tests: group.tests.filter((test) => kept.some((one) => one.test === test)) }))
+        const score = measureMutation(policy, prepareTests(left), () => undefined)
+        const text = writeSkeletons(policy, score.survivors, new Set(tests.map((group) => group.name)))
+        const pasted = text === undefined ? [] : parsePolicy([...files, { name: 'skeletons.test.yaml', text }]).tests.slice(-1)
+        const after = [...left, ...pasted]
+        expect(runPolicyTests(policy, after).filter((result) => !result.passed)).toEqual([])
+        expect(measureMutation(policy, prepareTests(after), () => undefined).survivors).toEqual([])
+      }),
+      { numRuns: 30 },
+    )
   })
 })
