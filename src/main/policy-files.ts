@@ -1,5 +1,4 @@
-/** `castellan policy …`: checks and tests the files of a directory, in words and exit codes for people and pipelines. Floor 6. */
-import { runPolicyTests } from '../decision/policy-test.ts'
+/** `castellan policy validate` and `schema`: checks the files of a directory, in words and exit codes for people and pipelines. Floor 6. */
 import { compilePolicy } from '../policy/compile.ts'
 import { formatFault, isError, type PolicyFault } from '../policy/faults.ts'
 import { loadPolicy } from '../policy/load.ts'
@@ -33,30 +32,8 @@ export async function validatePolicy(terminal: Terminal, directory: string, form
   requireBundle(reading, directory)
 }
 
-/** @throws CommandError (policy fault) when the files have an error, (policy test failed) when a test fails */
-export async function testPolicy(terminal: Terminal, directory: string, form: Form): Promise<void> {
-  const reading = await loadPolicy(directory)
-  const bundle = reading.bundle
-  if (bundle === undefined && form === 'json') terminal.out(`${JSON.stringify({ valid: false, faults: reading.faults }, undefined, 2)}\n`)
-  else if (bundle === undefined) for (const fault of reading.faults.filter(isError)) terminal.err(`${paintFault(terminal, fault)}\n`)
-  requireBundle(reading, directory)
-  const results = bundle === undefined ? [] : runPolicyTests(compilePolicy(bundle), reading.tests)
-  const failed = results.filter((result) => !result.passed)
-  if (form === 'json')
-    terminal.out(`${JSON.stringify({ passed: results.length - failed.length, failed: failed.length, results }, undefined, 2)}\n`)
-  else {
-    for (const { name, file, line, passed, differences } of results) {
-      terminal.out(
-        `${passed ? paint(terminal, 'green', 'passed') : paint(terminal, 'red', 'failed')}  ${plain(name)}  ${paint(terminal, 'dim', `${file}:${line}`)}\n`,
-      )
-      for (const difference of differences) terminal.out(`        ${plain(difference)}\n`)
-    }
-    terminal.out(`policy tests: ${results.length - failed.length} passed, ${failed.length} failed\n`)
-  }
-  if (failed.length > 0) throw new CommandError(EXIT.policyTestFailed, `Policy tests failed: ${failed.length} of ${results.length}.`)
-}
-
-function requireBundle({ bundle, faults }: PolicyReading, directory: string): void {
+/** @throws CommandError (policy fault) when there is none */
+export function requireBundle({ bundle, faults }: PolicyReading, directory: string): void {
   if (bundle !== undefined) return
   throw new CommandError(EXIT.policyFault, `Policy files refused in ${directory}, errors: ${faults.filter(isError).length}.`)
 }
@@ -65,6 +42,6 @@ function countTests({ tests }: PolicyReading): number {
   return tests.reduce((sum, document) => sum + document.tests.length, 0)
 }
 
-function paintFault(terminal: Terminal, fault: PolicyFault): string {
+export function paintFault(terminal: Terminal, fault: PolicyFault): string {
   return paint(terminal, isError(fault) ? 'red' : 'yellow', plain(formatFault(fault)))
 }

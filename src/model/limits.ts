@@ -311,3 +311,6 @@ export const GIT_LIST_BYTES_MAX = 16_777_216
 /** Steps of a search for sets of roles that nobody may hold together, and sets that are told of one constraint. */
 export const ROLE_SETS_SEARCHED_MAX = 100_000
 export const ROLE_SETS_TOLD_MAX = 20
+/** Milliseconds after which a command that counts shows how far it is, and between two such lines: before that nobody wonders. */
+export const PROGRESS_AFTER_MS = 1_000
+export const PROGRESS_INTERVAL_MS = 200

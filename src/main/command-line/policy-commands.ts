@@ -1,5 +1,6 @@
 /** policy validate, test, schema: work on files alone, no service is asked. Floor 6. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { PolicyTestOptions } from '../test-policy.ts'
 import { addPolicyReleaseCommands } from './policy-release-commands.ts'
 import { addPolicyReviewCommands } from './policy-review-commands.ts'
 import { examples, withOutput } from './service-command.ts'
@@ -24,16 +25,24 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     ['castellan policy validate', 'castellan policy validate ./policies -o json'],
   )
   examples(
-    withOutput(
-      group
-        .command('test [directory]')
-        .description('run the policy tests beside the files; exits 4 when one fails')
-        .action(async (directory: string | undefined, options: OutputOptions) => {
-          const { testPolicy } = await import('../policy-files.ts')
-          await testPolicy(terminal, directory ?? DIRECTORY, options.output)
-        }),
-    ),
-    ['castellan policy test', 'castellan policy test ./policies -o json'],
+    group
+      .command('test [directory]')
+      .description('run and measure the policy tests beside the files; exits 4 when one fails, 5 when a demand is not met')
+      .option('--verbose', 'name each test that passed, not only its file')
+      .option('--no-mutation', 'do not try which changes of a cell of the roles the tests would notice')
+      .option('--skeletons', 'write tests that would notice the others, as YAML, to standard output; the report goes to standard error')
+      .option('--min-score <percent>', 'least mutation score: changes of a cell that the tests notice', parsePercent)
+      .option('--min-coverage <percent>', 'least coverage: what roles grant that the tests ask about', parsePercent)
+      .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['pretty', 'json', 'junit', 'github']).default('pretty'))
+      .action(async (directory: string | undefined, options: PolicyTestOptions) => {
+        const { testPolicy } = await import('../test-policy.ts')
+        await testPolicy(terminal, directory ?? DIRECTORY, options)
+      }),
+    [
+      'castellan policy test',
+      'castellan policy test ./policies --min-score 100 -o github',
+      'castellan policy test --skeletons > policies/more.test.yaml',
+    ],
   )
   examples(
     group
@@ -50,3 +59,9 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
 }
 
 const DIRECTORY = './policies'
+
+function parsePercent(text: string): number {
+  const percent = /^\d{1,3}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (percent >= 0 && percent <= 100) return percent
+  throw new InvalidArgumentError('It must be a number from 0 to 100.')
+}
