@@ -1,5 +1,53 @@
 /** policy diff, lint, codes: what policy files say and how two versions differ. Floor 6. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { clientFor, examples, type ServiceOptions, withService } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
-export function addPolicyReviewCommands(_group: Command, _terminal: Terminal): void {}
+interface ReviewOptions extends ServiceOptions {
+  readonly markdown?: boolean
+}
+interface DiffOptions extends ReviewOptions {
+  readonly path: string
+  readonly exitCode?: boolean
+}
+
+const DIRECTORY = './policies'
+const VERSIONS = `
+A and B are each a folder (./policies), a revision of the service (active, or 8 hex digits and more of one),
+or a git ref (git:main, git:HEAD~1:policies). Nothing is checked out.`
+
+export function addPolicyReviewCommands(group: Command, terminal: Terminal): void {
+  examples(
+    withMarkdown(
+      withService(
+        group
+          .command('diff <A> [B]')
+          .description('what differs from A to B (default ./policies): permissions of each role, conditions in words, codes, constraints')
+          .option('--path <folder>', 'folder of the policy files in a commit that is named without one', DIRECTORY)
+          .option('--exit-code', 'exit 1 when they differ')
+          .addHelpText('after', VERSIONS)
+          .action(async (before: string, after: string | undefined, options: DiffOptions) => {
+            const { diffPolicyCommand } = await import('../policy-diff-report.ts')
+            const needs = { path: options.path, client: () => clientFor(options, terminal.environment) }
+            await diffPolicyCommand(terminal, [before, after ?? DIRECTORY], needs, {
+              form: formOf(options),
+              exitCode: options.exitCode === true,
+            })
+          }),
+      ),
+    ),
+    [
+      'castellan policy diff git:main ./policies',
+      'castellan policy diff active ./policies --markdown',
+      'castellan policy diff git:HEAD~1:policies git:HEAD:policies -o json',
+    ],
+  )
+}
+
+function withMarkdown(command: Command): Command {
+  return command.addOption(new Option('--markdown', 'as Markdown, for a pull request').conflicts('output'))
+}
+
+function formOf(options: ReviewOptions): 'pretty' | 'json' | 'markdown' {
+  return options.markdown === true ? 'markdown' : options.output
+}
