@@ -25,7 +25,7 @@ export interface PolicySchedule {
 }
 
 export interface PolicyScheduleNeeds {
-  readonly store: Pick<Store, 'change' | 'records'>
+  readonly store: Pick<Store, 'change'> & { readonly records: Pick<Store['records'], 'listScheduled'> }
   readonly activation: ActivationNeeds
   readonly clock: Clock
   readonly log: Log

@@ -18,7 +18,7 @@ import type { ServiceNeeds } from './open-foundation.ts'
 import { openService, type Service } from './open-service.ts'
 import { seedSamples } from './seed.ts'
 import { seedDemoClient } from './seed-identity.ts'
-import { addressOf, planFrom } from './service-plan.ts'
+import { addressOf, planFrom, policiesFrom } from './service-plan.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 import { readDevSettings } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
@@ -55,7 +55,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
       ...plan,
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
-      policyDirectory: policies,
+      policies: policiesFrom({ ...settings, policies }, { source: 'directory', directory: policies }),
       adminKey,
       settleMs: 0,
     },

@@ -1,8 +1,10 @@
-/** Opens the decision service on its foundation: policy files, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
+/** Opens the decision service on its foundation: policies, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
 import { openAdministration } from '../access/administration.ts'
 import type { Freshness } from '../access/freshness.ts'
+import { openPolicyReleases } from '../access/policy-releases.ts'
 import { openTokenPresenter } from '../access/presented-token.ts'
 import { openServiceTokens } from '../access/service-token.ts'
+import { runCandidateTests } from '../decision/candidate-tests.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
@@ -10,22 +12,25 @@ import type { WireMetrics } from '../decision/transport/wire-metrics.ts'
 import type { WireNeeds } from '../decision/transport/wire-needs.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Administration } from '../model/administration.ts'
-import type { PolicyDirectory, PolicyFiles } from '../policy/load.ts'
+import type { PolicyReleases } from '../model/policy-release.ts'
+import type { PolicyFiles } from '../policy/load.ts'
 import { TokenVerifier } from '../token/verify.ts'
 import { openAdmission } from '../wire/admission.ts'
 import { openAuthentication } from '../wire/authentication.ts'
 import { openProbeServer } from '../wire/probes.ts'
 import { listening } from './listen.ts'
 import type { Foundation, ServiceNeeds } from './open-foundation.ts'
-import { openPolicies } from './open-policies.ts'
+import { type OpenPolicies, openPolicies } from './open-policies.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
+import { PUBLISH_ONE } from './published-policies.ts'
 import { openReadiness } from './readiness.ts'
 import type { DecisionPlan, TokenPlan } from './service-plan.ts'
 
 export interface DecisionService {
   readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
   readonly administration: Administration
-  readonly directory: PolicyDirectory
+  readonly releases: PolicyReleases
+  readonly policies: OpenPolicies
   /** What gRPC's health says. */
   setServing(serving: boolean): void
   readonly wires: readonly { drain(): Promise<void> }[]
@@ -33,8 +38,8 @@ export interface DecisionService {
 
 export interface DecisionServiceNeeds extends ServiceNeeds {
   readonly foundation: Foundation
-  /** Of `plan.policyDirectory`, read already. */
-  readonly files: PolicyFiles
+  /** Of the policy folder, where it rules; read already. */
+  readonly files: PolicyFiles | undefined
   readonly wireMetrics: WireMetrics
   /** False while the process starts or stops. */
   readonly serving: () => boolean
@@ -45,23 +50,29 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
   const { clock, random, log, metrics, foundation } = needs
   const { store, access } = foundation
   const { freshness, policy } = access
-  const directory = await openPolicies(plan, needs.files, needs, access)
-  lifecycle.add('policy', () => directory.close())
-  addPolicyMetrics(metrics, () => directory.status())
+  const policies = await openPolicies(plan, needs.files, { store, clock, log }, access)
+  lifecycle.add('policy', () => policies.close())
+  addPolicyMetrics(metrics, policies)
   const administration = openAdministration({
     store,
     policy,
-    policyStatus: () => directory.status(),
+    policyStatus: () => policies.status(),
     acknowledgement: freshness.acknowledgement,
     catchUp: () => freshness.catchUp(),
     random,
     strictSubjects: plan.strictSubjects,
     adminTenant: plan.adminTenant,
   })
+  const releases = openPolicyReleases({
+    ...{ store, policy, activation: access.activation, random },
+    runTests: runCandidateTests,
+    schedule: policies.schedule,
+  })
   const tokens = plan.tokens && openTokens(plan.tokens, freshness)
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
     decisions: openDecisionPoint({ resolver: freshness.resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
+    releases,
     authentication: openAuthentication({
       findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
       findCallerByToken: tokens && ((token) => tokens.services.findCaller(token)),
@@ -80,7 +91,8 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     store,
     freshness: () => freshness.status(),
     redis: foundation.redis,
-    policyStatus: () => directory.status(),
+    policyStatus: () => policies.status(),
+    ...(policies.schedule === undefined ? {} : { withoutPolicy: PUBLISH_ONE }),
   })
   const probes = await listening({ what: 'The probe port', ...plan.probes, settings: 'CASTELLAN_METRICS' }, () =>
     openProbeServer({ ...plan.probes, readiness, metrics }),
@@ -95,7 +107,8 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
   return {
     ports: { http: http.port, grpc: grpc.port, probes: probes.port },
     administration,
-    directory,
+    releases,
+    policies,
     setServing: (serving) => grpc.health.set(serving),
     wires: [http, grpc],
   }

@@ -5,12 +5,13 @@ import { Lifecycle } from '../ground/lifecycle.ts'
 import type { IdentityAdministration } from '../identity/ports.ts'
 import type { Administration } from '../model/administration.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
+import type { PolicyReleases } from '../model/policy-release.ts'
 import type { IdentityPlan } from './identity-plan.ts'
 import { openDecision } from './open-decision.ts'
 import { closeAll, drainAll, openFoundation, type ServiceNeeds } from './open-foundation.ts'
 import { openIdentity } from './open-identity.ts'
 import { openIdentityWire } from './open-identity-wire.ts'
-import { readPolicies } from './open-policies.ts'
+import { readPolicies } from './policy-folder.ts'
 import { addressOf, type ServicePlan } from './service-plan.ts'
 
 export interface Service {
@@ -18,9 +19,13 @@ export interface Service {
   /** Its row among the replicas: what others call it in their logs. */
   readonly replicaId: string
   readonly administration: Administration
+  readonly releases: PolicyReleases
   /** Only in development: otherwise it is a process of its own. */
   readonly identity?: { readonly issuer: string; readonly administration: IdentityAdministration }
+  /** @throws StoreError while none is in force */
   policy(): CompiledPolicy
+  /** In force here; absent: none is. */
+  policyRevision(): string | undefined
   /** Reports ready from now on: everything is open and, in development, seeded. */
   ready(): void
   reloadPolicies(): Promise<void>
@@ -50,11 +55,12 @@ async function openParts(
   lifecycle: Lifecycle,
 ): Promise<Service> {
   const state = { ready: false, stopped: undefined as Promise<void> | undefined }
-  const files = await readPolicies(plan.policyDirectory)
+  // Before there is anything to wait for: a folder that cannot be read at all is told at once.
+  const files = plan.policies.source === 'directory' ? await readPolicies(plan.policies.directory) : undefined
   // First: whose tokens the decision service takes may be known only by the port that is taken here.
   const wire = identityPlan && (await openIdentityWire(identityPlan, needs, lifecycle))
   const tokens = identityPlan && wire ? { issuer: wire.issuer, audience: identityPlan.audience } : plan.tokens
-  const foundation = await openFoundation(plan, needs, files.policy, lifecycle)
+  const foundation = await openFoundation(plan, needs, files?.policy, lifecycle)
   const joined = { ...needs, foundation, wireMetrics: openWireMetrics(needs.metrics), serving: () => state.ready }
   const decision = await openDecision({ ...plan, tokens }, { ...joined, files }, lifecycle)
   const checkUrl = `${plan.tls === undefined ? 'http' : 'https'}://${addressOf(plan.http.host, decision.ports.http)}/v1/check`
@@ -72,15 +78,15 @@ async function openParts(
     replicaId: foundation.access.replicaId,
     ports: decision.ports,
     administration: decision.administration,
+    releases: decision.releases,
     ...(identity === undefined || wire === undefined ? {} : { identity: { issuer: wire.issuer, administration: identity.administration } }),
     policy: () => foundation.access.policy.current(),
+    policyRevision: () => foundation.access.policy.revision,
     ready: () => {
       state.ready = true
       decision.setServing(true)
     },
-    reloadPolicies: async () => {
-      await decision.directory.reload()
-    },
+    reloadPolicies: () => decision.policies.reload(),
     stop: () => {
       state.stopped ??= stop()
       return state.stopped

@@ -1,7 +1,12 @@
-/** Faults of the policy folder at start, in words that name the folder and the setting to change. Floor 6. */
+/** Reads the policy folder at start: its faults come in words that name the folder and the setting to change. Floor 6. */
 import { resolve } from 'node:path'
 import { AppError } from '../ground/errors.ts'
+import type { Caller } from '../model/caller.ts'
 import { formatFault, isError, PolicyError } from '../policy/faults.ts'
+import { type PolicyFiles, readPolicyFiles } from '../policy/load.ts'
+
+/** Who activates what lies in a folder: nobody called, the files are there. */
+export const FOLDER: Caller = { id: 'system', name: 'system', scopes: [], tenants: null, builtIn: true }
 
 /** No policy can be served: the files are refused, and none is stored that was good. */
 export class PolicyFolderError extends AppError<'policy_folder_refused'> {
@@ -25,4 +30,9 @@ export async function openingPolicies<T>(directory: string, open: () => Promise<
   } catch (fault) {
     throw fault instanceof PolicyError ? new PolicyFolderError(directory, fault) : fault
   }
+}
+
+/** @throws PolicyFolderError when files that can be read make no policy */
+export async function readPolicies(directory: string): Promise<PolicyFiles> {
+  return await openingPolicies(directory, () => readPolicyFiles(directory))
 }

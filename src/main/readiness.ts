@@ -12,6 +12,8 @@ export interface ReadinessNeeds {
   readonly redis: { readonly connected: boolean; readonly breakerOpen: boolean } | undefined
   /** @throws StoreError while no policy is in force */
   readonly policyStatus: () => Pick<PolicyStatus, 'revision' | 'source' | 'faults'>
+  /** What to do when none is in force. */
+  readonly withoutPolicy?: string
   /** Why no token can be signed; absent: this process signs none. */
   readonly signingFault?: () => string | undefined
 }
@@ -25,7 +27,7 @@ export function openReadiness(needs: ReadinessNeeds): Readiness {
       await checkDatabase(needs.store),
       freshnessCheck(needs.freshness()),
       cacheCheck(needs.redis),
-      policyCheck(needs.policyStatus),
+      policyCheck(needs),
       ...(needs.signingFault === undefined ? [] : [signingCheck(needs.signingFault())]),
     ]
     return { ready: checks.every((check) => check.ok), checks }
@@ -55,12 +57,12 @@ function cacheCheck(redis: ReadinessNeeds['redis']): Check {
 }
 
 /** Broken files are no reason to take a replica out: the revision in force answers, here as everywhere. */
-function policyCheck(policyStatus: ReadinessNeeds['policyStatus']): Check {
+function policyCheck({ policyStatus, withoutPolicy }: Pick<ReadinessNeeds, 'policyStatus' | 'withoutPolicy'>): Check {
   let status: ReturnType<ReadinessNeeds['policyStatus']>
   try {
     status = policyStatus()
   } catch {
-    return { name: 'policy', ok: false, text: 'none in force' }
+    return { name: 'policy', ok: false, text: withoutPolicy === undefined ? 'none in force' : `none in force: ${withoutPolicy}` }
   }
   const { revision, source, faults } = status
   const inForce = `revision ${revision.slice(0, 12)} in force`

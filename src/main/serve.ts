@@ -6,7 +6,7 @@ import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { openService } from './open-service.ts'
-import { planFrom } from './service-plan.ts'
+import { planFrom, policiesFrom } from './service-plan.ts'
 import { isLoopback } from './setting-forms.ts'
 import { settingTable } from './setting-table.ts'
 import { readServeSettings } from './settings.ts'
@@ -31,7 +31,7 @@ export async function serve(terminal: Terminal): Promise<void> {
         warn: (text) => log.warn({ text }, 'database pool'),
       },
       schema: 'require',
-      policyDirectory: settings.policies ?? './policies',
+      policies: policiesFrom(settings, { source: 'published', directory: './policies' }),
       adminKey: settings.adminKey,
       settleMs,
     },
@@ -46,6 +46,6 @@ export async function serve(terminal: Terminal): Promise<void> {
     exit: process.exit,
   })
   service.ready()
-  log.info({ ports: service.ports, replica: service.replicaId, policyRevision: service.policy().revision }, 'ready')
+  log.info({ ports: service.ports, replica: service.replicaId, policyRevision: service.policyRevision() }, 'ready')
   await stopped
 }

@@ -19,10 +19,25 @@ export function addressOf(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
+/** What says which policy is in force. */
+export type PoliciesPlan =
+  | { readonly source: 'directory'; readonly directory: string; readonly pollMs: number }
+  /** `first`: folder that gives the policy when none was ever in force. */
+  | { readonly source: 'published'; readonly first: string | undefined }
+
+/** @param otherwise where nothing was set: the source, and the folder that is watched */
+export function policiesFrom(
+  { policySource, policies, policyPollSeconds }: Settings,
+  otherwise: { readonly source: PoliciesPlan['source']; readonly directory: string },
+): PoliciesPlan {
+  const source = policySource ?? otherwise.source
+  if (source === 'published') return { source, first: policies }
+  return { source, directory: policies ?? otherwise.directory, pollMs: policyPollSeconds * 1_000 }
+}
+
 /** The decision service, on whatever it stands. */
 export interface DecisionPlan {
-  readonly policyDirectory: string
-  readonly policyPollMs: number
+  readonly policies: PoliciesPlan
   readonly adminKey: string | undefined
   readonly strictSubjects: boolean
   readonly http: Address
@@ -47,9 +62,8 @@ export interface ServicePlan extends FoundationPlan, DecisionPlan {
 }
 
 /** The part of a plan that settings alone decide. @throws AppError when a file of TLS cannot be read or used */
-export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'schema' | 'policyDirectory' | 'adminKey' | 'settleMs'> {
+export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'schema' | 'policies' | 'adminKey' | 'settleMs'> {
   return {
-    policyPollMs: settings.policyPollSeconds * 1_000,
     strictSubjects: settings.strictSubjects,
     http: { host: settings.httpHost, port: settings.httpPort },
     grpc: { host: settings.grpcHost, port: settings.grpcPort },

@@ -60,16 +60,25 @@ export const serviceSettings = {
     schema: path,
     fallback: './.castellan',
   }),
+  policySource: optionalSetting({
+    name: 'CASTELLAN_POLICY_SOURCE',
+    meaning:
+      'What says which policy is in force. `directory`: the files of a folder, which is watched. `published`: what was published and activated (`castellan policy publish`); a folder gives at most the first one. The same for all replicas.',
+    accepts: '`directory` or `published`',
+    schema: z.enum(['directory', 'published']),
+    fallbackMeaning: '`published`; `castellan dev`: `directory`',
+  }),
   policies: optionalSetting({
     name: 'CASTELLAN_POLICIES',
-    meaning: 'Folder of policy files; re-read when it changes, and on SIGHUP.',
+    meaning:
+      'Folder of policy files. Where the folder rules: re-read when it changes, and on SIGHUP. Where published revisions rule: read once, when no policy was ever in force.',
     accepts: 'a path',
     schema: path,
-    fallbackMeaning: '`./policies`; `castellan dev` takes the packaged samples when there is none',
+    fallbackMeaning: '`./policies` where the folder rules, else none; `castellan dev` takes the packaged samples when there is none',
   }),
   policyPollSeconds: defaultedSetting({
     name: 'CASTELLAN_POLICY_POLL_SECONDS',
-    meaning: 'How often the folder of policy files is compared with what is in force.',
+    meaning: 'How often the folder of policy files, where it rules, is compared with what is in force.',
     accepts: 'whole seconds, 1 to 3600',
     schema: wholeNumber(1, 3_600),
     fallback: '2',

@@ -47,7 +47,7 @@ export function runUntilSignal(process: NodeJS.Process, needs: SignalNeeds): Pro
     process.on('SIGTERM', () => stop('SIGTERM'))
     process.on('SIGINT', () => stop('SIGINT'))
     process.on('SIGHUP', () => {
-      log.info('re-reads the policies')
+      log.info({ signal: 'SIGHUP' }, 'is asked to re-read the policies')
       needs.reload().catch((fault: unknown) => log.error({ err: fault }, 'could not re-read the policies'))
     })
   })

@@ -7,7 +7,7 @@ const { openLog } = await built<typeof import('../../src/ground/log.ts')>('groun
 const { openMetrics } = await built<typeof import('../../src/ground/metrics.ts')>('ground/metrics')
 const { systemRandom } = await built<typeof import('../../src/ground/random.ts')>('ground/random')
 const { openService } = await built<typeof import('../../src/main/open-service.ts')>('main/open-service')
-const { planFrom } = await built<typeof import('../../src/main/service-plan.ts')>('main/service-plan')
+const { planFrom, policiesFrom } = await built<typeof import('../../src/main/service-plan.ts')>('main/service-plan')
 const { readServeSettings } = await built<typeof import('../../src/main/settings.ts')>('main/settings')
 const { runUntilSignal } = await built<typeof import('../../src/main/signals.ts')>('main/signals')
 
@@ -18,7 +18,7 @@ const service = await openService(
     ...planFrom(settings),
     database: { kind: 'postgres', url: settings.databaseUrl ?? '', poolMax: settings.databasePoolMax, warn: (text) => log.warn(text) },
     schema: 'require',
-    policyDirectory: settings.policies ?? '',
+    policies: policiesFrom(settings, { source: 'published', directory: './policies' }),
     adminKey: settings.adminKey,
     settleMs: 0,
   },

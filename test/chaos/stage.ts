@@ -57,6 +57,8 @@ export async function openStage(plan: { readonly replicas: number; readonly vali
   const environment = {
     CASTELLAN_DATABASE_URL: postgres.url,
     CASTELLAN_REDIS_URL: redis.url,
+    // Its files change while it runs.
+    CASTELLAN_POLICY_SOURCE: 'directory',
     CASTELLAN_POLICIES: policies,
     CASTELLAN_POLICY_POLL_SECONDS: '1',
     CASTELLAN_STOP_SETTLE_SECONDS: '0',

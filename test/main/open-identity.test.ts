@@ -57,8 +57,7 @@ beforeAll(async () => {
       ...{
         database: { kind: 'postgres', url: postgres.url, poolMax: 5 },
         schema: 'migrate',
-        policyDirectory: folder,
-        policyPollMs: 3_600_000,
+        policies: { source: 'directory', directory: folder, pollMs: 3_600_000 },
       },
       ...{ adminKey: KEY, strictSubjects: false, http: HERE, grpc: HERE, probes: HERE, tls: undefined, connectionAgeMs: 3_600_000 },
       ...{ settleMs: 0, cacheBytes: 1_000_000, redis: undefined, adminTenant: 'office' },

@@ -49,9 +49,8 @@ async function open(policyDirectory: string, change: Partial<ServicePlan> = {}):
   const plan: ServicePlan = {
     database: { kind: 'postgres', url: postgres.url, poolMax: 5 },
     schema: 'migrate',
-    policyDirectory,
     // Files are looked at when a test says so.
-    policyPollMs: 3_600_000,
+    policies: { source: 'directory', directory: policyDirectory, pollMs: 3_600_000 },
     adminKey: KEY,
     strictSubjects: false,
     http: anyPort,

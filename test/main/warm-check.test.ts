@@ -71,8 +71,7 @@ beforeAll(async () => {
     {
       database: { kind: 'postgres', url: postgres.url, poolMax: 5 },
       schema: 'migrate',
-      policyDirectory: fileURLToPath(new URL('../../policies', import.meta.url)),
-      policyPollMs: 3_600_000,
+      policies: { source: 'directory', directory: fileURLToPath(new URL('../../policies', import.meta.url)), pollMs: 3_600_000 },
       adminKey: undefined,
       strictSubjects: false,
       http: anyPort,

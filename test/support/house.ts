@@ -4,7 +4,9 @@ import { openAdministration } from '../../src/access/administration.ts'
 import type { Validity } from '../../src/access/fresh-reader.ts'
 import type { Freshness, FreshnessObserver } from '../../src/access/freshness.ts'
 import { type ActivationNeeds, activatePolicy } from '../../src/access/policy-activation.ts'
+import { openPolicyReleases } from '../../src/access/policy-releases.ts'
 import type { RedisObserver } from '../../src/cache/redis-link.ts'
+import { runCandidateTests } from '../../src/decision/candidate-tests.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
 import { type Clock, systemClock } from '../../src/ground/clock.ts'
 import { Lifecycle } from '../../src/ground/lifecycle.ts'
@@ -15,6 +17,7 @@ import type { Caller } from '../../src/model/caller.ts'
 import { SCOPES } from '../../src/model/caller.ts'
 import type { Decision, DecisionPoint } from '../../src/model/decision.ts'
 import type { PolicyBundle } from '../../src/model/policy.ts'
+import type { PolicyReleases } from '../../src/model/policy-release.ts'
 import { canonicalJson } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import type { PolicyInForce } from '../../src/policy/in-force.ts'
@@ -35,6 +38,8 @@ export interface House {
   readonly activation: ActivationNeeds
   readonly decisions: DecisionPoint
   readonly administration: Administration
+  /** As where published revisions rule; what is put down for a time to come is not carried out by this house. */
+  readonly releases: PolicyReleases
   /** All scopes, all tenants. */
   readonly admin: Caller
   readonly context: ChangeContext
@@ -115,6 +120,11 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
       catchUp: activation.catchUp,
       random,
       strictSubjects,
+    }),
+    releases: openPolicyReleases({
+      ...{ store, policy, activation, random },
+      runTests: runCandidateTests,
+      schedule: { look: async () => undefined },
     }),
     admin,
     context,

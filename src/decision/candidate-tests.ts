@@ -1,0 +1,16 @@
+/** Runs the tests of a candidate policy and turns each that fails into a fault at its line, as its publisher sees faults. Pure. Floor 5. */
+import type { RunTests } from '../access/policy-candidate.ts'
+import { type PolicyFault, sortFaults } from '../policy/faults.ts'
+import { type PolicyTestResult, runPolicyTests } from './policy-test.ts'
+
+export const runCandidateTests: RunTests = (policy, tests) =>
+  sortFaults(
+    runPolicyTests(policy, tests)
+      .filter((result) => !result.passed)
+      .map(toFault),
+  )
+
+function toFault({ group, name, file, line, differences }: PolicyTestResult): PolicyFault {
+  const message = `test "${name}" of ${group} fails: ${differences.join('; ')}`
+  return { file, line, col: 1, severity: 'error', code: 'test-failed', message }
+}
