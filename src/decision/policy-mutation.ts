@@ -152,8 +152,23 @@ function isKilled(world: World, mutant: Mutant, permission: PermissionEntry, obs
   return (
     cases.some(({ prepared: { test, state }, cases: byName }) =>
       (byName.get(name) ?? []).some((item) => compareCase(mutated, test, item, state).length > 0),
-    ) || constrained.some(({ prepared: { test, state } }) => compareConstraints(mutated, test, state).length > 0)
+    ) || constrained.some(({ prepared }) => breaksOtherwise(policy, mutated, name, prepared))
   )
+}
+
+/** Constraints that do not name the permission are broken, or not, as before. */
+function breaksOtherwise(
+  policy: CompiledPolicy,
+  mutated: CompiledPolicy,
+  permission: string,
+  { test, state }: Observer['prepared'],
+): boolean {
+  const naming = policy
+    .constraintsFor(test.tenant)
+    .filter((constraint) => constraint.type === 'separation-of-duty' && constraint.permissions.includes(permission))
+  const narrowed = { ...mutated, constraintsFor: () => naming }
+  const breaks = test.breaks?.filter((id) => naming.some((constraint) => constraint.id === id))
+  return compareConstraints(narrowed, breaks === undefined ? test : { ...test, breaks }, state).length > 0
 }
 
 function holdsIn(mutant: Mutant, permission: PermissionEntry, { prepared: { test, state }, set }: Observer): boolean {

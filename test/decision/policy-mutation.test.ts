@@ -84,10 +84,10 @@ describe('the mutation score', () => {
         killed += slow.all - slow.alive.length
         survived += slow.alive.length
       }),
-      { numRuns: 80 },
+      { numRuns: 50 },
     )
     // A property about nothing would hold as well.
-    expect(Math.min(killed, survived)).toBeGreaterThan(200)
+    expect(Math.min(killed, survived)).toBeGreaterThan(150)
   })
 })
 
@@ -108,7 +108,7 @@ describe('skeletons', () => {
         )
         expect(readPolicy(policy, tests, `${pasted}---\n${again}`).bundle).toBeDefined()
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     )
   })
 
@@ -128,7 +128,7 @@ describe('skeletons', () => {
         expect(runPolicyTests(policy, after).filter((result) => !result.passed)).toEqual([])
         expect(measureMutation(policy, prepareTests(after), () => undefined).survivors).toEqual([])
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   })
 })
