@@ -1,6 +1,6 @@
 /** policy diff, lint, codes: what policy files say and how two versions differ. Floor 6. */
 import { type Command, Option } from 'commander'
-import { clientFor, examples, type ServiceOptions, withService } from './service-command.ts'
+import { clientFor, examples, type ServiceOptions, withOutput, withService } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ReviewOptions extends ServiceOptions {
@@ -41,6 +41,39 @@ export function addPolicyReviewCommands(group: Command, terminal: Terminal): voi
       'castellan policy diff active ./policies --markdown',
       'castellan policy diff git:HEAD~1:policies git:HEAD:policies -o json',
     ],
+  )
+  addCodesCommands(group, terminal)
+}
+
+function addCodesCommands(group: Command, terminal: Terminal): void {
+  const codes = examples(
+    withMarkdown(
+      withOutput(
+        group
+          .command('codes [directory]')
+          .description('the reference table of names and codes, reserved ones too')
+          .action(async (directory: string | undefined, options: ReviewOptions) => {
+            const { printPolicyCodes } = await import('../policy-codes.ts')
+            await printPolicyCodes(terminal, directory ?? DIRECTORY, formOf(options))
+          }),
+      ),
+    ),
+    ['castellan policy codes', 'castellan policy codes ./policies --markdown > docs/permissions.md'],
+  )
+  examples(
+    withOutput(
+      codes
+        .command('suggest <name...>')
+        .description('codes for new permissions: their initials, or near them, and never one that has or had a meaning')
+        .option('--policies <directory>', 'folder of the policy files', DIRECTORY)
+        .action(async (names: readonly string[], options: { readonly policies: string }, command: Command) => {
+          const { printSuggestedCodes } = await import('../policy-codes.ts')
+          // `--output` is taken by `codes`, wherever it stands.
+          const { output } = command.optsWithGlobals<ReviewOptions>()
+          await printSuggestedCodes(terminal, names, options.policies, output)
+        }),
+    ),
+    ['castellan policy codes suggest sales.quote.sign sales.quote.share'],
   )
 }
 
