@@ -289,6 +289,18 @@ export const PLAN_LAST_LINE_WAIT_MS = 1_000
 export const PLAN_PAIRS_READ_MAX = 1_000
 export const PLAN_TENANTS_MAX = 1_000
 export const PLAN_EVENT_ITEMS_MAX = 500
+/** Effects after which an event of a plan is sent although it has fewer items: a person can be touched in ten thousand permissions. */
+export const PLAN_EVENT_EFFECTS_MAX = 10_000
+/** Tenants that a plan counts one by one, to name those it touches most: some tens of megabytes. */
+export const PLAN_TENANTS_COUNTED_MAX = 100_000
+/** Single differences of sets of roles that a plan remembers: some tens of megabytes, and more than the sets of most installations together. */
+export const PLAN_WEIGHT_KEPT_MAX = 200_000
+/** Single effects that a plan finds before it lets others run: a few milliseconds. */
+export const PLAN_STEPS_AT_ONCE_MAX = 20_000
+/** Distinct sets of roles read by one statement of a budget, which goes through all live rows. */
+export const BUDGET_COMBINATIONS_READ_MAX = 2_000
+/** Reasons that one refusing gate names: the plan beside it has them all. */
+export const GATE_EXAMPLES_MAX = 10
 /** Characters of the author and of the commit of a revision; its message may have TEXT_CHARACTERS_MAX. */
 export const REVISION_ORIGIN_CHARACTERS_MAX = 200
 /** Activations that may wait for their time, and how far ahead that may lie, in milliseconds. */

@@ -46,21 +46,26 @@ export interface PlanSummary {
   /** Feed positions of the first and the last page read: when they differ, so many changes were made meanwhile. */
   readonly positionFirst: number
   readonly positionLast: number
-  /** Pairs of user and tenant that hold a changed role, now or later. */
+  /** Pairs of user and tenant that hold a changed role, now or later, dormant ones among them. */
   readonly pairs: number
+  /** Those with an effect; and dormant ones that would have one, which are in no sum of effects. */
   readonly pairsAffected: number
   readonly pairsDormant: number
   /** [user, tenant, permission] by kind; and those of them that are not so at once. */
   readonly effects: EffectCounts
   readonly later: EffectCounts
-  /** By role that grants it (in the candidate for gains, in force for losses); changed roles only, sorted by name. */
+  /**
+   * By role that grants it (in the candidate for what is gained or widened, in force for what is lost or narrowed, either for what is changed);
+   * changed roles with an effect only, sorted by name. What two roles of one pair grant counts with each.
+   */
   readonly byRole: readonly (EffectCounts & { readonly role: string; readonly pairs: number })[]
-  /** Those with the most effects first, at most PLAN_TENANTS_MAX; the rest are only in the sums. */
+  /** Those with the most effects first, at most PLAN_TENANTS_MAX; the rest are only in the sums. Beyond PLAN_TENANTS_COUNTED_MAX tenants, those that come first in the walk are compared. */
   readonly byTenant: readonly (EffectCounts & { readonly tenant: string; readonly pairs: number })[]
+  /** Exact up to PLAN_TENANTS_COUNTED_MAX tenants; beyond it, one that several changed roles lead to may count more than once. */
   readonly tenantsLeftOut: number
   readonly byPermission: readonly (EffectCounts & { readonly permission: string; readonly risk: 'low' | 'normal' | 'high' })[]
   readonly breaches: readonly { readonly constraint: string; readonly pairs: number }[]
-  /** Held, and in the candidate no more. */
+  /** Held now or later, of dormant pairs too, and in the candidate no more. */
   readonly rolesGone: readonly { readonly role: string; readonly pairs: number }[]
   /** Pairs whose token outgrows the form it has now; of dormant ones too. */
   readonly tokens: {

@@ -1,0 +1,65 @@
+/** What a candidate changes for one pair of user and tenant, now and whenever a window of theirs begins or ends. Pure. Floor 3. */
+import { inForce } from '../../model/access-state.ts'
+import type { ConditionContext } from '../../model/condition.ts'
+import type { Effect } from '../../model/policy-plan.ts'
+import { compareText } from '../../policy/faults.ts'
+import type { LivePair } from '../../store/ports.ts'
+import type { Difference, SetDifference, SetDifferences } from './set-differences.ts'
+
+export interface PairEffects {
+  readonly differences: readonly Difference[]
+  /** The same, as they are streamed. */
+  readonly effects: readonly Effect[]
+  /** Of the roles in force now. */
+  readonly now: SetDifference
+  /** What it took: a measure of the time, not of the result. */
+  readonly steps: number
+}
+
+/** The instants at which what is held may change: now, and each later begin or end of a window. Sorted. */
+export function instantsOf({ assignments }: Pick<LivePair, 'assignments'>, nowMs: number): readonly number[] {
+  const later = new Set<number>()
+  for (const { validFromMs, expiresAtMs } of assignments) {
+    if (validFromMs > nowMs) later.add(validFromMs)
+    if (expiresAtMs !== null && expiresAtMs > nowMs) later.add(expiresAtMs)
+  }
+  return [nowMs, ...[...later].sort((a, b) => a - b)]
+}
+
+/** As if account and tenant were open. @param instants as `instantsOf` gives them */
+export function findPairEffects(pair: LivePair, instants: readonly number[], differences: SetDifferences): PairEffects {
+  const context: ConditionContext = {
+    user: { id: pair.user, attributes: pair.userAttributes },
+    tenant: { id: pair.tenant, attributes: pair.tenantAttributes },
+    resource: undefined,
+  }
+  const [nowMs = 0, ...later] = instants
+  const now = differences.of(rolesAt(pair, nowMs))
+  const atOnce = differences.forPerson(now, context)
+  if (later.length === 0) {
+    const effects = atOnce === now.fixed ? now.fixedEffects : atOnce.map((difference) => difference.effect)
+    return { differences: atOnce, effects, now, steps: 1 + effects.length + now.personal.length }
+  }
+  // Permission and kind, at the first instant.
+  const first = new Map(atOnce.map((difference) => [keyOf(difference), difference]))
+  let steps = 1 + atOnce.length + now.personal.length
+  for (const fromMs of later) {
+    const set = differences.of(rolesAt(pair, fromMs))
+    for (const difference of differences.forPerson(set, context)) {
+      const key = keyOf(difference)
+      if (!first.has(key)) first.set(key, { effect: { ...difference.effect, fromMs }, roles: difference.roles })
+    }
+    steps += 1 + set.fixed.length + set.personal.length
+  }
+  const sorted = [...first].sort(([a], [b]) => compareText(a, b)).map(([, difference]) => difference)
+  return { differences: sorted, effects: sorted.map((difference) => difference.effect), now, steps }
+}
+
+function rolesAt({ assignments }: LivePair, atMs: number): readonly string[] {
+  return assignments.filter((assignment) => inForce(assignment, atMs)).map((assignment) => assignment.role)
+}
+
+/** A blank comes before all that names are made of: sorted by this is sorted by permission, then kind. */
+function keyOf({ effect }: Difference): string {
+  return `${effect.permission} ${effect.kind}`
+}
