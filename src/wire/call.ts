@@ -9,19 +9,20 @@ export interface Call {
   readonly signal: AbortSignal
 }
 
-/** Ends a call's waiting: by its caller's hanging up, or by time. The signal's reason says which. */
+/** Ends a call's waiting: by its caller's hanging up, by time, or because the service stops. The signal's reason says which. */
 export class CallEnd {
   readonly #controller = new AbortController()
   readonly #timer: NodeJS.Timeout
   #done = false
 
+  /** @param timeoutMs of calls that may take longer, or less long, than usual */
   constructor(timeoutMs: number = REQUEST_TIMEOUT_MS) {
     this.#timer = setTimeout(
       () =>
         this.#controller.abort(
           new ServiceError('deadline_exceeded', 'The request took too long.', { hint: 'Nothing is known of its outcome.' }),
         ),
-      Math.max(0, Math.min(timeoutMs, REQUEST_TIMEOUT_MS)),
+      timeoutMs,
     )
   }
 
@@ -31,12 +32,21 @@ export class CallEnd {
 
   /** The caller does not wait any more. After `done` it means nothing. */
   cancel(): void {
-    if (!this.#done) this.#controller.abort(new ServiceError('cancelled', 'The caller hung up.'))
+    this.#abort(new ServiceError('cancelled', 'The caller hung up.'))
+  }
+
+  /** The service stops, and this call would go on for longer than that may take. After `done` it means nothing. */
+  stop(): void {
+    this.#abort(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
   }
 
   /** The call is answered; nothing aborts any more. */
   done(): void {
     this.#done = true
     clearTimeout(this.#timer)
+  }
+
+  #abort(reason: ServiceError): void {
+    if (!this.#done) this.#controller.abort(reason)
   }
 }

@@ -37,6 +37,7 @@ export async function openDecisionReplica({ issuer, house: { database }, service
       metrics: openWireMetrics(openMetrics()),
     },
     administration: house.administration,
+    releases: house.releases,
     decisions: openDecisionPoint({
       ...{ ...parts, resolver, access: house.store.access, policy: house.policy },
       tokens: openTokenPresenter({ keys, sessions, verifier }),

@@ -6,13 +6,13 @@ import type { Message } from '../../wire/error-message.ts'
 import type { WireForm } from './wire-form.ts'
 
 /** Leaves out what is `null`: proto3 has no null for these, and JSON readers treat both alike. */
-function present(fields: Message): Message {
+export function present(fields: Message): Message {
   const message: Message = {}
   for (const [name, value] of Object.entries(fields)) if (value !== null && value !== undefined) message[name] = value
   return message
 }
 
-function instantOrNull(ms: number | null, form: WireForm): unknown {
+export function instantOrNull(ms: number | null, form: WireForm): unknown {
   return ms === null ? null : form.instant(ms)
 }
 
@@ -92,6 +92,10 @@ export function revisionMessage(record: RevisionRecord, form: WireForm): Message
     createdAt: form.instant(record.createdAtMs),
     source: record.source,
     activatedAt: instantOrNull(record.activatedAtMs, form),
+    author: record.author,
+    message: record.message,
+    sourceCommit: record.sourceCommit,
+    publishedBy: record.publishedBy,
   })
 }
 

@@ -18,10 +18,14 @@ export function plainRequest(message: Message): Record<string, unknown> {
       case 'expiresAt':
       case 'since':
       case 'until':
+      case 'at':
         json[name] = rfc3339(value as Message, name)
         break
       case 'tenants':
         json[name] = (value as Message)['ids'] ?? []
+        break
+      case 'files':
+        json[name] = (value as readonly Message[]).map(plainFile)
         break
       // Items and nested checks are parsed one by one by their reader, so that one's fault is that one's.
       default:
@@ -30,6 +34,11 @@ export function plainRequest(message: Message): Record<string, unknown> {
     }
   }
   return json
+}
+
+/** An empty file is one, and proto3 cannot tell an empty text from none. */
+function plainFile({ name, text }: Message): Message {
+  return { name: name ?? '', text: text ?? '' }
 }
 
 function rfc3339(timestamp: Message, field: string): string {

@@ -7,13 +7,13 @@ import * as requests from '../translate/administration-requests.ts'
 import type { Operation } from './decision-operations.ts'
 
 /** Fields that every request for a change has. */
-interface Asked {
+export interface Asked {
   readonly reason?: string | undefined
   readonly wait?: boolean | undefined
 }
 
 /** The context of a change; proto3 cannot tell an empty reason from none, so neither wire does. */
-function contextOf(call: Call, { reason, wait }: Asked): ChangeContext {
+export function contextOf(call: Call, { reason, wait }: Asked): ChangeContext {
   return {
     caller: call.caller,
     requestId: call.requestId,

@@ -2,6 +2,7 @@
 import type { Log } from '../../ground/log.ts'
 import type { Administration } from '../../model/administration.ts'
 import type { DecisionPoint } from '../../model/decision.ts'
+import type { PolicyReleases } from '../../model/policy-release.ts'
 import type { Admission } from '../../wire/admission.ts'
 import type { Authentication } from '../../wire/authentication.ts'
 import { knownError } from '../../wire/error-table.ts'
@@ -9,11 +10,13 @@ import type { HttpServerNeeds } from '../../wire/http/server.ts'
 import { logFault } from '../../wire/log-fault.ts'
 import { administrationOperations } from './administration-operations.ts'
 import { decisionOperations, type Operation } from './decision-operations.ts'
+import { releaseOperations } from './release-operations.ts'
 import type { Wire, WireMetrics } from './wire-metrics.ts'
 
 export interface WireNeeds extends HttpServerNeeds {
   readonly decisions: DecisionPoint
   readonly administration: Administration
+  readonly releases: PolicyReleases
   readonly authentication: Authentication
   readonly admission: Admission
   readonly log: Log
@@ -22,7 +25,7 @@ export interface WireNeeds extends HttpServerNeeds {
 
 export type Operations = ReturnType<typeof wireOperations>
 
-/** Every operation by its gRPC name, counted for `wire`. */
+/** Every operation with one answer by its gRPC name, counted for `wire`. */
 export function wireOperations(wire: Wire, needs: WireNeeds) {
   return {
     ...decisionOperations({
@@ -31,6 +34,7 @@ export function wireOperations(wire: Wire, needs: WireNeeds) {
       itemFailed: (fault, call) => logFault(needs.log, knownError(fault), { wire, method: 'BatchCheck', requestId: call.requestId }),
     }),
     ...administrationOperations(needs.administration),
+    ...releaseOperations(needs.releases),
   } satisfies Readonly<Record<string, Operation>>
 }
 export type OperationName = keyof Operations

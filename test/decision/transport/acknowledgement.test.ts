@@ -81,7 +81,10 @@ describe('a change', () => {
         .map((change) => change.operation)
         .sort(),
     )
-    const changing = ROUTES.filter((route) => Object.hasOwn(route.request.shape, 'reason')).map((route) => route.operation)
+    // A policy changes nobody's access before it is in force, and is always waited for then.
+    const changing = ROUTES.filter((route) => Object.hasOwn(route.request.shape, 'reason') && !route.path.startsWith('/v1/policy/')).map(
+      (route) => route.operation,
+    )
     expect(asked).toEqual(changing.sort())
   })
 

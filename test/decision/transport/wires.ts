@@ -59,6 +59,7 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
       port: 0,
       decisions: house.decisions,
       administration: house.administration,
+      releases: house.releases,
       authentication: openAuthentication({
         findCallerByKeyHash: (hash) => house.freshness.callers.findByKeyHash(hash),
         adminKey: ADMIN_KEY,

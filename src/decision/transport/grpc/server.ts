@@ -6,16 +6,19 @@ import {
   CONNECTION_AGE_MS,
   DRAIN_TIMEOUT_MS,
   HEADER_BYTES_MAX,
-  REQUEST_TIMEOUT_MS,
+  POLICY_REQUEST_TIMEOUT_MS,
   STREAMS_PER_CONNECTION_MAX,
 } from '../../../model/limits.ts'
 import type { TlsFiles } from '../../../wire/http/server.ts'
 import { plainBatch } from '../../translate/decision-requests.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
+import { openPlans } from '../open-plans.ts'
+import { planOperation } from '../release-operations.ts'
 import { type OperationName, type WireNeeds, wireOperations } from '../wire-needs.ts'
 import { openCheckStreams } from './check-stream.ts'
 import { type Decoded, loadDefinitions, politely } from './definitions.ts'
 import { openHealth } from './health.ts'
+import { planStream } from './plan-stream.ts'
 import { addReflection } from './reflection.ts'
 import { unary } from './unary.ts'
 
@@ -36,7 +39,8 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
     'grpc.max_metadata_size': HEADER_BYTES_MAX,
     'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION_MAX,
     'grpc.max_connection_age_ms': needs.connectionAgeMs ?? CONNECTION_AGE_MS,
-    'grpc.max_connection_age_grace_ms': REQUEST_TIMEOUT_MS,
+    // A publisher's call must not be cut with its outcome unknown.
+    'grpc.max_connection_age_grace_ms': POLICY_REQUEST_TIMEOUT_MS,
   })
   const definitions = loadDefinitions()
   const operations = wireOperations('grpc', needs)
@@ -50,7 +54,11 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
     ...only(Object.keys(definitions.decision)),
     CheckStream: streams.handle,
   } as unknown as UntypedServiceImplementation)
-  server.addService(definitions.administration, only(Object.keys(definitions.administration)) as unknown as UntypedServiceImplementation)
+  const plans = openPlans()
+  server.addService(definitions.administration, {
+    ...only(Object.keys(definitions.administration)),
+    PlanPolicy: planStream(planOperation(needs.releases), plans, needs, definitions),
+  } as unknown as UntypedServiceImplementation)
   const health = openHealth()
   server.addService(politely(healthService), health.handlers)
   if (!addReflection(server)) needs.log.warn('gRPC reflection is off: dist/castellan.binpb is missing, run `npm run build`')
@@ -64,6 +72,7 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
       health.set(false)
       health.close()
       streams.drain()
+      plans.drain()
       await within(DRAIN_TIMEOUT_MS, shutdown())
     },
     async close() {

@@ -31,7 +31,11 @@ function boundedViolations(known: KnownError): { readonly field: string; readonl
   let characters = 0
   for (const { field, message } of known.error.violations) {
     characters += field.length + message.length
-    if (characters > VIOLATION_CHARACTERS_MAX) break
+    if (characters > VIOLATION_CHARACTERS_MAX) {
+      const left = known.error.violations.length - violations.length
+      violations.push({ field: '', description: `and ${left} more, which HTTP names in full` })
+      break
+    }
     violations.push({ field: field.toWellFormed(), description: message.toWellFormed() })
   }
   return violations

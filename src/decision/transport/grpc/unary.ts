@@ -9,6 +9,7 @@ import { logFault } from '../../../wire/log-fault.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
 import type { Operation } from '../decision-operations.ts'
+import { LONG_OPERATIONS_MS } from '../release-operations.ts'
 import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
@@ -39,7 +40,7 @@ export function unary(
       failed(fault)
       return
     }
-    const end = new CallEnd()
+    const end = new CallEnd(LONG_OPERATIONS_MS[method])
     call.on('cancelled', () => end.cancel())
     const work = (async () => {
       const caller = await callerOf(call.metadata, needs)
@@ -72,7 +73,7 @@ export function messageOf(request: Decoded): Plain {
 }
 
 /** Says the id back in the first metadata, if the caller gave one: only then can it mean something to anybody. */
-function echoedRequestId(call: ServerUnaryCall<Decoded, object>, needs: WireNeeds): string {
+export function echoedRequestId(call: Pick<ServerUnaryCall<Decoded, object>, 'metadata' | 'sendMetadata'>, needs: WireNeeds): string {
   const given = call.metadata.get('x-request-id')[0]?.toString()
   const requestId = requestIdOf(given, needs.random)
   if (given !== undefined) {

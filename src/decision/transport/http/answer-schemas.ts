@@ -2,16 +2,16 @@
 import { z } from 'zod'
 import { EXAMPLE_INSTANT, EXAMPLE_TENANT, EXAMPLE_UUID } from './examples.ts'
 
-const instant = z.string().meta({ format: 'date-time', examples: [EXAMPLE_INSTANT] })
-const uuid = z.string().meta({ examples: [EXAMPLE_UUID] })
-const tenantId = z.string().meta({ examples: [EXAMPLE_TENANT] })
-const userId = z.string().meta({ examples: ['ann'] })
-const position = z.int().meta({
+export const instant = z.string().meta({ format: 'date-time', examples: [EXAMPLE_INSTANT] })
+export const uuid = z.string().meta({ examples: [EXAMPLE_UUID] })
+export const tenantId = z.string().meta({ examples: [EXAMPLE_TENANT] })
+export const userId = z.string().meta({ examples: ['ann'] })
+export const position = z.int().meta({
   description: 'Position in the order of all access changes: pass it as `minPosition` to be answered from it or a later one.',
   examples: [42],
 })
-const object = z.record(z.string(), z.unknown())
-const page = { nextPageToken: z.string().exactOptional() }
+export const object = z.record(z.string(), z.unknown())
+export const page = { nextPageToken: z.string().exactOptional() }
 const effective = z.boolean().meta({
   description: 'true: in force on every replica. false: not waited for; pass `position` as `minPosition` to ask past the change.',
   examples: [true],
@@ -156,7 +156,16 @@ const audit = z.strictObject({
   position: position.exactOptional(),
   requestId: z.string().exactOptional(),
 })
-const revision = z.strictObject({ revision: z.string(), createdAt: instant, source: z.string(), activatedAt: instant.exactOptional() })
+export const revision = z.strictObject({
+  revision: z.string(),
+  createdAt: instant,
+  source: z.string().meta({ description: 'The folder it was read from, or `published`.' }),
+  activatedAt: instant.exactOptional(),
+  author: z.string().exactOptional(),
+  message: z.string().exactOptional(),
+  sourceCommit: z.string().exactOptional(),
+  publishedBy: z.string().exactOptional(),
+})
 
 export const oneTenant = z.strictObject({ tenant })
 export const changedTenant = z.strictObject({ tenant, ...change })

@@ -9,14 +9,24 @@ import { openUnmatched, strictApp, type Unmatched } from '../../../wire/http/exp
 import { writeAnswer } from '../../../wire/http/problem.ts'
 import type { Handle } from '../../../wire/http/server.ts'
 import { type Readiness, sharedReadiness } from '../../../wire/readiness.ts'
+import type { OpenPlans } from '../open-plans.ts'
+import type { PlanOperation } from '../release-operations.ts'
 import { openApiDocument } from './openapi.ts'
 import { apiPage } from './pages.ts'
+import type { Route } from './route.ts'
 import { ROUTES } from './routes.ts'
-import { type ServeNeeds, serveRoute } from './serve.ts'
+import { type Serve, type ServeNeeds, serveRoute } from './serve.ts'
+import { servePlan } from './serve-plan.ts'
 
 type Answer = { readonly status: number; readonly contentType: string; readonly body: string | Buffer }
 
-export function httpApp(needs: ServeNeeds & { readonly readiness: Readiness }): Handle {
+export interface AppNeeds extends ServeNeeds {
+  readonly readiness: Readiness
+  readonly plan: PlanOperation
+  readonly plans: OpenPlans
+}
+
+export function httpApp(needs: AppNeeds): Handle {
   const app = strictApp()
   const unmatched = openUnmatched({
     ...needs,
@@ -29,7 +39,7 @@ export function httpApp(needs: ServeNeeds & { readonly readiness: Readiness }): 
   const methods = new Map<string, string[]>()
   for (const route of ROUTES) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1')
-    const serve = serveRoute(route, needs)
+    const serve = serving(route, needs)
     const verb = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'
     app[verb](path, (request: Request, response: Response) => serve(request, response, request.params))
     methods.set(path, [...(methods.get(path) ?? []), ...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])])
@@ -43,6 +53,11 @@ export function httpApp(needs: ServeNeeds & { readonly readiness: Readiness }): 
   for (const [path, allowed] of methods) app.all(path, otherMethod([...allowed, 'OPTIONS'].join(', '), unmatched))
   unmatched.endWith(app)
   return app
+}
+
+function serving(route: Route, needs: AppNeeds): Serve {
+  const { operation } = route
+  return operation === 'PlanPolicy' ? servePlan(route, needs.plan, needs.plans, needs) : serveRoute({ ...route, operation }, needs)
 }
 
 function helmetOf(tls: boolean) {

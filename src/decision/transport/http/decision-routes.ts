@@ -1,11 +1,12 @@
 /** The routes of questions. Floor 5. */
 import * as decisions from '../../translate/decision-requests.ts'
+import type { OperationName } from '../wire-needs.ts'
 import * as answers from './answer-schemas.ts'
 import type { Route } from './route.ts'
 
 const TENANT = '/v1/tenants/{tenant}'
 
-export const DECISION_ROUTES: readonly Route[] = [
+export const DECISION_ROUTES: readonly (Route & { readonly operation: OperationName })[] = [
   {
     method: 'POST',
     path: '/v1/check',

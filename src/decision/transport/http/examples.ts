@@ -1,5 +1,5 @@
 /** Examples of the API description: they work as they stand on the sample policies and the people of `castellan dev`. Floor 5. */
-import type { OperationName } from '../wire-needs.ts'
+import type { Route } from './route.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -8,6 +8,7 @@ export const EXAMPLE_INSTANT = '2026-01-31T09:00:00Z'
 const END = '2099-12-31T23:59:59Z'
 export const EXAMPLE_UUID = '0b9f2a52-6d0e-4c53-9a4c-2f1a7a1f6c11'
 export const EXAMPLE_TENANT = 'acme'
+export const EXAMPLE_REVISION = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 
 const instant = (example: string): Json => ({ type: 'string', format: 'date-time', examples: [example] })
 
@@ -29,12 +30,29 @@ export const FIELDS: Readonly<Record<string, Json>> = {
   history: flag(true),
   wait: flag(true),
   minPosition: { examples: [42] },
+  revision: { examples: [EXAMPLE_REVISION.slice(0, 12)] },
+  at: instant(END),
 }
 
 const QUESTION = { user: 'ann', tenant: EXAMPLE_TENANT, permission: 'sales.quote.send', resource: { amount: 9000, discountPercent: 5 } }
 
+/** Whoever tries it publishes a policy of one permission and one role beside all that were there. */
+const FILE = `apiVersion: castellan/v1
+kind: PermissionCatalogue
+metadata: { service: visitors, owner: it@acme.example }
+permissions:
+  visitors.page.view: { code: v.pv, title: Open the page of visitors }
+---
+apiVersion: castellan/v1
+kind: RoleBundle
+metadata: { name: visitors, owner: it@acme.example }
+roles:
+  receptionist: { title: Receptionist, permissions: [visitors.page.view] }
+`
+const FILES = [{ name: 'visitors/policy.yaml', text: FILE }]
+
 /** Bodies, without what the path says. */
-export const BODIES: Readonly<Partial<Record<OperationName, Json>>> = {
+export const BODIES: Readonly<Partial<Record<Route['operation'], Json>>> = {
   Check: QUESTION,
   Explain: QUESTION,
   BatchCheck: {
@@ -51,5 +69,12 @@ export const BODIES: Readonly<Partial<Record<OperationName, Json>>> = {
   ReactivateUser: { reason: 'Came back' },
   CreateAssignment: { role: 'salesperson', expiresAt: END, reason: 'Covers for a colleague' },
   RotateCaller: { overlapSeconds: 86400, reason: 'Keys are replaced each quarter' },
+  PublishPolicy: {
+    ...{ files: FILES, author: 'ann@acme.example', message: 'A page for the reception' },
+    sourceCommit: 'b5bb9d8014a0f9b1d61e21e796d78dccdf1352f2',
+  },
+  ActivatePolicy: { at: END, reason: 'Reviewed in change 1234' },
+  RollbackPolicy: { reason: 'Receptionists lost their page' },
+  PlanPolicy: { files: FILES, people: false },
   CreateCaller: { name: 'billing', scopes: ['decide'], tenants: [EXAMPLE_TENANT], expiresAt: END, reason: 'Asks for the billing service' },
 }

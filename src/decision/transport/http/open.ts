@@ -1,21 +1,26 @@
 /** The HTTP wire of decisions and administration: express behind a short cut for the hot routes. Floor 5. */
 import { type HttpServer, openHttpServer } from '../../../wire/http/server.ts'
 import type { Readiness } from '../../../wire/readiness.ts'
+import { openPlans } from '../open-plans.ts'
+import { planOperation } from '../release-operations.ts'
 import { type WireNeeds, wireOperations } from '../wire-needs.ts'
-import { httpApp } from './app.ts'
-import { ROUTES } from './routes.ts'
-import { type Serve, type ServeNeeds, serveRoute } from './serve.ts'
+import { type AppNeeds, httpApp } from './app.ts'
+import { DECISION_ROUTES } from './decision-routes.ts'
+import { type Serve, serveRoute } from './serve.ts'
 
 export async function openHttpWire(needs: WireNeeds & { readonly readiness: Readiness }): Promise<HttpServer> {
-  return await openHttpServer(needs, (connectionHeaders) => {
-    const serveNeeds: ServeNeeds & { readonly readiness: Readiness } = {
+  const plans = openPlans()
+  const server = await openHttpServer(needs, (connectionHeaders) => {
+    const serveNeeds: AppNeeds = {
       ...needs,
       operations: wireOperations('http', needs),
+      plan: planOperation(needs.releases),
+      plans,
       connectionHeaders,
     }
     const app = httpApp(serveNeeds)
     const hot = new Map<string, Serve>(
-      ROUTES.filter((route) => route.hot === true).map((route) => [route.path, serveRoute(route, serveNeeds)]),
+      DECISION_ROUTES.filter((route) => route.hot === true).map((route) => [route.path, serveRoute(route, serveNeeds)]),
     )
     return (request, response) => {
       const serve = request.method === 'POST' ? hot.get(request.url ?? '') : undefined
@@ -23,4 +28,11 @@ export async function openHttpWire(needs: WireNeeds & { readonly readiness: Read
       else app(request, response)
     }
   })
+  return {
+    ...server,
+    drain() {
+      plans.drain()
+      return server.drain()
+    },
+  }
 }

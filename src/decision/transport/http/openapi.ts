@@ -6,6 +6,7 @@ import * as answers from './answer-schemas.ts'
 import { BODIES, FIELDS } from './examples.ts'
 import { otherFields, pathFields, type Route } from './route.ts'
 import { ROUTES } from './routes.ts'
+import { LINES_TYPE } from './serve-plan.ts'
 
 type Json = Record<string, unknown>
 
@@ -66,8 +67,8 @@ function operationOf(route: Route): Json {
   const inPath = pathFields(route).map((name) => parameter(name, 'path'))
   const others = otherFields(route)
   const success = {
-    description: route.etag === true ? 'Answered; `ETag` is weak.' : 'Answered.',
-    content: { 'application/json': { schema: responseOf(route) } },
+    description: answeredDescription(route),
+    content: { [route.operation === 'PlanPolicy' ? LINES_TYPE : 'application/json']: { schema: responseOf(route) } },
   }
   return {
     operationId: route.operation,
@@ -83,6 +84,12 @@ function operationOf(route: Route): Json {
       default: { $ref: '#/components/responses/Problem' },
     },
   }
+}
+
+function answeredDescription(route: Route): string {
+  if (route.operation === 'PlanPolicy')
+    return 'One event a line, of this schema. Only a last line `end` completes a plan; a last line `error` says why it ended before.'
+  return route.etag === true ? 'Answered; `ETag` is weak.' : 'Answered.'
 }
 
 const REQUEST_ID = {

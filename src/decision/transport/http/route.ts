@@ -7,19 +7,23 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `{name}` stands for one segment, which becomes the field of that name. */
   readonly path: string
-  readonly operation: OperationName
+  /** Its gRPC name. */
+  readonly operation: OperationName | 'PlanPolicy'
   readonly summary: string
   /** One of these the caller's key must carry. */
   readonly scopes: readonly Scope[]
   /** Path, and query or body, together: the same object that the gRPC message becomes. */
   readonly request: z.ZodObject
-  readonly response: z.ZodObject
+  /** The answer; of PlanPolicy, one line of it. */
+  readonly response: z.ZodType
   /** No body at all is an empty one. */
   readonly bodyOptional?: true
   /** 201 when something came into being. */
   readonly creates?: true
   /** Answers ETag and honours If-None-Match. */
   readonly etag?: true
+  /** Largest body, in bytes; absent: BODY_BYTES_MAX. Only a caller with one of `scopes` has a larger one read. */
+  readonly bodyBytesMax?: number
   /** Served before express: asked on every request of every service. */
   readonly hot?: true
 }

@@ -1,4 +1,4 @@
-/** One HTTP request of a route: admit, authenticate, read, authenticate again, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 5. */
+/** One HTTP request of a route with one answer: admit, receive, operate, answer. Plain node:http, so that it runs before express and behind it. Floor 5. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { abortable } from '../../../access/abortable.ts'
@@ -6,14 +6,15 @@ import { CallEnd } from '../../../wire/call.ts'
 import type { Message } from '../../../wire/error-message.ts'
 import { knownError } from '../../../wire/error-table.ts'
 import { singleHeader } from '../../../wire/http/header.ts'
-import { readPlain } from '../../../wire/http/plain-request.ts'
-import { hasBody, writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
+import { writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
 import type { ConnectionHeaders } from '../../../wire/http/server.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
 import { httpForm } from '../../translate/wire-form.ts'
-import type { Operations, WireNeeds } from '../wire-needs.ts'
-import { otherFields, pathFields, type Route } from './route.ts'
+import { LONG_OPERATIONS_MS } from '../release-operations.ts'
+import type { OperationName, Operations, WireNeeds } from '../wire-needs.ts'
+import { receiving } from './receive.ts'
+import type { Route } from './route.ts'
 
 export type Serve = (request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, unknown>>) => void
 
@@ -22,38 +23,23 @@ export interface ServeNeeds extends WireNeeds {
   readonly connectionHeaders: ConnectionHeaders
 }
 
-export function serveRoute(route: Route, needs: ServeNeeds): Serve {
+export function serveRoute(route: Route & { readonly operation: OperationName }, needs: ServeNeeds): Serve {
   const operation = needs.operations[route.operation]
-  const shape = { ...route, inPath: pathFields(route), elsewhere: otherFields(route) }
+  const receive = receiving(route, needs.authentication)
+  const timeoutMs = LONG_OPERATIONS_MS[route.operation]
 
   return (request, response, params) => {
-    const startedMs = needs.clock.monotonicMs()
-    const requestId = requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
-    const ended = (code: string) => needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
-    const failed = (fault: unknown) => {
-      const known = knownError(fault)
-      logFault(needs.log, known, { wire: 'http', method: route.operation, requestId })
-      // A body that did not arrive in time is its sender's delay, not ours.
-      const late = known.code === 'deadline_exceeded' && !request.complete
-      writeProblem(request, response, known, requestId, needs.connectionHeaders(request), late ? 408 : known.row.http)
-      ended(known.code)
-    }
+    const { requestId, ended, failed } = opening(route, needs, request, response)
     try {
       needs.admission.enter()
     } catch (fault) {
       failed(fault)
       return
     }
-    const end = new CallEnd()
+    const end = new CallEnd(timeoutMs)
     response.on('close', () => end.cancel())
     const work = (async () => {
-      const authorization = singleHeader(request, 'authorization')
-      // Before the body: nobody unknown has one read.
-      const early = await needs.authentication.authenticate(authorization)
-      const plain = await readPlain(shape, request, params, end.signal)
-      // The sender decides when its body is over, and may have lost its key since: it operates as who it is now.
-      const caller = hasBody(request) ? await needs.authentication.authenticate(authorization) : early
-      end.signal.throwIfAborted()
+      const { caller, plain } = await receive(request, params, end.signal)
       return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
     })().finally(() => needs.admission.leave())
     abortable(work, end.signal)
@@ -86,6 +72,27 @@ export function serveRoute(route: Route, needs: ServeNeeds): Serve {
       requestId,
       headers,
     )
+  }
+}
+
+/** What every request has, whatever becomes of it. */
+export function opening(route: Route, needs: ServeNeeds, request: IncomingMessage, response: ServerResponse) {
+  const startedMs = needs.clock.monotonicMs()
+  const requestId = requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
+  const ended = (code: string) => needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+  return {
+    requestId,
+    /** @param code `ok` or an ErrorCode */
+    ended,
+    /** Answers with a problem, unless an answer has begun. */
+    failed(fault: unknown): void {
+      const known = knownError(fault)
+      logFault(needs.log, known, { wire: 'http', method: route.operation, requestId })
+      // A body that did not arrive in time is its sender's delay, not ours.
+      const late = known.code === 'deadline_exceeded' && !request.complete
+      writeProblem(request, response, known, requestId, needs.connectionHeaders(request), late ? 408 : known.row.http)
+      ended(known.code)
+    },
   }
 }
 
