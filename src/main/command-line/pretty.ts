@@ -2,6 +2,13 @@
 import type { Json } from './service-client.ts'
 import { columns, paint, plain, type Terminal } from './terminal.ts'
 
+/** Digits of a revision that people are shown: enough to name it to the commands. */
+const REVISION_DIGITS_SHOWN = 12
+
+export function shortRevision(revision: string): string {
+  return revision.slice(0, REVISION_DIGITS_SHOWN)
+}
+
 /** A field as one safe line; absent ones are empty. */
 export function text(record: Json, field: string): string {
   const value = record[field]

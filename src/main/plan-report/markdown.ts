@@ -1,17 +1,20 @@
 /** A plan for a pull request: counts, roles and permissions; people never, tenants only when asked for. Floor 6. */
 
 import { counted } from '../../policy/words.ts'
+import { shortRevision } from '../command-line/pretty.ts'
 import { plain } from '../command-line/terminal.ts'
 import type { Plan } from './read-plan.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 import { shortDiff } from './short-diff.ts'
-import { countsOf, firstOf, positionInWords, reachInWords, shortRevision, tokensInWords } from './words.ts'
+import { countsOf, firstOf, positionInWords, reachInWords, tokensInWords } from './words.ts'
 
 export interface MarkdownOptions {
   /** Whether to name tenants: names of customers may be nobody's business in a repository. */
   readonly tenants: boolean
   /** Sentences of the gates; absent: none was asked. */
   readonly refused?: readonly string[]
+  /** Who approved what needs it. */
+  readonly approvedBy?: string
 }
 
 /** GitHub refuses comments above 65,536 characters; bytes are never fewer, and a caller may put a line above and below. */
@@ -26,7 +29,7 @@ export function markdownPlan(plan: Plan, options: MarkdownOptions): string {
   }
 }
 
-function render({ begin, summary }: Plan, { tenants, refused }: MarkdownOptions, rowsMax: number): string {
+function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: MarkdownOptions, rowsMax: number): string {
   const counts = EFFECT_KINDS
   const diff = shortDiff(begin.diff).flatMap(({ sign, text, under }) => [
     `${sign} ${text}`,
@@ -37,6 +40,7 @@ function render({ begin, summary }: Plan, { tenants, refused }: MarkdownOptions,
     '### Policy plan',
     `${code(shortRevision(begin.from))} → ${code(shortRevision(begin.to))}: ${reachInWords(summary)}`,
     verdict(refused, rowsMax),
+    approvedBy === undefined ? '' : `Approved by ${code(approvedBy)}`,
     summary.pairs === 0
       ? ''
       : table(

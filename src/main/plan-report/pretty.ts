@@ -1,10 +1,11 @@
 /** A plan for a terminal: people as they come, then the sums. Every text from outside is made safe. Floor 6. */
 import type { EffectKind, SubjectBreach, SubjectEffects } from '../../model/policy-plan.ts'
+import { shortRevision } from '../command-line/pretty.ts'
 import { type Colour, columns, paint, plain, type Terminal } from '../command-line/terminal.ts'
 import type { Plan } from './read-plan.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 import { type ShortLine, shortDiff } from './short-diff.ts'
-import { countsOf, effectInWords, firstOf, positionInWords, reachInWords, shortRevision, tokensInWords } from './words.ts'
+import { countsOf, effectInWords, firstOf, positionInWords, reachInWords, tokensInWords } from './words.ts'
 
 /** What one screen holds of each list; -o json has all. */
 const TENANTS_SHOWN = 20

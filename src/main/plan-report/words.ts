@@ -3,13 +3,6 @@ import type { Effect, EffectCounts, PlanSummary } from '../../model/policy-plan.
 import { counted } from '../../policy/words.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 
-/** Digits of a revision that people are shown: enough to name it to the commands. */
-const REVISION_DIGITS_SHOWN = 12
-
-export function shortRevision(revision: string): string {
-  return revision.slice(0, REVISION_DIGITS_SHOWN)
-}
-
 /** `3 of 12 …`, and who is left out of it. */
 export function reachInWords({ pairs, pairsAffected, pairsDormant }: PlanSummary): string {
   if (pairs === 0) return 'Nobody holds a role that changes.'
