@@ -25,8 +25,7 @@ COPY docs ./docs
 ENV CASTELLAN_HTTP_HOST=0.0.0.0 \
     CASTELLAN_GRPC_HOST=0.0.0.0 \
     CASTELLAN_IDENTITY_HOST=0.0.0.0 \
-    CASTELLAN_METRICS_HOST=0.0.0.0 \
-    CASTELLAN_POLICIES=/app/policies
+    CASTELLAN_METRICS_HOST=0.0.0.0
 EXPOSE 8080 8081 9090 9464
 # The image's user "node", by number, so that a cluster can see that it is not root.
 USER 1000:1000

@@ -15,7 +15,13 @@ const policies = fileURLToPath(new URL('../../policies', import.meta.url))
 let folder: string
 let database: TestPostgres
 let service: RunningService | undefined
-const environment = () => ({ CASTELLAN_DATABASE_URL: database.url, CASTELLAN_POLICIES: policies, CASTELLAN_STOP_SETTLE_SECONDS: '0' })
+/** The folder rules here; how published revisions do is in policy.test.ts. */
+const environment = () => ({
+  CASTELLAN_DATABASE_URL: database.url,
+  CASTELLAN_POLICY_SOURCE: 'directory',
+  CASTELLAN_POLICIES: policies,
+  CASTELLAN_STOP_SETTLE_SECONDS: '0',
+})
 const run = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ended> =>
   runCastellan(args, { cwd: folder, environment: { ...environment(), ...more } })
 const start = () => startServe(KEY, { cwd: folder, environment: environment() })

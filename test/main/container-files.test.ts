@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { parse } from 'yaml'
 import { settingNames } from '../../src/ground/settings.ts'
 import { buildProgram } from '../../src/main/command-line/program.ts'
+import { policiesFrom } from '../../src/main/service-plan.ts'
 import { settingTable } from '../../src/main/setting-table.ts'
 import { readIdentitySettings, readMigrateSettings, readServeSettings } from '../../src/main/settings.ts'
 import { STOP_TIMEOUT_MS } from '../../src/main/signals.ts'
@@ -49,18 +50,25 @@ const imageEnvironment = Object.fromEntries(
   of('ENV').flatMap((rest) => rest.split(/\s+/).map((pair) => pair.split('=') as [string, string])),
 )
 
-/** What compose would put for `${NAME:?…}` and `${NAME:-}`. */
+/** What compose would put for `${NAME:?…}` and `${NAME:-…}`. */
 const secrets: Readonly<Record<string, string>> = { POSTGRES_PASSWORD: 'p'.repeat(48), CASTELLAN_ADMIN_KEY: 'k'.repeat(64) }
 const filled = (environment: Readonly<Record<string, string>> = {}, env = secrets) =>
   Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
       name,
-      value.replace(/\$\{(\w+):([?-])[^}]*\}/g, (_, variable: string, operator: string) => {
+      value.replace(/\$\{(\w+):([?-])([^}]*)\}/g, (_, variable: string, operator: string, otherwise: string) => {
         if (operator === '?' && (env[variable] ?? '') === '') throw new Error(`compose demands ${variable}`)
-        return env[variable] ?? ''
+        const given = env[variable] ?? ''
+        return given === '' && operator === '-' ? otherwise : given
       }),
     ]),
   )
+
+const program = () => buildProgram({ out: () => undefined, err: () => undefined, environment: {}, colours: false, nowMs: () => 0 })
+const policyCommands = () =>
+  program()
+    .commands.find((command) => command.name() === 'policy')
+    ?.commands.map((command) => command.name())
 
 describe('docker-compose.yml', () => {
   it('names only settings that exist, with values that the code accepts', () => {
@@ -72,7 +80,22 @@ describe('docker-compose.yml', () => {
     )
     const decision = readServeSettings({ ...imageEnvironment, ...filled(compose.services['decision']?.environment) })
     expect(decision).toMatchObject({ httpHost: '0.0.0.0', httpPort: 8080, grpcPort: 9090, metricsPort: 9464, policies: '/policies' })
+    expect(decision.policySource).toBe('published')
     expect(decision.redisUrl).toMatchObject({ mode: 'single', servers: [{ host: 'redis', port: 6379 }] })
+  })
+
+  it('begins with the mounted folder as its first policy, goes by what is published then, and lets .env say otherwise', () => {
+    const environment = compose.services['decision']?.environment
+    const plan = (env: Readonly<Record<string, string>>) =>
+      policiesFrom(readServeSettings({ ...imageEnvironment, ...filled(environment, env) }), {
+        source: 'published',
+        directory: './policies',
+      })
+    for (const env of [secrets, { ...secrets, CASTELLAN_POLICY_SOURCE: '' }])
+      expect(plan(env)).toEqual({ source: 'published', first: '/policies' })
+    expect(plan({ ...secrets, CASTELLAN_POLICY_SOURCE: 'directory' })).toMatchObject({ source: 'directory', directory: '/policies' })
+    // The commands that its comment teaches.
+    for (const [, name = ''] of composeText.matchAll(/castellan policy ([a-z]+)/g)) expect(policyCommands()).toContain(name)
   })
 
   it('has an identity service whose tokens the decision service takes, and neither when nothing is said of it', () => {
@@ -103,13 +126,7 @@ describe('docker-compose.yml', () => {
   })
 
   it('runs only commands of the command line', () => {
-    const commands = buildProgram({
-      out: () => undefined,
-      err: () => undefined,
-      environment: {},
-      colours: false,
-      nowMs: () => 0,
-    }).commands.map((command) => command.name())
+    const commands = program().commands.map((command) => command.name())
     for (const [, service] of ours) {
       expect(fromImage(service)).toBe(true)
       expect(commands).toContain(service.command?.[0])
@@ -145,9 +162,10 @@ describe('docker-compose.yml', () => {
   })
 
   it('holds no secret: each comes from .env, required where no service of ours tells that it is missing, and .env.example names each', () => {
-    const required = [...composeText.matchAll(/\$\{(\w+)(:\?|:-\})?/g)]
-    // What is ours and missing is told by the service itself, all at once.
-    for (const [, variable, operator] of required) expect(operator).toBe(variable === 'POSTGRES_PASSWORD' ? ':?' : ':-}')
+    const required = [...composeText.matchAll(/\$\{(\w+)(:\?|:-[a-z]*\})?/g)]
+    // What is ours and missing is told by the service itself, all at once; what has a default is no secret.
+    const defaulted: Readonly<Record<string, string>> = { POSTGRES_PASSWORD: ':?', CASTELLAN_POLICY_SOURCE: ':-published}' }
+    for (const [, variable = '', operator] of required) expect(operator).toBe(defaulted[variable] ?? ':-}')
     const examples = read('.env.example')
     for (const name of new Set(required.map(([, variable]) => variable ?? ''))) expect(examples).toMatch(new RegExp(`^${name}=$`, 'm'))
     expect(read('.gitignore').split('\n')).toContain('.env')
@@ -213,6 +231,8 @@ describe('Dockerfile', () => {
   it('runs as a numbered user who is not root, and in production', () => {
     expect(of('USER')).toEqual(['1000:1000'])
     expect(imageEnvironment).toMatchObject({ NODE_ENV: 'production' })
+    // Its samples are nobody's policy unless somebody says so.
+    expect(imageEnvironment).not.toHaveProperty('CASTELLAN_POLICIES')
   })
 
   it('starts and checks the command that package.json installs, with settings that exist', () => {
