@@ -13,9 +13,12 @@ import { historyFaults } from '../policy/code-history.ts'
 import { PolicyError } from '../policy/faults.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Store } from '../store/ports.ts'
+import { bitsOf } from '../token/permission-claims.ts'
 import { POLICY_READERS } from './administration.ts'
 import { changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireAllTenants, requireOneScope, requireScope } from './guard.ts'
+import { policyBudget } from './impact/budget.ts'
+import { type PlanNeeds, planPolicy } from './impact/plan.ts'
 import { type ActivationNeeds, announceRevision, dayOf, type Flipped, flipPolicy, waitUntilPrepared } from './policy-activation.ts'
 import { type RunTests, readCandidate, readTestedCandidate } from './policy-candidate.ts'
 import { callOff, type PolicySchedule, putDown } from './policy-schedule.ts'
@@ -29,6 +32,10 @@ export interface PolicyReleaseNeeds {
   /** Absent: the folder of this replica rules, and nothing is activated but what lies in it. */
   readonly schedule: Pick<PolicySchedule, 'look'> | undefined
 }
+
+/** Who may see which person a plan or a budget speaks of: a pipeline's key to publish need not. */
+const PEOPLE_READERS = ['administer', 'audit'] as const
+const mayNamePeople = (caller: Caller) => PEOPLE_READERS.some((scope) => caller.scopes.includes(scope))
 
 /** What a publisher's source is called among those of folders. */
 const PUBLISHED = 'published'
@@ -121,12 +128,15 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
     },
     async budget(caller, signal) {
       requireReader(caller)
-      throw new Error(`not joined yet ${signal.aborted}`)
+      const budget = await policyBudget(await impactNeeds(needs), needs.policy.current(), signal)
+      if (budget.worst === undefined || mayNamePeople(caller)) return budget
+      const { user: _, ...worst } = budget.worst
+      return { ...budget, worst }
     },
 
     async *plan(caller, candidate, people, signal): AsyncGenerator<PlanEvent> {
       requireReader(caller)
-      if (people) requireOneScope(caller, ['administer', 'audit'])
+      if (people) requireOneScope(caller, PEOPLE_READERS)
       if (needs.policy.revision === undefined)
         throw new ServiceError('conflict', 'No policy is in force: there is nothing to compare with.', {
           hint: 'Publish and activate the first one.',
@@ -141,7 +151,7 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
       try {
         const before = needs.policy.current()
         const after = await compiledOf(needs, candidate)
-        throw new Error(`not joined yet ${before.revision} ${after.revision} ${signal.aborted}`)
+        yield* planPolicy(await impactNeeds(needs), before, after, { people }, signal)
       } finally {
         planning = false
       }
@@ -213,6 +223,10 @@ async function findOne({ store, policy }: PolicyReleaseNeeds, wanted: string): P
   if (one === undefined) throw new NotFoundError('No policy revision begins so.', '`castellan policy revisions` lists those that are kept.')
   if (other !== undefined) throw new RequestError([{ field: 'revision', message: 'begins several revisions: give more of it' }])
   return one
+}
+
+async function impactNeeds({ store }: PolicyReleaseNeeds): Promise<PlanNeeds> {
+  return { impact: store.impact, bits: bitsOf(await store.identity.listPermissionIndex()) }
 }
 
 async function compiledOf(needs: PolicyReleaseNeeds, candidate: Candidate): Promise<CompiledPolicy> {

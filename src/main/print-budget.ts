@@ -108,7 +108,7 @@ function prettyHolders(answer: Json): string {
   const holders = Number(worst['holders'])
   return [
     ...lines,
-    `largest: ${text(worst, 'user')} at ${text(worst, 'tenant')} with ${names(worst, 'roles')}${holders > 1 ? `, as ${holders - 1} more` : ''}: ${sizeInWords(
+    `largest: ${text(worst, 'user') === '' ? 'somebody' : text(worst, 'user')} at ${text(worst, 'tenant')} with ${names(worst, 'roles')}${holders > 1 ? `, as ${holders - 1} more` : ''}: ${sizeInWords(
       {
         permissions: Number(worst['permissions']),
         form: text(worst, 'form') as ClaimSize['form'],

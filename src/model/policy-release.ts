@@ -107,7 +107,8 @@ export interface PolicyBudget {
   readonly pairs: { readonly codes: number; readonly bits: number; readonly overage: number }
   /** The largest by codes; absent: nobody holds anything. */
   readonly worst?: ClaimSize & {
-    readonly user: string
+    /** Absent for callers that may not see people. */
+    readonly user?: string
     readonly tenant: string
     readonly roles: readonly string[]
     readonly holders: number

@@ -1,6 +1,7 @@
 /** What an access token lists of a person's permissions: codes, bits, or that there are too many. A hint, never a decision. Pure. Floor 2. */
 import { type AccessState, inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, RoleSet } from '../model/compiled-policy.ts'
+import type { PermissionIndexEntry } from '../model/identity.ts'
 import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../model/limits.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import type { PermissionClaims } from './access-token.ts'
@@ -10,6 +11,14 @@ export interface PermissionBits {
   /** Number of entries. */
   readonly version: number
   bitOf(permission: Pick<PermissionEntry, 'name' | 'code'>): number | undefined
+}
+
+/** @param entries the whole index */
+export function bitsOf(entries: readonly PermissionIndexEntry[]): PermissionBits {
+  // Neither a name nor a code has a line break.
+  const keyOf = ({ name, code }: Pick<PermissionEntry, 'name' | 'code'>): string => `${name}\n${code}`
+  const bits = new Map(entries.map((entry) => [keyOf(entry), entry.bit]))
+  return { version: entries.length, bitOf: (permission) => bits.get(keyOf(permission)) }
 }
 
 /** Roles in force at the time of the state; `undefined` where nothing at all can be allowed. */

@@ -77,5 +77,5 @@ export function budgetMessage(budget: PolicyBudget): Message {
 
 function worstMessage(worst: NonNullable<PolicyBudget['worst']>): Message {
   const { user, tenant, roles, holders, permissions, form, characters, codeCharacters } = worst
-  return { user, tenant, roles, holders, permissions, form, characters, codeCharacters }
+  return { ...(user === undefined ? {} : { user }), tenant, roles, holders, permissions, form, characters, codeCharacters }
 }

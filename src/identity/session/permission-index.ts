@@ -2,7 +2,7 @@
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { PermissionIndexEntry } from '../../model/identity.ts'
 import type { Store } from '../../store/ports.ts'
-import type { PermissionBits } from '../../token/permission-claims.ts'
+import { bitsOf, type PermissionBits } from '../../token/permission-claims.ts'
 
 export interface PermissionIndex {
   /** Has each permission of the policy; those that it lacks are appended. @throws StoreError */
@@ -45,14 +45,4 @@ export function openPermissionIndex(store: Pick<Store, 'change' | 'identity'>): 
       return await pending.done
     },
   }
-}
-
-function bitsOf(entries: readonly PermissionIndexEntry[]): PermissionBits {
-  const bits = new Map(entries.map((entry) => [keyOf(entry), entry.bit]))
-  return { version: entries.length, bitOf: (permission) => bits.get(keyOf(permission)) }
-}
-
-/** Neither a name nor a code has a line break. */
-function keyOf({ name, code }: Pick<PermissionIndexEntry, 'name' | 'code'>): string {
-  return `${name}\n${code}`
 }

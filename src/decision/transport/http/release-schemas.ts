@@ -70,7 +70,7 @@ export const budget = z.strictObject({
   pairs: z.strictObject({ codes: count, bits: count, overage: count }).meta({ description: 'Pairs of user and tenant by form.' }),
   worst: z
     .strictObject({
-      ...{ user: userId, tenant: tenantId, roles: z.array(z.string()), holders: count },
+      ...{ user: userId.exactOptional(), tenant: tenantId, roles: z.array(z.string()), holders: count },
       ...{ permissions: count, form, characters: count, codeCharacters: count },
     })
     .exactOptional()
