@@ -332,6 +332,52 @@ describe('an activation at a time to come', () => {
   })
 })
 
+describe('a plan', () => {
+  it('says who would lose what, names people only where they may be seen, and leaves all as it is', async () => {
+    const { one, permission, first } = await openTwo()
+    const files = filesOf([newPermission()])
+    const events = []
+    for await (const event of one.releases.plan(one.house.admin, { files }, true, NEVER)) events.push(event)
+    expect(events.at(0)).toMatchObject({ event: 'begin', from: first, changedRoles: ['clerk'] })
+    const effects = [{ permission, kind: 'lost', conditional: false }]
+    expect(events).toContainEqual({
+      event: 'effects',
+      items: [expect.objectContaining({ user: 'ann', tenant: 'north', dormant: false, effects: expect.arrayContaining(effects) })],
+    })
+    expect(events.at(-1)).toMatchObject({ event: 'end', summary: { from: first, pairsAffected: 1, effects: { gained: 1, lost: 1 } } })
+    const told = []
+    for await (const event of one.releases.plan(caller(['publish']), { files }, false, NEVER)) told.push(event)
+    expect(JSON.stringify(told)).not.toContain('ann')
+    expect(told.at(-1)).toEqual(events.at(-1))
+    expect(await decides(one, permission)).toEqual({ allowed: true, policyRevision: first })
+  })
+
+  it('is made one at a time, and one that is given up makes room for the next', async () => {
+    const { one, first } = await openTwo()
+    const begin = async () => {
+      const plan = one.releases.plan(one.house.admin, { revision: first }, false, NEVER)[Symbol.asyncIterator]()
+      await plan.next()
+      return plan
+    }
+    const plan = await begin()
+    await expect(begin()).rejects.toMatchObject({ code: 'overloaded' })
+    await plan.return?.()
+    await (await begin()).return?.()
+  })
+})
+
+describe('the budget', () => {
+  it('names the largest token, and its person only to who may see people', async () => {
+    const { one } = await openTwo()
+    const worst = { tenant: 'north', roles: ['clerk'], form: 'codes', permissions: 1 }
+    const budget = await one.releases.budget(one.house.admin, NEVER)
+    expect(budget).toMatchObject({ combinations: 1, worst: { ...worst, user: 'ann' } })
+    const told = await one.releases.budget(caller(['publish']), NEVER)
+    expect(told.worst).toMatchObject(worst)
+    expect(told.worst).not.toHaveProperty('user')
+  })
+})
+
 describe('reading', () => {
   it('gives a revision back as it was published', async () => {
     const one = await open()
