@@ -1,6 +1,5 @@
 /** Walks the holders of some roles, role by role, a page at a time, and hands out each pair once. Judges nobody. Floor 3. */
 import { setImmediate } from 'node:timers/promises'
-import { PLAN_PAIRS_READ_MAX } from '../../model/limits.ts'
 import type { ImpactReader, LivePair, LivePairs } from '../../store/ports.ts'
 import { abortable } from '../abortable.ts'
 
@@ -15,13 +14,15 @@ export interface WalkedPage {
 export class HoldersWalk {
   readonly #impact: ImpactReader
   readonly #roles: readonly string[]
+  readonly #pairsAtOnce: number
   readonly #signal: AbortSignal
   #positionFirst: number | undefined
   #positionLast = 0
 
-  constructor(impact: ImpactReader, roles: readonly string[], signal: AbortSignal) {
+  constructor(impact: ImpactReader, roles: readonly string[], pairsAtOnce: number, signal: AbortSignal) {
     this.#impact = impact
     this.#roles = roles
+    this.#pairsAtOnce = pairsAtOnce
     this.#signal = signal
   }
 
@@ -39,7 +40,7 @@ export class HoldersWalk {
         pairsSoFar += page.pairs.length
         const fresh = page.pairs.filter((pair) => !pair.assignments.some((held) => walked.has(held.role)))
         yield { readAtMs: page.readAtMs, fresh, pairsSoFar }
-        after = page.pairs.length < PLAN_PAIRS_READ_MAX ? undefined : page.pairs.at(-1)
+        after = page.pairs.length < this.#pairsAtOnce ? undefined : page.pairs.at(-1)
         // A database inside this process answers without ever letting others run.
         await setImmediate()
       } while (after !== undefined)
@@ -55,7 +56,7 @@ export class HoldersWalk {
   }
 
   async #read(role: string, after: LivePair | undefined): Promise<LivePairs> {
-    const page = await abortable(this.#impact.listLivePairs(role, after, PLAN_PAIRS_READ_MAX), this.#signal)
+    const page = await abortable(this.#impact.listLivePairs(role, after, this.#pairsAtOnce), this.#signal)
     this.#positionFirst ??= page.position
     this.#positionLast = page.position
     return page

@@ -1,7 +1,7 @@
 /** The plan of a candidate: looks at the holders of each changed role and streams what changes for them. Puts nothing in force. Floor 3. */
 import { setImmediate } from 'node:timers/promises'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_STEPS_AT_ONCE_MAX } from '../../model/limits.ts'
+import { PLAN_PAIRS_READ_MAX, PLAN_STEPS_AT_ONCE_MAX } from '../../model/limits.ts'
 import type { PlanEvent } from '../../model/policy-plan.ts'
 import { diffPolicies } from '../../policy/diff.ts'
 import type { ImpactReader } from '../../store/ports.ts'
@@ -26,6 +26,8 @@ export interface PlanNeeds {
 export interface PlanOptions {
   /** Whether to name users and tenants event by event; the summary names tenants always. */
   readonly people: boolean
+  /** Read by one statement; absent: PLAN_PAIRS_READ_MAX. */
+  readonly pairsAtOnce?: number
 }
 
 /**
@@ -36,7 +38,7 @@ export async function* planPolicy(
   { impact, bits }: PlanNeeds,
   before: CompiledPolicy,
   after: CompiledPolicy,
-  { people }: PlanOptions,
+  { people, pairsAtOnce = PLAN_PAIRS_READ_MAX }: PlanOptions,
   signal: AbortSignal,
 ): AsyncGenerator<PlanEvent, void, undefined> {
   throwIfAborted(signal)
@@ -53,7 +55,7 @@ export async function* planPolicy(
   const differences = new SetDifferences(was, is, sizes, changedRoles)
   const counts = new PlanCounts(before, after)
   const named = new NamedPeople()
-  const walk = new HoldersWalk(impact, held, signal)
+  const walk = new HoldersWalk(impact, held, pairsAtOnce, signal)
   let steps = 0
   for await (const { readAtMs, fresh, pairsSoFar } of walk.pages()) {
     for (const pair of fresh) {
