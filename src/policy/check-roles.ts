@@ -59,6 +59,7 @@ function checkRole({ key: name, value }: SourceEntry, names: Names, faults: Faul
   const includes = textItems(childOf(value, 'include'))
   warnRepeated(includes, faults)
   for (const { text, at } of includes) {
+    names.setsInUse.add(text)
     if (names.sets.has(text)) continue
     const hint = names.roles.has(text) ? 'it is a role, and roles do not include roles' : didYouMean(text, names.sets.keys())
     faults.error(at, 'unknown-set', `set "${clip(text)}" is in no role bundle`, hint)

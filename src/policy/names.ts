@@ -32,13 +32,23 @@ export interface Names {
   /** Names and codes of tombstones. */
   readonly retired: Map<string, Place>
   readonly sets: Map<string, KnownSet>
+  /** Sets that some role includes. */
+  readonly setsInUse: Set<string>
   readonly roles: Map<string, KnownRole>
   /** By id. */
   readonly constraints: Map<string, { readonly at: Place }>
 }
 
 export function openNames(): Names {
-  return { permissions: new Map(), codes: new Map(), retired: new Map(), sets: new Map(), roles: new Map(), constraints: new Map() }
+  return {
+    permissions: new Map(),
+    codes: new Map(),
+    retired: new Map(),
+    sets: new Map(),
+    setsInUse: new Set(),
+    roles: new Map(),
+    constraints: new Map(),
+  }
 }
 
 export type NameKind = 'permission' | 'role' | 'set' | 'constraint'

@@ -6,6 +6,10 @@ import type { Terminal } from './terminal.ts'
 interface ReviewOptions extends ServiceOptions {
   readonly markdown?: boolean
 }
+interface LintOptions extends ServiceOptions {
+  readonly live?: boolean
+  readonly strict?: boolean
+}
 interface DiffOptions extends ReviewOptions {
   readonly path: string
   readonly exitCode?: boolean
@@ -42,7 +46,29 @@ export function addPolicyReviewCommands(group: Command, terminal: Terminal): voi
       'castellan policy diff git:HEAD~1:policies git:HEAD:policies -o json',
     ],
   )
+  addLintCommand(group, terminal)
   addCodesCommands(group, terminal)
+}
+
+function addLintCommand(group: Command, terminal: Terminal): void {
+  examples(
+    withService(
+      group
+        .command('lint [directory]')
+        .description('what is sound and untidy: deprecated names in use, owners missing, permissions and sets in no role')
+        .option('--live', 'ask the service which roles somebody holds: roles of nobody, and roles that no bundle has')
+        .option('--strict', 'exit 3 when there is a finding')
+        .action(async (directory: string | undefined, options: LintOptions) => {
+          const { lintPolicyCommand } = await import('../policy-lint.ts')
+          await lintPolicyCommand(terminal, directory ?? DIRECTORY, {
+            form: options.output,
+            strict: options.strict === true,
+            ...(options.live === true ? { client: () => clientFor(options, terminal.environment) } : {}),
+          })
+        }),
+    ),
+    ['castellan policy lint', 'castellan policy lint ./policies --strict', 'castellan policy lint --live -o json'],
+  )
 }
 
 function addCodesCommands(group: Command, terminal: Terminal): void {
