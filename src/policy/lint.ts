@@ -125,7 +125,8 @@ interface Owned {
 
 function findUnowned(kind: 'bundle' | 'service', noun: string, owned: readonly Owned[]): readonly LintFinding[] {
   const unowned = owned.filter(({ owner }) => isPlaceholderOwner(owner))
-  const firstOf = new Map([...unowned].reverse().map((one) => [one.of, one]))
+  // The first in its file: its "metadata" stands not far above.
+  const firstOf = new Map([...unowned].sort((a, b) => comparePlaces(b.at, a.at)).map((one) => [one.of, one]))
   return [...firstOf].map(([name, first]) => {
     const count = unowned.filter(({ of }) => of === name).length
     return {
@@ -194,10 +195,9 @@ function placed(at: Place | undefined): { readonly at?: Place } {
 }
 
 function compareFindings(a: LintFinding, b: LintFinding): number {
-  return (
-    compareText(a.at?.file ?? '', b.at?.file ?? '') ||
-    (a.at?.line ?? 0) - (b.at?.line ?? 0) ||
-    compareText(a.code, b.code) ||
-    compareText(a.name, b.name)
-  )
+  return comparePlaces(a.at, b.at) || compareText(a.code, b.code) || compareText(a.name, b.name)
+}
+
+function comparePlaces(a: Place | undefined, b: Place | undefined): number {
+  return compareText(a?.file ?? '', b?.file ?? '') || (a?.line ?? 0) - (b?.line ?? 0)
 }

@@ -19,7 +19,7 @@ describe('policy lint', () => {
   it('tells each finding with its place, and what nobody may hold together, and ends with 0', async () => {
     const { code, out } = await runCommand(['policy', 'lint', folder])
     expect(code).toBe(0)
-    expect(out).toMatch(/^roles\.yaml:11:3 owner-missing \d+ roles of bundle "office" have no owner but "\?" — /)
+    expect(out).toMatch(/^roles\.yaml:12:3 owner-missing \d+ roles of bundle "office" have no owner but "\?" — /)
     expect(out.split('\n').slice(1)).toEqual([
       'what nobody may hold together',
       '  payout-four-eyes: nobody holds both finance.payout.create and finance.payout.approve in one tenant at one time',
@@ -41,7 +41,7 @@ describe('policy lint', () => {
   it('as JSON names code, kind, name and place of each finding', async () => {
     const { out } = await runCommand(['policy', 'lint', folder, '-o', 'json'])
     expect(JSON.parse(out)).toMatchObject({
-      findings: [{ code: 'owner-missing', kind: 'bundle', name: 'office', bundle: 'office', at: { file: 'roles.yaml', line: 11, col: 3 } }],
+      findings: [{ code: 'owner-missing', kind: 'bundle', name: 'office', bundle: 'office', at: { file: 'roles.yaml', line: 12, col: 3 } }],
       excluded: [{ constraint: { id: 'payout-four-eyes' }, complete: true }],
     })
   })
