@@ -128,8 +128,8 @@ type Found =
   | { readonly plan: Plan; readonly named: readonly SubjectBreach[] | undefined; readonly fault?: never }
   | { readonly fault: CommandError }
 
-/** Names people where the key may see them, and counts them where not. */
-async function planOf(terminal: Terminal, client: ServiceClient, revision: string): Promise<Found> {
+/** Names people where the key may see them, and counts them where not. @returns `undefined` when there is nothing to compare with */
+async function planOf(terminal: Terminal, client: ServiceClient, revision: string): Promise<Found | undefined> {
   try {
     const named: SubjectBreach[] = []
     const plan = await streamPlan(terminal, client, { revision }, true, (event) => {
@@ -137,6 +137,8 @@ async function planOf(terminal: Terminal, client: ServiceClient, revision: strin
     })
     return { plan, named }
   } catch (fault) {
+    // None is in force to compare with: it is the first, and takes nothing from anybody.
+    if (fault instanceof ServiceFault && fault.code === 'conflict') return undefined
     if (!(fault instanceof ServiceFault) || fault.code !== 'permission_denied') return { fault: asFault(fault) }
   }
   try {

@@ -1,11 +1,11 @@
-/** Files of TLS: what is wrong with them is told at start, by the name of the setting. */
+/** What settings make of a plan: where policies come from, and files of TLS, whose faults are told at start by the name of the setting. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { planFrom } from '../../src/main/service-plan.ts'
-import { readServeSettings } from '../../src/main/settings.ts'
+import { planFrom, policiesFrom } from '../../src/main/service-plan.ts'
+import { readDevSettings, readServeSettings } from '../../src/main/settings.ts'
 
 let folder: string
 const file = (name: string) => join(folder, name)
@@ -31,6 +31,34 @@ const plan = (cert: string, key: string, clientCa?: string) =>
       ...(clientCa === undefined ? {} : { CASTELLAN_TLS_CLIENT_CA_FILE: file(clientCa) }),
     }),
   ).tls
+
+describe('what says which policy is in force', () => {
+  const database = { CASTELLAN_DATABASE_URL: 'postgres://castellan@127.0.0.1/castellan' }
+  const serving = (environment: Readonly<Record<string, string>> = {}) =>
+    policiesFrom(readServeSettings({ ...database, ...environment }), { source: 'published', directory: './policies' })
+
+  it('is what was published, and a folder gives the first policy only where one was set', () => {
+    expect(serving()).toEqual({ source: 'published', first: undefined })
+    expect(serving({ CASTELLAN_POLICIES: '/policies' })).toEqual({ source: 'published', first: '/policies' })
+  })
+
+  it('is a folder where that was set, as it is for who develops', () => {
+    const directory = { CASTELLAN_POLICY_SOURCE: 'directory' }
+    expect(serving(directory)).toEqual({ source: 'directory', directory: './policies', pollMs: 2_000 })
+    expect(serving({ ...directory, CASTELLAN_POLICIES: '/policies', CASTELLAN_POLICY_POLL_SECONDS: '7' })).toEqual({
+      source: 'directory',
+      directory: '/policies',
+      pollMs: 7_000,
+    })
+    const developing = policiesFrom(readDevSettings({}), { source: 'directory', directory: './samples' })
+    expect(developing).toEqual({ source: 'directory', directory: './samples', pollMs: 2_000 })
+  })
+
+  it('is nothing else', () => {
+    for (const text of ['Published', 'folder', 'none'])
+      expect(() => serving({ CASTELLAN_POLICY_SOURCE: text })).toThrow(expect.objectContaining({ code: 'settings_invalid' }))
+  })
+})
 
 describe('files of TLS', () => {
   it('are taken as they are when they belong together', () => {

@@ -29,7 +29,8 @@ export class ServiceFault extends CommandError {
   /** As docs/errors.md lists them; absent: the answer had none. */
   readonly code: string | undefined
   constructor(message: string, hint: string | undefined, code: string | undefined) {
-    super(EXIT.fault, message, hint)
+    // As when the files were checked here: some faults only the service can see.
+    super(code === 'policy_invalid' ? EXIT.policyFault : EXIT.fault, message, hint)
     this.name = 'ServiceFault'
     this.code = code
   }
