@@ -1,51 +1,28 @@
 /** What the README and the help say is true: its commands run against a started service and answer as written. */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { buildProgram } from '../../src/main/command-line/program.ts'
 import { runCommandLine } from '../../src/main/command-line/run.ts'
 import { sampleQuestions } from '../../src/main/samples.ts'
-import { castellanEntry, cleanEnvironment, type RunningService, runCastellan, startDev } from '../support/castellan-process.ts'
+import { type RunningService, runCastellan, startDev } from '../support/castellan-process.ts'
+import { commandsOf, documentedBlocks, makeReadersFolder, runBlock } from '../support/documented-commands.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const blocks = [...readme.matchAll(/^```sh test\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
+const blocks = documentedBlocks('README.md')
 
-let folder: string
+const { folder, remove } = makeReadersFolder()
 let service: RunningService & { readonly identity: string }
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'castellan-readme-'))
-  // As in a clone: the policies lie there, and npx finds what is installed there.
-  symlinkSync(join(root, 'policies'), join(folder, 'policies'))
-  mkdirSync(join(folder, 'bin'))
-  writeFileSync(
-    join(folder, 'bin/npx'),
-    `#!/bin/sh\nname=$1\nshift\ncase $name in\n  castellan) exec "${process.execPath}" "${castellanEntry}" "$@" ;;\n  buf) exec "${root}/node_modules/.bin/buf" "$@" ;;\nesac\nexit 127\n`,
-  )
-  chmodSync(join(folder, 'bin/npx'), 0o755)
-  if (spawnSync('curl', ['--version']).error !== undefined) writeCurl(join(folder, 'bin/curl'))
   service = await startDev({ cwd: folder })
 })
 afterAll(async () => {
   service.process.kill('SIGKILL')
   await service.process.ended
-  rmSync(folder, { recursive: true, force: true })
+  remove()
 })
-
-/** A block's commands, each with what its answer must contain. */
-function commandsOf(block: string): readonly { readonly command: string; readonly expected: string | undefined }[] {
-  return block
-    .replaceAll(/\\\n\s*/g, ' ')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => {
-      const [command = '', expected] = line.split(/\s+# → /)
-      return { command, expected }
-    })
-}
 
 describe('README', () => {
   it('begins with the one command that does all, and then the one that tests', () => {
@@ -75,31 +52,13 @@ describe('README', () => {
   })
 
   it.each(blocks.map((block) => [block.split('\n')[0] ?? '', block]))('is answered as it says: %s', (_, block) => {
-    const environment = cleanEnvironment({
-      CASTELLAN_URL: service.url,
-      CASTELLAN_IDENTITY_URL: service.identity,
-      PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,
-    })
-    let exports = ''
-    for (const { command, expected } of commandsOf(block)) {
-      const text = command
-        .replaceAll('http://127.0.0.1:8080', service.url)
-        .replaceAll('http://127.0.0.1:8081', service.identity)
-        .replaceAll('127.0.0.1:9090', service.grpc)
-        .replaceAll('http://127.0.0.1:9464', service.probes)
-      if (text.startsWith('export ')) {
-        exports += `${text}\n`
-        continue
-      }
-      // What is written on standard error would end up in the thrown error.
-      const answer = execFileSync('sh', ['-e', '-c', `${exports}${text}`], {
-        cwd: folder,
-        env: environment,
-        encoding: 'utf8',
-        stdio: 'pipe',
-      })
-      if (expected !== undefined) expect({ command, answer }).toMatchObject({ answer: expect.stringContaining(expected) })
-    }
+    const environment = { CASTELLAN_URL: service.url, CASTELLAN_IDENTITY_URL: service.identity }
+    runBlock(block, folder, environment, [
+      ['http://127.0.0.1:8080', service.url],
+      ['http://127.0.0.1:8081', service.identity],
+      ['127.0.0.1:9090', service.grpc],
+      ['http://127.0.0.1:9464', service.probes],
+    ])
   })
 
   it('links only to what exists', () => {
@@ -249,27 +208,3 @@ describe('castellan, asking a service', () => {
     expect((await run(['check', 'ann', 'north-clinic', 'c.vp'], { CASTELLAN_KEY: key })).code).toBe(1)
   })
 })
-
-/** As much of curl as the README uses, for machines that have only Node. */
-function writeCurl(path: string): void {
-  writeFileSync(
-    path,
-    `#!${process.execPath}
-const { readFileSync, writeFileSync } = require('node:fs')
-const words = process.argv.slice(2)
-const after = (option) => words.flatMap((word, index) => (words[index - 1] === option ? [word] : []))
-const headers = after('-H').map((header) => header.split(': '))
-const [body] = after('-d')
-const [save] = after('-c')
-const [jar] = after('-b')
-if (jar !== undefined) headers.push(['cookie', readFileSync(jar, 'utf8')])
-fetch(words.find((word) => word.startsWith('http')), { method: body === undefined ? 'GET' : 'POST', headers, body })
-  .then((answer) => {
-    if (save !== undefined) writeFileSync(save, answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; '))
-    return answer.text()
-  })
-  .then((text) => process.stdout.write(text))
-`,
-  )
-  chmodSync(path, 0o755)
-}
