@@ -147,9 +147,10 @@ class GitFault extends Error {
 }
 
 function reasonOf(fault: unknown): string {
-  const { cause } = fault instanceof Error ? fault : {}
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ': git is not installed, or the folder does not exist'
-  return fault instanceof GitFault && fault.words !== '' ? `: ${plain(fault.words.slice(0, 500))}` : ''
+  if (!(fault instanceof GitFault)) return ''
+  const { cause, words } = fault
+  if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT') return ': git is not installed'
+  return words === '' ? '' : `: ${plain(words.slice(0, 500))}`
 }
 
 function fault(file: string, code: PolicyFaultCode, message: string, hint?: string): PolicyFault {
