@@ -52,7 +52,15 @@ export async function testPolicy(terminal: Terminal, directory: string, options:
   const skeletons = options.skeletons === true && typeof mutation !== 'string' ? skeletonsOf(policy, reading, mutation) : undefined
   const gates = refusedGates(options, coverage.granted, mutation)
   const report: PolicyTestReport = {
-    ...{ directory, results, coverage, mutation, gates, faults: reading.faults, roleAt: reading.roleAt },
+    ...{
+      directory,
+      results,
+      coverage,
+      mutation,
+      gates,
+      faults: reading.faults,
+      roleAt: new Map([...reading.names.roles].map(([name, { at }]) => [name, at])),
+    },
     ...(skeletons === undefined ? {} : { skeletons }),
   }
   write(terminal, report, options)

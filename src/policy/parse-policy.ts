@@ -11,7 +11,7 @@ import { type Names, openNames } from './names.ts'
 import { parseSource } from './parse.ts'
 import { type PolicyTest, toPolicyTest } from './policy-test.ts'
 import { checkShape, type KnownDocument } from './shape.ts'
-import { FaultList, type Place, type SourceNode } from './source.ts'
+import { FaultList, type SourceNode } from './source.ts'
 
 export interface PolicyFile {
   /** Path as faults name it. */
@@ -24,8 +24,6 @@ export interface PolicyReading {
   readonly bundle?: PolicyBundle
   /** Empty when there is no bundle. */
   readonly tests: readonly PolicyTest[]
-  /** Where each role is defined, also in files with faults. */
-  readonly roleAt: ReadonlyMap<string, Place>
   /** Errors and warnings, sorted. */
   readonly faults: readonly PolicyFault[]
   /** Where what was given stands, for checks that come after the reading. */
@@ -45,10 +43,9 @@ export function parsePolicy(files: readonly PolicyFile[], found: readonly Policy
       'policy files end in .yaml, .yml or .json',
     )
   const names = checkMeaning(documents, faults)
-  const roleAt = new Map([...names.roles].map(([name, { at }]) => [name, at]))
   const all = sortFaults([...found, ...faults.faults])
-  if (all.some(isError)) return { tests: [], roleAt, faults: all, names }
-  return { ...assemble(documents), roleAt, faults: all, names }
+  if (all.some(isError)) return { tests: [], faults: all, names }
+  return { ...assemble(documents), faults: all, names }
 }
 
 function checkBounds(files: readonly PolicyFile[], faults: FaultList): boolean {

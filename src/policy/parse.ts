@@ -67,7 +67,7 @@ function parseDocuments(file: string, source: string, faults: FaultList): Parsed
       break
     }
     const wrong = [...document.errors, ...document.warnings].slice(0, SYNTAX_FAULTS_MAX)
-    for (const fault of wrong) faults.error(place(fault.pos[0]), faultCode(fault), firstLine(fault.message))
+    for (const fault of wrong) reportSyntax(fault, place(fault.pos[0]), faults)
     if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2')
       faults.error(
         place(document.range[0]),
@@ -225,6 +225,13 @@ function collect(node: SourceNode, parts: readonly Built[]): Built {
 function offsetOf(node: unknown): number {
   const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined
   return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : 0
+}
+
+/** In the words of the library, where they are for people. */
+function reportSyntax(fault: YAMLError, at: Place, faults: FaultList): void {
+  const code = faultCode(fault)
+  if (code === 'key-refused') faults.error(at, code, 'a key must be plain text')
+  else faults.error(at, code, firstLine(fault.message))
 }
 
 function faultCode(fault: YAMLError): PolicyFaultCode {

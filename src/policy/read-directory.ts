@@ -127,5 +127,5 @@ function fault(file: string, code: PolicyFaultCode, message: string, hint?: stri
 
 /** `ENOENT` and the like: says what is wrong without a path of the machine. */
 function errorCode(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown error'
 }

@@ -89,7 +89,7 @@ function report(issue: Issue, above: readonly PropertyKey[], schema: z.ZodType, 
         node.at,
         'invalid-value',
         values.length === 1 ? `must be "${values[0]}"` : `must be one of ${values.join(', ')}`,
-        given === undefined ? undefined : didYouMean(given, values),
+        given === undefined || values.length === 1 ? undefined : didYouMean(given, values),
       )
       return
     }
@@ -107,7 +107,13 @@ function report(issue: Issue, above: readonly PropertyKey[], schema: z.ZodType, 
       return
     }
     case 'too_big':
-      faults.error(node.at, 'limit-exceeded', lowerFirst(issue.message))
+      if (issue.origin === 'string') faults.error(node.at, 'limit-exceeded', `longer than ${issue.maximum} characters`)
+      else if (issue.origin === 'array') faults.error(node.at, 'limit-exceeded', `more than ${issue.maximum} entries`)
+      else faults.error(node.at, 'limit-exceeded', `must be at most ${issue.maximum}`)
+      return
+    case 'too_small':
+      // Nothing but texts and lists has a least size, and that is one.
+      faults.error(node.at, 'invalid-value', 'must not be empty')
       return
     default:
       faults.error(node.at, 'invalid-value', lowerFirst(issue.message))
