@@ -84,13 +84,22 @@ const side: fc.Arbitrary<Side> = fc.record({
   disabled: fc.tuple(...CODES.map(() => fc.noBias(fc.nat(5)))),
   renamed: fc.constant(CODES.map(() => false)),
 })
-/** What a candidate leaves alone, part by part. */
-const keeps = fc.record({
-  roles: fc.tuple(...ROLES.map(() => fc.boolean())),
-  constraints: fc.boolean(),
-  disabled: fc.boolean(),
-  renamed: fc.tuple(...CODES.map(() => fc.noBias(fc.nat(7)).map((chance) => chance === 0))),
-})
+/** What a candidate leaves alone, part by part; often nearly all, as candidates do. */
+const keeps = fc.oneof(
+  fc.constant({ roles: ROLES.map(() => true), constraints: false, disabled: true, renamed: CODES.map(() => false) }),
+  fc.nat(ROLES.length - 1).map((changed) => ({
+    roles: ROLES.map((_, index) => index !== changed),
+    constraints: true,
+    disabled: true,
+    renamed: CODES.map(() => false),
+  })),
+  fc.record({
+    roles: fc.tuple(...ROLES.map(() => fc.boolean())),
+    constraints: fc.boolean(),
+    disabled: fc.boolean(),
+    renamed: fc.tuple(...CODES.map(() => fc.noBias(fc.nat(7)).map((chance) => chance === 0))),
+  }),
+)
 
 function bundleOf(made: Side): PolicyBundle {
   const nameOf = (code: string): string =>
@@ -144,7 +153,7 @@ const rows = (ids: readonly string[]) =>
   fc.tuple(...ids.map((id) => fc.record({ id: fc.constant(id), closed: fc.noBias(fc.nat(7)).map((chance) => chance === 0), attributes })))
 
 export const planWorld: fc.Arbitrary<PlanWorld> = fc
-  .record({ before: side, other: side, keeps, ids: fc.subarray([...HOSTILE_IDS], { minLength: 2, maxLength: 4 }) })
+  .record({ before: side, other: side, keeps, ids: fc.subarray([...HOSTILE_IDS], { minLength: 2, maxLength: 3 }) })
   .chain(({ before, other, keeps: kept, ids }) => {
     const after: Side = {
       roles: ROLES.map((_, index) => (kept.roles[index] === true ? before.roles[index] : other.roles[index])),
@@ -167,7 +176,7 @@ export const planWorld: fc.Arbitrary<PlanWorld> = fc
             hours: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null, freq: 1 }),
           })
           .map(({ hours, ...row }) => ({ ...row, until: hours === null ? null : row.from + hours })),
-        { minLength: 5, maxLength: 25, size: 'max' },
+        { minLength: 8, maxLength: 30, size: 'max' },
       ),
       pairsAtOnce: fc.constantFrom(1, 2, 3, 1_000),
     })
