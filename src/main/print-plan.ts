@@ -147,7 +147,7 @@ async function writeMarkdown(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text)
   } catch (fault) {
-    const reason = fault instanceof Error && 'code' in fault ? String(fault.code) : 'unknown fault'
-    throw new CommandError(EXIT.fault, `--markdown-file: ${plain(file)} cannot be written: ${reason}`)
+    const { code } = fault as { readonly code?: unknown }
+    throw new CommandError(EXIT.fault, `--markdown-file: ${plain(file)} cannot be written: ${plain(String(code ?? fault))}`)
   }
 }

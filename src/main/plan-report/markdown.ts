@@ -62,7 +62,7 @@ function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: Mark
     ),
     diff.length === 0
       ? 'The two policies mean the same.'
-      : details('What changes in the policy', diff.length, fenced('diff', diff, rowsMax)),
+      : details('What changes in the policy, in lines', diff.length, fenced('diff', diff, rowsMax)),
     rows('By role', ['role', 'pairs', ...counts], summary.byRole, (row) => [code(row.role), String(row.pairs), ...countsOf(row)], rowsMax),
     rows(
       'By permission',

@@ -52,8 +52,10 @@ describe('a command that changes something', () => {
       leaves(buildProgram(silent))
         .filter((command) => command.options.some((one) => one.long === option))
         .map((command) => `${command.parent?.name()} ${command.name()}`)
-    // A reason is what every change takes.
-    expect(taking('--no-wait')).toEqual(taking('--reason'))
+    // A reason is what every change takes. A policy takes force everywhere, or at a time to come: there is nothing not to wait for.
+    const ofPolicies = ['policy publish', 'policy activate', 'policy rollback', 'schedule cancel']
+    expect(taking('--reason').filter((name) => ofPolicies.includes(name))).toEqual(ofPolicies)
+    expect(taking('--no-wait')).toEqual(taking('--reason').filter((name) => !ofPolicies.includes(name)))
     const elsewhere = ['user invite', 'user log-out', 'client put', 'client revoke', 'keys rotate']
     expect(taking('--no-wait').filter((name) => !elsewhere.includes(name))).toHaveLength(CHANGES.length + 2)
   })
