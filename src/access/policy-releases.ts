@@ -161,7 +161,7 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
 
 async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input: PublishInput): Promise<Published> {
   const { files, ...origin } = input
-  const { policy, warnings } = readTestedCandidate(files, needs.runTests)
+  const { policy, names, warnings } = readTestedCandidate(files, needs.runTests)
   const { revision, bundle } = policy
   const published = await changeBy(needs, context, async (change) => {
     const { transaction } = change
@@ -172,7 +172,7 @@ async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input:
       return { record: kept, changed: false, position }
     }
     const history = await transaction.identity.extendPermissionIndex([])
-    const faults = historyFaults(bundle, history, dayOf(await transaction.nowMs()))
+    const faults = historyFaults(bundle, history, dayOf(await transaction.nowMs()), names)
     if (faults.length > 0) throw new PolicyError(faults)
     await transaction.insertRevision(revision, canonicalJson(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
     const record = await transaction.findRevisionRecord(revision)

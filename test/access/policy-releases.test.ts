@@ -150,7 +150,7 @@ describe('publishing', () => {
     const publish = (permissions: Record<string, string>, reserved?: string) =>
       one.releases.publish(one.house.context, { files: filesOf([`office.${'renamed'}`], permissions, reserved) })
     await expect(publish({ ...others, 'office.renamed': code })).rejects.toMatchObject({
-      violations: [{ message: expect.stringMatching(/code-reused/) }],
+      violations: [{ field: expect.stringMatching(/^policy.yaml:\d+:\d+$/), message: expect.stringMatching(/code-reused/) }],
     })
     await expect(publish({ ...catalogue, [permission]: 'o.another', 'office.renamed': 'o.renamed' })).rejects.toMatchObject({
       violations: [{ message: expect.stringMatching(/name-reused/) }],
