@@ -112,6 +112,33 @@ describe('skeletons', () => {
     )
   })
 
+  it('kill what was dropped also where no list can show it, for a variable has to be text and a number at once', () => {
+    const when = (attribute: string) => ({ [attribute]: { $eq: { $var: 'user.attributes.one' } } })
+    const permissions = {
+      'a.x': { code: 'a.1', title: 'X', attributes: { by: 'string' } },
+      'a.y': { code: 'a.2', title: 'Y', attributes: { n: 'number' } },
+    }
+    const policy: RandomPolicy = {
+      catalogue: { apiVersion: 'castellan/v1', kind: 'PermissionCatalogue', metadata: { service: 's', owner: 'o' }, permissions },
+      roles: {
+        r: {
+          title: 'R',
+          permissions: [
+            { permission: 'a.x', when: when('by') },
+            { permission: 'a.y', when: when('n') },
+          ],
+        },
+      },
+      constraints: [],
+    }
+    // Notices an opened condition, and no dropped one.
+    const cases = ['a.x', 'a.y'].map((permission) => ({ permission, expect: 'deny' }))
+    const tests: RandomTests = { tenants: {}, people: { ann: { roles: ['r'] } }, tests: [{ name: 't', person: 'ann', cases }] }
+    expect(quickly(policy, tests).alive).toEqual(['r dropped a.x', 'r dropped a.y'])
+    const pasted = skeletonsOf(readPolicy(policy, tests))
+    expect(scoreOf(readPolicy(policy, tests, pasted)).survivors).toEqual([])
+  })
+
   it('of the samples make any of their tests dispensable', async () => {
     const { files } = await readPolicyDirectory(join(packageRoot(), 'policies'))
     const { bundle, tests } = parsePolicy(files)
