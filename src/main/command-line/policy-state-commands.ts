@@ -4,7 +4,7 @@ import { prettyFields, prettyTable, records, shortRevision, text } from './prett
 import { revisionText } from './pretty-activation.ts'
 import { type Json, path, query } from './service-client.ts'
 import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withService } from './service-command.ts'
-import { columns, type Terminal } from './terminal.ts'
+import { columns, plain, type Terminal } from './terminal.ts'
 
 type ListOptions = ServiceOptions & { readonly limit: number }
 
@@ -14,8 +14,11 @@ export function addPolicyStateCommands(group: Command, terminal: Terminal): void
     .description('show the policy that the service answers by, and why files that differ from it are not in force')
     .action(async (options: ServiceOptions) => {
       const client = await clientFor(options, terminal.environment)
-      printAnswer(terminal, options, await client.call('GET', path('policy')), (one) =>
-        prettyFields(one, ['revision', 'loadedAt', 'source', 'permissions', 'roles', 'faults']),
+      printAnswer(
+        terminal,
+        options,
+        await client.call('GET', path('policy')),
+        (one) => `${prettyFields(one, ['revision', 'loadedAt', 'source', 'permissions', 'roles'])}${faultLines(one)}`,
       )
     })
   examples(withService(status), ['castellan policy status'])
@@ -25,7 +28,7 @@ export function addPolicyStateCommands(group: Command, terminal: Terminal): void
     .description('list what was published or read from a folder, newest first')
     .action(async (options: ListOptions) => {
       const client = await clientFor(options, terminal.environment)
-      const answer = await listAll(client, path('policy', 'revisions'), 'revisions', options.limit)
+      const answer = newestFirst(await listAll(client, path('policy', 'revisions'), 'revisions', REVISIONS_READ_MAX), options.limit)
       printAnswer(terminal, options, answer, (one) =>
         prettyTable(one, 'revisions', ['REVISION', 'CREATED', 'LAST IN FORCE', 'AUTHOR', 'COMMIT', 'MESSAGE'], (row) => [
           revisionText(row, 'revision'),
@@ -71,6 +74,18 @@ export function addPolicyStateCommands(group: Command, terminal: Terminal): void
 }
 
 const COMMIT_DIGITS_SHOWN = 12
+/** The service lists revisions by their name: to find the newest, all are read, up to what one command prints at most. */
+const REVISIONS_READ_MAX = 10_000
+
+function newestFirst(answer: Json, limit: number): Json {
+  const all = [...records(answer, 'revisions')].sort((a, b) => Date.parse(text(b, 'createdAt')) - Date.parse(text(a, 'createdAt')))
+  return { ...answer, revisions: all.slice(0, limit), ...(all.length > limit ? { nextPageToken: 'more' } : {}) }
+}
+
+function faultLines(status: Json): string {
+  const faults = Array.isArray(status['faults']) ? status['faults'] : []
+  return faults.map((fault) => `${plain(String(fault))}\n`).join('')
+}
 
 function prettyReplicas(answer: Json, inForce: string): string {
   const rows = records(answer, 'replicas')
