@@ -49,13 +49,14 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
   const policies = choosePolicies(settings.policies)
   const developmentKey = inDataDirectorySync(settings.dataDir, () => openDevelopmentKey(settings.dataDir, needs.random))
   const plan = planFrom(settings)
+  const source = policiesFrom({ ...settings, policies }, { source: 'directory', directory: policies })
   const adminKey = settings.adminKey ?? developmentKey
   const service = await openService(
     {
       ...plan,
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
-      policies: policiesFrom({ ...settings, policies }, { source: 'directory', directory: policies }),
+      policies: source,
       adminKey,
       settleMs: 0,
     },
@@ -86,7 +87,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
       banner(terminal, {
         version: readVersion(),
         dataDirectory: settings.dataDir,
-        policies,
+        policies: source.source === 'directory' ? policies : 'published revisions',
         revision: service.policy().revision,
         samples,
         scheme: settings.tlsCertFile === undefined ? 'http' : 'https',

@@ -365,6 +365,7 @@ describe('castellan dev', () => {
     await develop({ CASTELLAN_POLICY_SOURCE: 'published' }, async (service) => {
       const before = await check(service)
       expect(before).toMatchObject({ allowed: true })
+      expect(service.process.out()).toMatch(/^ {2}policies {2}published revisions /m)
       const revision = await published(service)
       expect((await castellan(['policy', 'activate', revision, '--reason', 'tries it'], service.key, service)).code).toBe(0)
       expect(await check(service)).toMatchObject({ policyRevision: revision })
