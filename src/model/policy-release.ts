@@ -138,8 +138,6 @@ export interface PolicyReleases {
   listLiveRoles(caller: Caller): Promise<readonly string[]>
   /** By bit. */
   listIndex(caller: Caller): Promise<readonly { readonly bit: number; readonly name: string; readonly code: string }[]>
-  /** Every role that a live assignment names, also those of no policy; sorted. */
-  listLiveRoles(caller: Caller): Promise<readonly string[]>
   budget(caller: Caller, signal: AbortSignal): Promise<PolicyBudget>
   /** One at a time a process: a further one is `overloaded`. Ends early with the signal. @param people whether to name users and tenants */
   plan(caller: Caller, candidate: Candidate, people: boolean, signal: AbortSignal): AsyncIterable<PlanEvent>

@@ -1,6 +1,5 @@
 /** Positions of permissions in compact tokens, as the database keeps them: append-only, the same for all processes. Floor 5. */
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import type { PermissionIndexEntry } from '../../model/identity.ts'
 import type { Store } from '../../store/ports.ts'
 import { bitsOf, type PermissionBits } from '../../token/permission-claims.ts'
 
