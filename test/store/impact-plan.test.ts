@@ -6,6 +6,7 @@ import { openPgliteStore, openPostgresStore } from '../support/stores.ts'
 interface PlanNode {
   readonly 'Node Type': string
   readonly 'Relation Name'?: string
+  readonly 'Index Name'?: string
   readonly 'Shared Hit Blocks': number
   readonly 'Shared Read Blocks': number
   readonly Plans?: readonly PlanNode[]
@@ -73,6 +74,11 @@ describe.each([
     ]) {
       const plan = await explain(LIST_LIVE_PAIRS_SQL, [role, tenant, user, LIMIT])
       expect([role, tenant, readWhole(plan)]).toEqual([role, tenant, []])
+      const used = new Set(nodesOf(plan).flatMap((node) => node['Index Name'] ?? []))
+      expect([...used].filter((index) => index.startsWith('role_assignment')).sort()).toEqual([
+        'role_assignment_of_pair',
+        'role_assignment_of_role',
+      ])
       // To the pair, its rows, its account and its tenant, some levels of an index each.
       expect(pagesOf(plan)).toBeLessThan(LIMIT * 30)
     }

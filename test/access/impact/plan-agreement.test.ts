@@ -91,6 +91,7 @@ function expectSummary(world: PlanWorld, summary: PlanSummary, changedRoles: rea
 it('every effect and breach, and no other, nobody twice, and sums that are theirs', async () => {
   let effectsSeen = 0
   let breachesSeen = 0
+  let laterSeen = 0
   await fc.assert(
     fc.asyncProperty(planWorld, async (world) => {
       const nowMs = Date.now()
@@ -135,14 +136,19 @@ it('every effect and breach, and no other, nobody twice, and sums that are their
         )
       for (const event of events) if (event.event === 'progress') expect(event.pairs).toBeLessThanOrEqual(begin.pairsMax)
 
-      const unnamed = await plan(world, false)
-      expect(unnamed).toEqual(events.filter((event) => event.event !== 'effects' && event.event !== 'breaches'))
+      // In one page, where the other went pair by pair.
+      const unnamed = await plan({ ...world, pairsAtOnce: 1_000 }, false)
+      expect(new Set(unnamed.map((event) => event.event))).not.toContain('effects')
+      expect(new Set(unnamed.map((event) => event.event))).not.toContain('breaches')
+      expect(unnamed.at(-1)).toEqual(end)
       effectsSeen += wanted.length
-      breachesSeen += broken.length
+      breachesSeen += broken.filter((breach) => breach.constraint !== 'temporary-only').length
+      laterSeen += wanted.filter((effect) => effect.from > 0).length
     }),
     { numRuns: RUNS },
   )
   // Worlds in which nothing happens would prove nothing.
-  expect(effectsSeen).toBeGreaterThan(RUNS * 5)
-  expect(breachesSeen).toBeGreaterThan(RUNS / 5)
+  expect(effectsSeen).toBeGreaterThan(RUNS)
+  expect(laterSeen).toBeGreaterThan(RUNS / 5)
+  expect(breachesSeen).toBeGreaterThan(RUNS / 20)
 })

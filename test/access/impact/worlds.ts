@@ -80,7 +80,7 @@ interface Side {
 }
 const side: fc.Arbitrary<Side> = fc.record({
   roles: fc.tuple(...ROLES.map(() => fc.option(role, { nil: undefined, freq: 6 }))),
-  constraints: fc.tuple(...[1, 2].map(() => fc.option(placedConstraint, { nil: undefined, freq: 1 }))),
+  constraints: fc.tuple(...[1, 2].map(() => fc.option(placedConstraint, { nil: undefined, freq: 3 }))),
   disabled: fc.tuple(...CODES.map(() => fc.noBias(fc.nat(5)))),
   renamed: fc.constant(CODES.map(() => false)),
 })
@@ -173,7 +173,7 @@ export const planWorld: fc.Arbitrary<PlanWorld> = fc
             tenant: fc.constantFrom(...ids),
             role: fc.constantFrom(...ROLES, 'gone'),
             from: fc.integer({ min: -4, max: 3 }),
-            hours: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null, freq: 1 }),
+            hours: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null, freq: 3 }),
           })
           .map(({ hours, ...row }) => ({ ...row, until: hours === null ? null : row.from + hours })),
         { minLength: 8, maxLength: 30, size: 'max' },
