@@ -116,7 +116,8 @@ export function send(port: number, options: RequestOptions, body?: string | Uint
       response.on('error', reject)
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString()
-        const json = /json/.test(response.headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : undefined
+        const json =
+          /^application\/(problem\+)?json/.test(response.headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : undefined
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json })
       })
     })
