@@ -11,7 +11,9 @@ interface OutputOptions {
 }
 
 export function addPolicyCommands(program: Command, terminal: Terminal): void {
-  const group = program.command('policy').description('check and test policy files')
+  const group = program
+    .command('policy')
+    .description('check and test policy files, plan what they would do, publish, activate and roll back')
   examples(
     withOutput(
       group

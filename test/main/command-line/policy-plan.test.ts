@@ -289,6 +289,7 @@ describe('the gates of a plan', () => {
 })
 
 describe('what a service answers', () => {
+  let progressing = false
   /** The real lines of a plan, changed on their way. */
   async function planThrough(change: (lines: readonly string[]) => readonly string[], ...args: readonly string[]) {
     const lines = (await plan('-o', 'json', '--people')).out.trimEnd().split('\n')
@@ -305,7 +306,7 @@ describe('what a service answers', () => {
     await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle))
     const environment = { CASTELLAN_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, CASTELLAN_KEY: 'k' }
     try {
-      return await desk.run(['policy', 'plan', after, ...args], undefined, { environment })
+      return await desk.run(['policy', 'plan', after, ...args], undefined, { environment, progress: progressing })
     } finally {
       await new Promise((settle) => server.close(settle))
     }
@@ -407,6 +408,16 @@ describe('what a service answers', () => {
     const { out } = await planThrough(hostile, '--people')
     expect(out).toContain('\\u001b[2Jnorth')
     expect(out).not.toContain('\u001b')
+  })
+
+  it('shows how far it is on a terminal only, and wipes that before anything else is written', async () => {
+    const progress = '{"event":"progress","pairs":3,"pairsMax":6}'
+    const withProgress = (lines: readonly string[]) => [...lines.slice(0, -1), progress, progress, lines.at(-1) ?? '']
+    expect(await planThrough(withProgress)).toEqual({ code: 0, out: PRETTY(), err: '' })
+    const line = '\r\u001b[Kplanning: 3 of 6 pairs of user and tenant at most'
+    progressing = true
+    expect(await planThrough(withProgress)).toEqual({ code: 0, out: PRETTY(), err: `${line}${line}\r\u001b[K` })
+    progressing = false
   })
 
   it('is not read faster than it is written', async () => {
