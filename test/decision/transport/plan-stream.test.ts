@@ -3,13 +3,15 @@ import { type IncomingMessage, request } from 'node:http'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { planLine } from '../../../src/decision/transport/http/release-schemas.ts'
+import { openPlans } from '../../../src/decision/transport/open-plans.ts'
 import type { WireNeeds } from '../../../src/decision/transport/wire-needs.ts'
 import { ServiceError as OurServiceError, StoreError } from '../../../src/model/error-code.ts'
 import type { PlanEvent } from '../../../src/model/policy-plan.ts'
 import type { PolicyReleases } from '../../../src/model/policy-release.ts'
 import { openAdmission } from '../../../src/wire/admission.ts'
+import { CallEnd } from '../../../src/wire/call.ts'
 import { meaning, policyFiles } from './release-forms.ts'
-import { administrationClient, ask, bearer, type Client, call, openWires, ROLES, send, type Wires } from './wires.ts'
+import { administrationClient, bearer, type Client, call, openWires, ROLES, send, type Wires } from './wires.ts'
 
 const READ = 'coding.medical-stay.read'
 const opened: Wires[] = []
@@ -360,15 +362,12 @@ describe('a service that stops', () => {
     await expect(linesOf(answer)).rejects.toMatchObject({ code: 'ECONNRESET' })
   })
 
-  it('begins no plan any more', async () => {
-    const { change } = stuck()
-    const { wires, client } = await house(change)
-    // Another plan keeps the connection, over which this one is asked for.
-    const other = followed(client, wires.keys.admin)
-    await until(() => other.events.length === 2)
-    const drained = wires.grpc.drain()
-    await other.ended
-    await drained
-    await expect(ask(client, 'GetPolicy', {}, wires.keys.admin, { deadline: Date.now() + 2_000 })).rejects.toBeDefined()
+  it('ends a plan at once that is begun over a connection that is left', () => {
+    const plans = openPlans()
+    plans.drain()
+    const end = new CallEnd()
+    plans.add(end)()
+    end.done()
+    expect(end.signal.reason).toMatchObject({ code: 'store_unavailable' })
   })
 })

@@ -43,7 +43,8 @@ export function meaning(value: unknown): unknown {
   const fields = value as Readonly<Record<string, unknown>>
   if ('seconds' in fields || 'nanos' in fields)
     return new Date(Number(fields['seconds'] ?? 0) * 1000 + Number(fields['nanos'] ?? 0) / 1_000_000).toISOString()
-  if ('fields' in fields) return meaning(structToJson(fields, 'test'))
+  // A diff has lists of this name.
+  if ('fields' in fields && !Array.isArray(fields['fields'])) return meaning(structToJson(fields, 'test'))
   const kept = Object.entries(fields)
     .map(([name, inner]): [string, unknown] => [name, meaning(inner)])
     .filter(([name, inner]) => !name.startsWith('_') && !isNothing(inner))
