@@ -1,7 +1,7 @@
 /** The one canonical text of a bundle, its hash, and the way back from a stored text. Floor 2. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { AttributeTest, Condition, Constraint, PolicyBundle, RoleGrant } from '../model/policy.ts'
+import type { AttributeTest, Condition, Constraint, PolicyBundle, RoleEntry, RoleGrant } from '../model/policy.ts'
 import { compareText, PolicyError } from './faults.ts'
 import { ATTRIBUTE_TYPES, attributeTestSchema } from './schema.ts'
 
@@ -17,7 +17,23 @@ export function canonicalBundle(bundle: PolicyBundle): PolicyBundle {
 
 /** What the revision is taken over and what is stored. */
 export function canonicalJson(bundle: PolicyBundle): string {
-  return stableJson(canonicalBundle(bundle))
+  return canonicalText(canonicalBundle(bundle))
+}
+
+/** The text of a bundle that `canonicalBundle` made: for one that is at hand already, sorting it once more would cost as much again. */
+export function canonicalText({ constraints, permissions, reserved, roles }: PolicyBundle): string {
+  const parts = [
+    `"permissions":${stableJson(permissions)}`,
+    `"reserved":${stableJson(reserved)}`,
+    `"roles":[${roles.map(roleText).join(',')}]`,
+  ]
+  return `{"constraints":${stableJson(constraints)},${parts.join(',')}}`
+}
+
+/** As `stableJson` writes it. Nearly all of a large bundle are grants without a condition, so these are written without a detour. */
+function roleText({ grants, ...role }: RoleEntry): string {
+  const texts = grants.map((grant) => (isBare(grant) ? `{"permission":${JSON.stringify(grant.permission)}}` : stableJson(grant)))
+  return membersText({ ...role, grants }, (key, member) => (key === 'grants' ? `[${texts.join(',')}]` : stableJson(member)))
 }
 
 /** SHA-256 of a canonical text, 64 hex digits. */
@@ -26,12 +42,33 @@ export function revisionOf(canonical: string): string {
 }
 
 export function canonicalGrants(grants: readonly RoleGrant[]): readonly RoleGrant[] {
-  const distinct = new Map<string, RoleGrant>()
-  for (const grant of grants) {
+  if (isCanonicalAsItIs(grants)) return grants
+  const keyed = grants.map((grant) => {
+    if (isBare(grant)) return { grant, rest: BARE }
     const canonical = grant.when === undefined ? grant : { ...grant, when: canonicalCondition(grant.when) }
-    distinct.set(`${grant.permission} ${stableJson(canonical)}`, canonical)
-  }
-  return [...distinct].sort(([a], [b]) => compareText(a, b)).map(([, grant]) => grant)
+    return { grant: canonical, rest: stableJson(canonical) }
+  })
+  keyed.sort((a, b) => compareText(a.grant.permission, b.grant.permission) || compareText(a.rest, b.rest))
+  const distinct = keyed.filter(({ grant, rest }, index) => {
+    const before = keyed[index - 1]
+    return before === undefined || before.grant.permission !== grant.permission || before.rest !== rest
+  })
+  return distinct.map(({ grant }) => grant)
+}
+
+/** Stands for the text of a grant without a condition: it comes behind the others of its permission, as `"}` comes behind `",`. */
+const BARE = '}'
+
+function isBare({ when, reason }: RoleGrant): boolean {
+  return when === undefined && reason === undefined
+}
+
+/** The usual case, seen in one walk: nothing has a condition, and all are in order. */
+function isCanonicalAsItIs(grants: readonly RoleGrant[]): boolean {
+  return grants.every((grant, index) => {
+    const before = grants[index - 1]
+    return isBare(grant) && (before === undefined || before.permission < grant.permission)
+  })
 }
 
 function canonicalCondition(condition: Condition): Condition {
@@ -62,11 +99,18 @@ function sortBy<T>(list: readonly T[], key: (item: T) => string): readonly T[] {
 export function stableJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([key, member]) => `${JSON.stringify(key)}:${stableJson(member)}`)
-  return `{${members.join(',')}}`
+  return membersText(value, (_, member) => stableJson(member))
+}
+
+function membersText(value: object, text: (key: string, member: unknown) => string): string {
+  const members = new Map(Object.entries(value))
+  let written = ''
+  // The language's own order of texts is that of their code units.
+  for (const key of [...members.keys()].sort()) {
+    const member = members.get(key)
+    if (member !== undefined) written += `${written === '' ? '' : ','}${JSON.stringify(key)}:${text(key, member)}`
+  }
+  return `{${written}}`
 }
 
 const names = z.array(z.string())

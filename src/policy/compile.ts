@@ -4,13 +4,16 @@ import { NameList } from '../ground/nearest.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { SUGGESTIONS_KEPT_MAX } from '../model/limits.ts'
 import type { PermissionEntry, PolicyBundle } from '../model/policy.ts'
-import { canonicalBundle, canonicalJson, revisionOf } from './canonical.ts'
+import { canonicalBundle, canonicalText, revisionOf } from './canonical.ts'
 import { compareText, PolicyError } from './faults.ts'
 import { matchesPattern } from './pattern.ts'
 import { type CompiledRole, compileRole, RoleSets } from './role-set.ts'
 
-/** @throws PolicyError when the bundle is not sound in itself (it never went through validation) */
-export function compilePolicy(bundle: PolicyBundle): CompiledPolicy {
+/**
+ * @param stored the revision that this bundle is stored as, when the stored text was found to have this hash: it is not worked out again
+ * @throws PolicyError when the bundle is not sound in itself (it never went through validation)
+ */
+export function compilePolicy(bundle: PolicyBundle, stored?: string): CompiledPolicy {
   const canonical = canonicalBundle(bundle)
   const permissions = indexPermissions(canonical.permissions)
   const roleEntries = new Map(canonical.roles.map((role) => [role.name, role]))
@@ -33,7 +36,7 @@ export function compilePolicy(bundle: PolicyBundle): CompiledPolicy {
   const roleSets = new RoleSets(compiled)
   const unlimited = canonical.constraints.filter((constraint) => constraint.tenants === undefined)
   return {
-    revision: revisionOf(canonicalJson(canonical)),
+    revision: stored ?? revisionOf(canonicalText(canonical)),
     bundle: canonical,
     findPermission: (nameOrCode) => permissions.get(nameOrCode),
     findRole: (name) => roleEntries.get(name),

@@ -97,7 +97,7 @@ export class PolicyInForce implements PolicySource {
     if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
     if (revisionOf(content) !== revision) throw new StoreError(`The stored policy revision ${revision} is damaged`)
     try {
-      return compilePolicy(parseCanonical(content))
+      return compilePolicy(parseCanonical(content), revision)
     } catch (cause) {
       throw new StoreError(`This build cannot use the stored policy revision ${revision}`, cause)
     }

@@ -4,11 +4,13 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { packageRoot } from '../../src/ground/package-root.ts'
 import type { PolicyBundle } from '../../src/model/policy.ts'
-import { canonicalJson, parseCanonical, revisionOf } from '../../src/policy/canonical.ts'
+import { canonicalBundle, canonicalJson, canonicalText, parseCanonical, revisionOf } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { PolicyError } from '../../src/policy/faults.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
 import { parsePolicy } from '../../src/policy/parse-policy.ts'
+import { firstCanonicalJson } from './first-canonical.ts'
+import { randomBundle } from './random-bundles.ts'
 
 const CATALOGUE = {
   apiVersion: 'castellan/v1',
@@ -118,6 +120,28 @@ describe('a revision', () => {
     // "desk" with one more permission that the role holds already says nothing new.
     expect(revisions.map((made) => made === REVISION)).toEqual([false, false, false, false, false, false, true, false, false, false])
     expect(new Set(revisions).size).toBe(changes.length)
+  })
+
+  it('is that of the first version, of any bundle in any order, whether or not it is canonical already', () => {
+    const untidy = randomBundle.chain((bundle) =>
+      fc.array(fc.nat(), { minLength: 5, maxLength: 5 }).map((ranks) => {
+        let turn = 0
+        const next = () => ((ranks[turn++ % ranks.length] ?? 0) * 7919 + turn * 104_729) % 1_000_003
+        // Twice each, and some without what a reason needs.
+        const roles = bundle.roles.map((role) => {
+          const bare = role.grants.map(({ permission, reason }) => ({ permission, ...(reason === undefined ? {} : { reason }) }))
+          return { ...role, grants: [...role.grants, ...role.grants, ...bare.slice(0, (ranks[0] ?? 0) % 3)] }
+        })
+        return shuffled({ ...bundle, roles }, next) as PolicyBundle
+      }),
+    )
+    fc.assert(
+      fc.property(fc.oneof(randomBundle, untidy), (bundle) => {
+        expect(canonicalJson(bundle)).toBe(firstCanonicalJson(bundle))
+        expect(canonicalText(canonicalBundle(bundle))).toBe(firstCanonicalJson(bundle))
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('is 64 hex digits, the SHA-256 of the canonical text', () => {
