@@ -4,13 +4,14 @@ import { resolve } from 'node:path'
 import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
 import type { PolicyBundle } from '../model/policy.ts'
 import { canonicalJson, parseCanonical, revisionOf } from '../policy/canonical.ts'
-import { formatFault, isError, PolicyError, type PolicyFault } from '../policy/faults.ts'
+import { PolicyError } from '../policy/faults.ts'
 import { type PolicyFile, type PolicyReading, parsePolicy } from '../policy/parse-policy.ts'
 import { readPolicyDirectory } from '../policy/read-directory.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { path, type ServiceClient } from './command-line/service-client.ts'
-import { paint, plain, type Terminal } from './command-line/terminal.ts'
+import { plain, type Terminal } from './command-line/terminal.ts'
 import { readGitPolicyFiles } from './git-policy-files.ts'
+import { policyRefusal, writeFaults } from './policy-refusal.ts'
 
 /** Files that nobody may have published yet; `reading.bundle` is absent when they are faulty. */
 export interface CandidateFiles {
@@ -80,12 +81,7 @@ export function requireCandidate(
   const { bundle, faults } = candidate.reading
   if (bundle !== undefined) return { bundle, revision: revisionOf(canonicalJson(bundle)) }
   writeFaults(terminal, faults)
-  throw new CommandError(EXIT.policyFault, `Policy files refused in ${plain(candidate.label)}, errors: ${faults.filter(isError).length}.`)
-}
-
-/** One line each, to standard error. */
-export function writeFaults(terminal: Terminal, faults: readonly PolicyFault[]): void {
-  for (const fault of faults) terminal.err(`${paint(terminal, isError(fault) ? 'red' : 'yellow', plain(formatFault(fault)))}\n`)
+  throw policyRefusal(faults, candidate.label)
 }
 
 async function loadFromGit(ref: string, folder: string, needs: CandidateNeeds): Promise<CandidateFiles> {

@@ -1,11 +1,10 @@
 /** `castellan policy validate` and `schema`: checks the files of a directory, in words and exit codes for people and pipelines. Floor 6. */
 import { compilePolicy } from '../policy/compile.ts'
-import { formatFault, isError, type PolicyFault } from '../policy/faults.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { PolicyReading } from '../policy/parse-policy.ts'
 import { policySchemaJson } from '../policy/schema.ts'
-import { CommandError, EXIT } from './command-line/exit.ts'
-import { paint, plain, type Terminal } from './command-line/terminal.ts'
+import { paint, type Terminal } from './command-line/terminal.ts'
+import { faultsJson, paintFault, policyRefusal } from './policy-refusal.ts'
 
 type Form = 'pretty' | 'json'
 
@@ -19,9 +18,7 @@ export async function validatePolicy(terminal: Terminal, directory: string, form
   const { bundle, faults } = reading
   const revision = bundle === undefined ? undefined : compilePolicy(bundle).revision
   if (form === 'json') {
-    terminal.out(
-      `${JSON.stringify({ valid: bundle !== undefined, ...(revision === undefined ? {} : { revision }), faults }, undefined, 2)}\n`,
-    )
+    terminal.out(bundle === undefined ? faultsJson(faults) : `${JSON.stringify({ valid: true, revision, faults }, undefined, 2)}\n`)
   } else {
     for (const fault of faults) terminal.out(`${paintFault(terminal, fault)}\n`)
     if (bundle !== undefined)
@@ -29,19 +26,9 @@ export async function validatePolicy(terminal: Terminal, directory: string, form
         `${paint(terminal, 'green', 'valid')}: permissions ${bundle.permissions.length}, roles ${bundle.roles.length}, constraints ${bundle.constraints.length}, tests ${countTests(reading)}; revision ${revision}\n`,
       )
   }
-  requireBundle(reading, directory)
-}
-
-/** @throws CommandError (policy fault) when there is none */
-export function requireBundle({ bundle, faults }: PolicyReading, directory: string): void {
-  if (bundle !== undefined) return
-  throw new CommandError(EXIT.policyFault, `Policy files refused in ${directory}, errors: ${faults.filter(isError).length}.`)
+  if (bundle === undefined) throw policyRefusal(faults, directory)
 }
 
 function countTests({ tests }: PolicyReading): number {
   return tests.reduce((sum, document) => sum + document.tests.length, 0)
-}
-
-export function paintFault(terminal: Terminal, fault: PolicyFault): string {
-  return paint(terminal, isError(fault) ? 'red' : 'yellow', plain(formatFault(fault)))
 }

@@ -12,7 +12,7 @@ import { loadPolicy } from '../policy/load.ts'
 import type { PolicyReading } from '../policy/parse-policy.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
-import { paintFault, requireBundle } from './policy-files.ts'
+import { faultsJson, policyRefusal, writeFaults } from './policy-refusal.ts'
 import { githubFaults, githubReport, junitFaults, junitReport } from './policy-test-annotations.ts'
 import { jsonReport, type PolicyTestReport, percentOf, prettyReport, type RefusedGate } from './policy-test-report.ts'
 
@@ -36,8 +36,8 @@ export async function testPolicy(terminal: Terminal, directory: string, options:
   checkOptions(options)
   const reading = await loadPolicy(directory)
   if (reading.bundle === undefined) {
-    writeFaults(terminal, reading, directory, options)
-    return requireBundle(reading, directory)
+    tellFaults(terminal, reading, directory, options)
+    throw policyRefusal(reading.faults, directory)
   }
   const policy = compilePolicy(reading.bundle)
   const tests = prepareTests(reading.tests)
@@ -110,11 +110,11 @@ function write(terminal: Terminal, report: PolicyTestReport, { output, verbose, 
   }
 }
 
-function writeFaults(terminal: Terminal, { faults }: PolicyReading, directory: string, { output }: PolicyTestOptions): void {
-  if (output === 'json') terminal.out(`${JSON.stringify({ valid: false, faults }, undefined, 2)}\n`)
+function tellFaults(terminal: Terminal, { faults }: PolicyReading, directory: string, { output }: PolicyTestOptions): void {
+  if (output === 'json') terminal.out(faultsJson(faults))
   else if (output === 'junit') terminal.out(junitFaults(faults))
   else if (output === 'github') terminal.out(githubFaults(faults, pathIn(directory)))
-  else for (const fault of faults.filter(isError)) terminal.err(`${paintFault(terminal, fault)}\n`)
+  else writeFaults(terminal, faults.filter(isError))
 }
 
 /** As seen from the working directory, which in a pipeline is the checkout. */
