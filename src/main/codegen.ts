@@ -16,7 +16,7 @@ export interface CodegenOptions {
 /** @throws CommandError (policy fault) for faulty files, (fault) when `check` finds another text */
 export async function generateTypescript(terminal: Terminal, directory: string, { out, check }: CodegenOptions): Promise<void> {
   if (check && out === undefined) throw new CommandError(EXIT.usage, '--check needs --out <file>: which file should be up to date?')
-  const { bundle, revision } = requireCandidate(terminal, await loadFolder(directory))
+  const { bundle, revision } = requireCandidate(terminal, await loadFolder(directory), 'pretty')
   const text = typescriptOf(bundle)
   if (out === undefined) terminal.out(text)
   else if (!check) {

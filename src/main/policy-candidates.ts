@@ -11,7 +11,7 @@ import { CommandError, EXIT } from './command-line/exit.ts'
 import { path, type ServiceClient } from './command-line/service-client.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
 import { readGitPolicyFiles } from './git-policy-files.ts'
-import { policyRefusal, writeFaults } from './policy-refusal.ts'
+import { faultsJson, policyRefusal, writeFaults } from './policy-refusal.ts'
 
 /** Files that nobody may have published yet; `reading.bundle` is absent when they are faulty. */
 export interface CandidateFiles {
@@ -70,16 +70,18 @@ export async function loadFolder(folder: string, directory?: string): Promise<Ca
 }
 
 /**
- * Writes every fault of faulty files to standard error.
+ * Writes every fault of faulty files to standard error; to whoever asked for JSON, also as the answer.
  * @throws CommandError (policy fault) then
  */
 export function requireCandidate(
   terminal: Terminal,
   candidate: CandidateFiles | CandidateRevision,
+  form: 'pretty' | 'json' | 'markdown',
 ): { readonly bundle: PolicyBundle; readonly revision: string } {
   if (candidate.kind === 'revision') return { bundle: candidate.bundle, revision: candidate.revision }
   const { bundle, faults } = candidate.reading
   if (bundle !== undefined) return { bundle, revision: revisionOf(canonicalJson(bundle)) }
+  if (form === 'json') terminal.out(faultsJson(faults))
   writeFaults(terminal, faults)
   throw policyRefusal(faults, candidate.label)
 }

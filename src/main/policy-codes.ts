@@ -17,7 +17,7 @@ type CodeRow =
 
 /** @throws CommandError (policy fault) with every fault when the files are faulty */
 export async function printPolicyCodes(terminal: Terminal, directory: string, form: 'pretty' | 'json' | 'markdown'): Promise<void> {
-  const { bundle, revision } = requireCandidate(terminal, await loadFolder(directory))
+  const { bundle, revision } = requireCandidate(terminal, await loadFolder(directory), form)
   const rows = codeRows(bundle)
   if (form === 'json') terminal.out(`${JSON.stringify({ revision, codes: rows }, undefined, 2)}\n`)
   else if (form === 'markdown') terminal.out(markdownTable(rows))

@@ -28,7 +28,7 @@ export async function diffPolicyCommand(
   { form, exitCode }: DiffOptions,
 ): Promise<void> {
   const [one, other] = [await loadCandidate(before, needs), await loadCandidate(after, needs)]
-  const [from, to] = [requireCandidate(terminal, one), requireCandidate(terminal, other)]
+  const [from, to] = [requireCandidate(terminal, one, form), requireCandidate(terminal, other, form)]
   const sides = { from: { label: one.label, revision: from.revision }, to: { label: other.label, revision: to.revision } }
   const diff = diffPolicies(from.bundle, to.bundle)
   if (form === 'json') terminal.out(`${JSON.stringify({ ...sides, equal: isEmptyDiff(diff), diff }, undefined, 2)}\n`)

@@ -18,7 +18,7 @@ export interface LintOptions {
 /** @throws CommandError (policy fault) for faulty files, and for findings with `strict` */
 export async function lintPolicyCommand(terminal: Terminal, directory: string, { form, strict, client }: LintOptions): Promise<void> {
   const candidate = await loadFolder(directory)
-  const { bundle, revision } = requireCandidate(terminal, candidate)
+  const { bundle, revision } = requireCandidate(terminal, candidate, form)
   const liveRoles = client === undefined ? undefined : await listLiveRoles(await client())
   const today = new Date(terminal.nowMs()).toISOString().slice(0, 10)
   const report = lintPolicy({ bundle, names: candidate.reading.names, today, ...(liveRoles === undefined ? {} : { liveRoles }) })

@@ -37,7 +37,7 @@ export async function printRolesBudget(
   options: BudgetOptions,
 ): Promise<void> {
   const candidate = await loadCandidate(wanted, { path: options.path, client: connect })
-  const { bundle } = requireCandidate(terminal, candidate)
+  const { bundle } = requireCandidate(terminal, candidate, options.output)
   const policy = compilePolicy(bundle)
   for (const role of roles) {
     if (policy.findRole(role) !== undefined) continue

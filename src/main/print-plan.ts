@@ -39,9 +39,7 @@ export async function printPlan(
 ): Promise<void> {
   refuseMixtures(options)
   const candidate = await loadCandidate(wanted, { path: options.path, client: connect })
-  if (options.output === 'json' && candidate.kind === 'files' && candidate.reading.bundle === undefined)
-    terminal.out(`${JSON.stringify({ valid: false, faults: candidate.reading.faults }, undefined, 2)}\n`)
-  const { bundle } = requireCandidate(terminal, candidate)
+  const { bundle } = requireCandidate(terminal, candidate, options.output)
   const sent = candidate.kind === 'files' ? { files: candidate.files } : { revision: candidate.revision }
   const people = options.people === true
   const plan = await streamPlan(terminal, await connect(), sent, people, async (event, line) => {
@@ -51,7 +49,7 @@ export async function printPlan(
     terminal.out(options.output === 'json' ? `${JSON.stringify(line)}\n` : prettyPeople(terminal, event))
     await terminal.drained?.()
   })
-  const refused = hasGates(options) ? gateFaults(plan.begin.diff, plan.summary, gatesOf(options), bundle.permissions) : undefined
+  const refused = hasGates(options) ? gateFaults(plan.begin.diff, plan.summary, gatesOf(options), bundle) : undefined
   terminal.out(report(terminal, plan, refused, options))
   await terminal.drained?.()
   if (options.markdownFile !== undefined) await writeMarkdown(options.markdownFile, markdown(plan, refused, options))

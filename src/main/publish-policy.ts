@@ -82,9 +82,8 @@ export async function publishPolicy(
 }
 
 function requireTested(terminal: Terminal, candidate: CandidateFiles, { output }: PublishOptions): void {
-  const { bundle, faults, tests } = candidate.reading
-  if (output === 'json' && bundle === undefined) terminal.out(`${JSON.stringify({ valid: false, faults }, undefined, 2)}\n`)
-  const compiled = compilePolicy(requireCandidate(terminal, candidate).bundle)
+  const { tests } = candidate.reading
+  const compiled = compilePolicy(requireCandidate(terminal, candidate, output).bundle)
   const results = runPolicyTests(compiled, tests)
   const failed = results.filter(({ passed }) => !passed)
   if (failed.length === 0) return

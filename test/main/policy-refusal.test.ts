@@ -33,4 +33,16 @@ describe('faulty files', () => {
     expect([code, err]).toEqual([3, expect.stringMatching(/Policy files refused in .*bro\\u001b\[2Jken, errors: 1\.\n$/)])
     expect(`${out}${err}`).not.toContain('\u001b')
   })
+
+  it.each(COMMANDS.filter(([name]) => name !== 'codegen'))(
+    'answer a program that asked for JSON with the faults, as one document: %s',
+    async (_, command) => {
+      const { code, out } = await runCommand([...command, broken, '-o', 'json'])
+      expect(code).toBe(3)
+      expect(JSON.parse(out)).toEqual({
+        valid: false,
+        faults: [expect.objectContaining({ file: 'a.yaml', line: 2, code: 'unknown-kind' })],
+      })
+    },
+  )
 })
