@@ -41,6 +41,14 @@ export function durationInWords(durationMs: number | undefined): string {
   return parts.length === 0 ? counted(0, 'minute') : parts.join(' ')
 }
 
+/** Milliseconds of what `durationInWords` wrote; NaN for other words and for `none`. */
+export function durationFromWords(words: string): number {
+  return words.split(/ (?=\d)/).reduce((sumMs, part) => {
+    const [, count = '', unit] = /^(\d+) (\w+?)s?$/.exec(part) ?? []
+    return sumMs + Number(count) * (UNITS.find(([name]) => name === unit)?.[1] ?? Number.NaN)
+  }, 0)
+}
+
 /** `amount: number, createdBy: string`; `none` when there are none. */
 export function attributesInWords(attributes: PermissionEntry['attributes']): string {
   const words = Object.entries(attributes)

@@ -1,5 +1,6 @@
 /** A policy in words says what it says in signs, always in the same words. */
 import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
 import type { Condition, Constraint } from '../../src/model/policy.ts'
 import {
   attributesInWords,
@@ -7,6 +8,7 @@ import {
   conditionsInWords,
   constraintInWords,
   deprecationInWords,
+  durationFromWords,
   durationInWords,
 } from '../../src/policy/words.ts'
 
@@ -86,6 +88,11 @@ it('a duration in words loses no part of it', () => {
     '1 day 12 hours',
     '1 day 1 hour 1 minute 1 second 1 millisecond',
   ])
+})
+
+it('a duration is read back from its words, and from no others', () => {
+  fc.assert(fc.property(fc.nat(400 * 86_400_000), (durationMs) => durationFromWords(durationInWords(durationMs)) === durationMs))
+  expect(['none', '', '1 moon', 'a day', '1 day or 2'].map(durationFromWords)).toEqual(Array(5).fill(Number.NaN))
 })
 
 it('attributes and deprecations in words', () => {

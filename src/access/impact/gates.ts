@@ -1,10 +1,11 @@
 /** What a team lets no candidate do without a word: each fault says what is refused, by how much, and what to do. Pure. Floor 3. */
 import { GATE_EXAMPLES_MAX } from '../../model/limits.ts'
-import type { PermissionEntry, Risk } from '../../model/policy.ts'
+import type { PermissionEntry, PolicyBundle, Risk } from '../../model/policy.ts'
 import type { PolicyDiff, RoleChange } from '../../model/policy-diff.ts'
 import type { EffectCounts, PlanSummary } from '../../model/policy-plan.ts'
 import { stableJson } from '../../policy/canonical.ts'
 import { listInWords } from '../../policy/words.ts'
+import { type RuleChange, ruleChanges } from './rule-changes.ts'
 
 export interface Gates {
   readonly maxLost?: number
@@ -17,24 +18,25 @@ export interface Gates {
 }
 
 /**
- * @param permissions all of the candidate: what a diff names a role to gain has its risk and code there
+ * @param candidate what a diff names a role to gain has its risk and code there, and what a role keeps is nowhere else
  * @returns sentences; empty when every gate lets it pass
  */
 export function gateFaults(
   diff: PolicyDiff,
   summary: Pick<PlanSummary, 'effects' | 'byPermission'>,
   gates: Gates,
-  permissions: readonly PermissionEntry[],
+  { permissions, ...candidate }: Pick<PolicyBundle, 'permissions' | 'roles' | 'constraints'>,
 ): readonly string[] {
+  const rules = ruleChanges(diff, candidate)
   const { gained, lost, widened, narrowed, changed } = summary.effects
   const allLost = `${lost} lost, ${narrowed} narrowed, ${changed} changed`
   const allGained = `${gained} gained, ${widened} widened, ${changed} changed`
   return [
     ...countFault('max-lost', 'lose', lost + narrowed + changed, allLost, gates.maxLost),
     ...countFault('max-gained', 'gain', gained + widened + changed, allGained, gates.maxGained),
-    ...gates.protected.flatMap((pattern) => protectedFault(pattern, diff, summary, permissions)),
+    ...gates.protected.flatMap((pattern) => protectedFault(pattern, diff, summary, permissions, rules)),
     ...(gates.approved === undefined || gates.approved.trim() === ''
-      ? [...new Set(gates.requireApprovalFor)].flatMap((risk) => approvalFault(risk, diff, permissions))
+      ? [...new Set(gates.requireApprovalFor)].flatMap((risk) => approvalFault(risk, diff, permissions, rules))
       : []),
   ]
 }
@@ -51,6 +53,7 @@ function protectedFault(
   diff: PolicyDiff,
   summary: Pick<PlanSummary, 'byPermission'>,
   permissions: readonly PermissionEntry[],
+  rules: readonly RuleChange[],
 ): readonly string[] {
   const { added, removed, renamed, changed } = diff.permissions
   const named = [...permissions, ...removed, ...renamed.flatMap(({ before, after }) => [before, after])]
@@ -72,6 +75,7 @@ function protectedFault(
     ...grantChanges(diff)
       .filter(({ permission }) => isProtected(permission))
       .map(({ role, permission, verb }) => `role ${role} ${verb} ${permission}`),
+    ...rules.filter((rule) => rule.permissions.some(isProtected)).map(({ words }) => words),
     ...summary.byPermission
       .filter(({ permission }) => isProtected(permission))
       .map(({ permission, ...counts }) => `people are touched in ${permission}: ${countsInWords(counts)}`),
@@ -88,7 +92,12 @@ function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('.*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
 }
 
-function approvalFault(risk: Risk, diff: PolicyDiff, permissions: readonly PermissionEntry[]): readonly string[] {
+function approvalFault(
+  risk: Risk,
+  diff: PolicyDiff,
+  permissions: readonly PermissionEntry[],
+  rules: readonly RuleChange[],
+): readonly string[] {
   const risky = new Set(permissions.filter((permission) => permission.risk === risk).map(({ name }) => name))
   // Lowering the risk and giving it away in one go would pass unseen.
   for (const { name, fields } of diff.permissions.changed)
@@ -103,6 +112,7 @@ function approvalFault(risk: Risk, diff: PolicyDiff, permissions: readonly Permi
     ...diff.permissions.changed
       .filter(({ name, fields }) => risky.has(name) && fields.some(({ field, before }) => field === 'stage' && before === 'disabled'))
       .map(({ name }) => `${name} is no longer disabled`),
+    ...rules.filter(({ loosens }) => loosens.some((name) => risky.has(name))).map(({ words }) => words),
   ]
   if (reasons.length === 0) return []
   return [`approval for risk:${risk}: ${examples(reasons)}. Have it approved, and say by whom.`]

@@ -1,7 +1,7 @@
 /** What gates refuse, in which words; and what passes. */
 import { describe, expect, it } from '@jest/globals'
 import { type Gates, gateFaults } from '../../../src/access/impact/gates.ts'
-import type { PolicyBundle, RoleGrant } from '../../../src/model/policy.ts'
+import type { Constraint, PolicyBundle, RoleEntry, RoleGrant } from '../../../src/model/policy.ts'
 import type { EffectCounts, PlanSummary } from '../../../src/model/policy-plan.ts'
 import { diffPolicies } from '../../../src/policy/diff.ts'
 import { bundleOf } from '../../support/house.ts'
@@ -32,7 +32,7 @@ const faults = (
   gates: Partial<Gates>,
   summary: Pick<PlanSummary, 'effects' | 'byPermission'> = QUIET,
   before = BEFORE,
-) => gateFaults(diffPolicies(before, after), summary, { ...NO_GATES, ...gates }, after.permissions)
+) => gateFaults(diffPolicies(before, after), summary, { ...NO_GATES, ...gates }, after)
 
 const PAY: RoleGrant = { permission: 'finance.pay' }
 const NORTH: RoleGrant = { ...PAY, when: { site: { $eq: 'north' } } }
@@ -99,6 +99,126 @@ describe('protected permissions', () => {
     const [fault = ''] = faults(after, { protected: ['finance.*'] })
     expect(fault).toContain('; and 20 more. Leave it')
     expect(fault.match(/gains/g)).toHaveLength(10)
+  })
+})
+
+const DAY_MS = 86_400_000
+const WORK: RoleGrant = { permission: 'work.read' }
+type Duty = Extract<Constraint, { type: 'separation-of-duty' }>
+const DUTY: Duty = { id: 'four-eyes', type: 'separation-of-duty', permissions: ['finance.pay', 'work.read', 'work.write'], max: 1 }
+const PLACES: Duty = { ...DUTY, tenants: ['acme', 'north-*'] }
+const ruled = (...constraints: readonly Constraint[]): PolicyBundle => ({ ...BEFORE, constraints })
+const payer = (change: Partial<RoleEntry>): PolicyBundle => ({
+  ...BEFORE,
+  roles: BEFORE.roles.map((entry) => (entry.name === 'payer' ? { ...entry, ...change } : entry)),
+})
+const LENT = payer({ assignable: 'temporary', maxGrantMs: 14 * DAY_MS })
+
+describe('rules beside grants', () => {
+  const gates = { protected: ['f.p'], requireApprovalFor: ['high'] } as const
+  const told = (after: PolicyBundle, before: PolicyBundle): readonly string[] =>
+    faults(after, gates, QUIET, before).map((fault) => fault.replace(/\. (Leave|Have) it.*/, ''))
+  const cases: readonly (readonly [string, PolicyBundle, PolicyBundle, string, 'approval too' | 'no approval'])[] = [
+    ['a constraint is removed', ruled(DUTY), ruled(), 'constraint four-eyes is removed', 'approval too'],
+    ['it allows more at once', ruled(DUTY), ruled({ ...DUTY, max: 2 }), 'constraint four-eyes says something else', 'approval too'],
+    [
+      'it names fewer',
+      ruled(DUTY),
+      ruled({ ...DUTY, permissions: ['finance.pay', 'work.read'] }),
+      'constraint four-eyes says something else',
+      'approval too',
+    ],
+    [
+      'it names others',
+      ruled(DUTY),
+      ruled({ ...DUTY, permissions: ['work.write', 'work.read'] }),
+      'constraint four-eyes says something else',
+      'approval too',
+    ],
+    ['it holds in fewer tenants', ruled(DUTY), ruled(PLACES), 'constraint four-eyes says something else', 'approval too'],
+    [
+      'it holds in others',
+      ruled(PLACES),
+      ruled({ ...PLACES, tenants: ['acme'] }),
+      'constraint four-eyes says something else',
+      'approval too',
+    ],
+    [
+      'it becomes one of another kind',
+      ruled(DUTY),
+      ruled({ id: DUTY.id, type: 'max-roles-per-tenant', max: 1 }),
+      'constraint four-eyes says something else',
+      'approval too',
+    ],
+    ['a constraint is added', ruled(), ruled(DUTY), 'constraint four-eyes is added', 'no approval'],
+    ['it allows fewer at once', ruled({ ...DUTY, max: 2 }), ruled(DUTY), 'constraint four-eyes says something else', 'no approval'],
+    ['it holds in more tenants', ruled(PLACES), ruled(DUTY), 'constraint four-eyes says something else', 'no approval'],
+    [
+      'it has another name',
+      ruled(DUTY),
+      ruled({ ...DUTY, id: 'two-people' }),
+      'constraint four-eyes is removed; constraint two-people is added',
+      'no approval',
+    ],
+    [
+      'a role may be held for ever',
+      LENT,
+      BEFORE,
+      'assignable of role payer is "any" instead of "temporary"; maxGrant of role payer is "none" instead of "14 days"',
+      'approval too',
+    ],
+    [
+      'it may be held for longer',
+      LENT,
+      payer({ assignable: 'temporary', maxGrantMs: 15 * DAY_MS }),
+      'maxGrant of role payer is "15 days" instead of "14 days"',
+      'approval too',
+    ],
+    [
+      'it may be held for any time',
+      LENT,
+      payer({ assignable: 'temporary' }),
+      'maxGrant of role payer is "none" instead of "14 days"',
+      'approval too',
+    ],
+    [
+      'it may be held for less',
+      LENT,
+      payer({ assignable: 'temporary', maxGrantMs: 36 * 3_600_000 }),
+      'maxGrant of role payer is "1 day 12 hours" instead of "14 days"',
+      'no approval',
+    ],
+    [
+      'it is for a time only',
+      BEFORE,
+      payer({ assignable: 'temporary' }),
+      'assignable of role payer is "temporary" instead of "any"',
+      'no approval',
+    ],
+  ]
+
+  it.each(cases)('%s: what is protected is refused; approval is asked for when more is possible', (_, before, after, words, approval) => {
+    expect(told(after, before)).toEqual([
+      `protected f.p: ${words}`,
+      ...(approval === 'approval too' ? [`approval for risk:high: ${words}`] : []),
+    ])
+  })
+
+  it('of other permissions pass', () => {
+    const others = { protected: ['work.write'], requireApprovalFor: ['low'] } as const
+    expect(faults(BEFORE, others, QUIET, LENT)).toEqual([])
+    expect(faults(ruled(), others, QUIET, ruled({ ...DUTY, permissions: ['finance.pay', 'work.read'] }))).toEqual([])
+  })
+
+  it('of a permission that the role loses with them are told of it, and need no approval: nobody gets it for longer', () => {
+    const after = { ...BEFORE, roles: BEFORE.roles.map((role) => (role.name === 'payer' ? { ...role, grants: [WORK] } : role)) }
+    expect(told(after, LENT)).toEqual([expect.stringContaining('assignable of role payer')])
+  })
+
+  it('follow a permission to its new name', () => {
+    const renamed = JSON.parse(JSON.stringify(ruled(DUTY)).replaceAll('finance.pay', 'money.pay')) as PolicyBundle
+    expect(told(renamed, ruled(DUTY))[1]).not.toContain('four-eyes')
+    expect(told({ ...renamed, constraints: [] }, ruled(DUTY))[1]).toContain('constraint four-eyes is removed')
   })
 })
 
