@@ -4,9 +4,10 @@ import { resolve } from 'node:path'
 import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
 import type { PolicyBundle } from '../model/policy.ts'
 import { canonicalJson, parseCanonical, revisionOf } from '../policy/canonical.ts'
-import { PolicyError } from '../policy/faults.ts'
+import { PolicyError, type PolicyFault } from '../policy/faults.ts'
 import { type PolicyFile, type PolicyReading, parsePolicy } from '../policy/parse-policy.ts'
 import { readPolicyDirectory } from '../policy/read-directory.ts'
+import { POLICY_FOLDER_DEFAULT } from './command-line/default-folder.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { path, type ServiceClient } from './command-line/service-client.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
@@ -41,6 +42,7 @@ export interface CandidateNeeds {
 }
 
 const REVISION = new RegExp(`^[0-9a-f]{${REVISION_PREFIX_CHARACTERS_MIN},64}$`)
+const TAKEN = `${POLICY_FOLDER_DEFAULT} is taken when none is named.`
 const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or a git ref (git:main, git:HEAD~1:policies).'
 
 /**
@@ -59,12 +61,15 @@ export async function loadCandidate(what: string, needs: CandidateNeeds): Promis
     return await loadFromGit(what, needs.path, needs)
   } catch (fault) {
     if (!(fault instanceof CommandError) || fault.exitCode !== EXIT.usage || fault.hint !== undefined) throw fault
-    throw new CommandError(EXIT.usage, `There is no folder and no git ref "${plain(what)}".`, FORMS)
+    const taken = what === POLICY_FOLDER_DEFAULT ? `${TAKEN} ` : ''
+    throw new CommandError(EXIT.usage, `There is no folder and no git ref "${plain(what)}".`, `${taken}${FORMS}`)
   }
 }
 
 /** A folder with its files as they are. A folder that is not there is a fault of the reading. */
 export async function loadFolder(folder: string, directory?: string): Promise<CandidateFiles> {
+  if (await isNowhere(within(directory, folder)))
+    return { kind: 'files', label: folder, files: [], reading: parsePolicy([], [noFolder(folder)]) }
   const { files, faults } = await readPolicyDirectory(within(directory, folder))
   return { kind: 'files', label: folder, files, reading: parsePolicy(files, faults) }
 }
@@ -114,6 +119,23 @@ async function isFolder(directory: string | undefined, folder: string): Promise<
   } catch {
     return false
   }
+}
+
+async function isNowhere(folder: string): Promise<boolean> {
+  try {
+    return !(await stat(folder)).isDirectory()
+  } catch (cause) {
+    return typeof cause === 'object' && cause !== null && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
+  }
+}
+
+/** In the words of whoever typed the name: the reading knows no more than that it failed. */
+function noFolder(folder: string): PolicyFault {
+  const hint =
+    folder === POLICY_FOLDER_DEFAULT
+      ? `${TAKEN} Name another, or write one to begin with: castellan init`
+      : 'name the folder of the policy files, or write one to begin with: castellan init <folder>'
+  return { file: '.', line: 1, col: 1, severity: 'error', code: 'unreadable', message: `there is no folder "${folder}"`, hint }
 }
 
 function within(directory: string | undefined, folder: string): string {

@@ -1,9 +1,9 @@
 /** `castellan policy validate` and `schema`: checks the files of a directory, in words and exit codes for people and pipelines. Floor 6. */
 import { compilePolicy } from '../policy/compile.ts'
-import { loadPolicy } from '../policy/load.ts'
 import type { PolicyReading } from '../policy/parse-policy.ts'
 import { policySchemaJson } from '../policy/schema.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
+import { loadFolder } from './policy-candidates.ts'
 import { faultsJson, paintFault, policyRefusal } from './policy-refusal.ts'
 
 type Form = 'pretty' | 'json'
@@ -14,7 +14,7 @@ export function printPolicySchema(terminal: Terminal): void {
 
 /** @throws CommandError (policy fault) when there is an error; warnings are told and pass */
 export async function validatePolicy(terminal: Terminal, directory: string, form: Form): Promise<void> {
-  const reading = await loadPolicy(directory)
+  const reading = (await loadFolder(directory)).reading
   const { bundle, faults } = reading
   const revision = bundle === undefined ? undefined : compilePolicy(bundle).revision
   if (form === 'json') {

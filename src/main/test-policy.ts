@@ -8,10 +8,10 @@ import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { PROGRESS_AFTER_MS, PROGRESS_INTERVAL_MS } from '../model/limits.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { isError } from '../policy/faults.ts'
-import { loadPolicy } from '../policy/load.ts'
 import type { PolicyReading } from '../policy/parse-policy.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
+import { loadFolder } from './policy-candidates.ts'
 import { faultsJson, policyRefusal, writeFaults } from './policy-refusal.ts'
 import { githubFaults, githubReport, junitFaults, junitReport } from './policy-test-annotations.ts'
 import { jsonReport, type PolicyTestReport, percentOf, prettyReport, type RefusedGate } from './policy-test-report.ts'
@@ -34,7 +34,7 @@ export interface PolicyTestOptions {
  */
 export async function testPolicy(terminal: Terminal, directory: string, options: PolicyTestOptions): Promise<void> {
   checkOptions(options)
-  const reading = await loadPolicy(directory)
+  const reading = (await loadFolder(directory)).reading
   if (reading.bundle === undefined) {
     tellFaults(terminal, reading, directory, options)
     throw policyRefusal(reading.faults, directory)

@@ -41,7 +41,7 @@ export interface PolicyDirectoryNeeds {
 /** Watchers miss the second swap of a ConfigMap's links, so contents are compared instead of events awaited. */
 const INTERVAL_MS_DEFAULT = 2_000
 
-/** Reads a directory once: what `policy validate` and `policy test` look at. */
+/** Reads a directory once, and watches nothing. */
 export async function loadPolicy(directory: string): Promise<PolicyReading> {
   const { files, faults } = await readPolicyDirectory(directory)
   return parsePolicy(files, faults)

@@ -46,3 +46,37 @@ describe('faulty files', () => {
     },
   )
 })
+
+describe('a folder that is not there', () => {
+  const FILES_ONLY = COMMANDS.filter(([name]) => !/plan|budget|diff/.test(name))
+
+  it.each(FILES_ONLY)('is named as it was asked for, with what to do, and ends with 3: %s', async (_, command) => {
+    const { code, out, err } = await runCommand([...command, '/nowhere/at all'])
+    expect(code).toBe(3)
+    expect(`${out}${err}`).toContain(
+      'error unreadable there is no folder "/nowhere/at all" — name the folder of the policy files, or write',
+    )
+    expect(`${out}${err}`).not.toContain('ENOENT')
+  })
+
+  it.each(COMMANDS.filter(([name]) => !name.includes('diff')))(
+    'is said to be the one taken when none was named: %s',
+    async (_, command) => {
+      const before = process.cwd()
+      try {
+        process.chdir(folder)
+        const { code, out, err } = await runCommand(command)
+        expect([2, 3]).toContain(code)
+        expect(`${out}${err}`).toMatch(/There is no folder .*"\.\/policies"/i)
+        expect(`${out}${err}`).toContain('./policies is taken when none is named')
+      } finally {
+        process.chdir(before)
+      }
+    },
+  )
+
+  it('is also a file in its place', async () => {
+    const { code, out } = await runCommand(['policy', 'validate', join(broken, 'a.yaml')])
+    expect([code, out]).toEqual([3, expect.stringContaining('there is no folder "')])
+  })
+})

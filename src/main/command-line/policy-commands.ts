@@ -1,6 +1,7 @@
 /** policy validate, test, schema: work on files alone, no service is asked. Floor 6. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { PolicyTestOptions } from '../test-policy.ts'
+import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { addPolicyReleaseCommands } from './policy-release-commands.ts'
 import { addPolicyReviewCommands } from './policy-review-commands.ts'
 import { examples, withOutput } from './service-command.ts'
@@ -21,7 +22,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
         .description('find every fault of every file, with its place; exits 3 when there is one')
         .action(async (directory: string | undefined, options: OutputOptions) => {
           const { validatePolicy } = await import('../policy-files.ts')
-          await validatePolicy(terminal, directory ?? DIRECTORY, options.output)
+          await validatePolicy(terminal, directory ?? POLICY_FOLDER_DEFAULT, options.output)
         }),
     ),
     ['castellan policy validate', 'castellan policy validate ./policies -o json'],
@@ -38,7 +39,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
       .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['pretty', 'json', 'junit', 'github']).default('pretty'))
       .action(async (directory: string | undefined, options: PolicyTestOptions) => {
         const { testPolicy } = await import('../test-policy.ts')
-        await testPolicy(terminal, directory ?? DIRECTORY, options)
+        await testPolicy(terminal, directory ?? POLICY_FOLDER_DEFAULT, options)
       }),
     [
       'castellan policy test',
@@ -59,8 +60,6 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
   addPolicyReviewCommands(group, terminal)
   addPolicyReleaseCommands(group, terminal)
 }
-
-const DIRECTORY = './policies'
 
 function parsePercent(text: string): number {
   const percent = /^\d{1,3}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN

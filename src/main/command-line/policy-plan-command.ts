@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Risk } from '../../model/policy.ts'
 import type { PlanOptions } from '../print-plan.ts'
+import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { clientFor, examples, withService } from './service-command.ts'
 import { plain, type Terminal } from './terminal.ts'
 
@@ -9,7 +10,7 @@ export function addPolicyPlanCommand(group: Command, terminal: Terminal): void {
   const command = group
     .command('plan [candidate]')
     .description('show who would gain and lose what if a policy were in force, and refuse it when it goes too far; exits 5 then')
-    .option('--path <folder>', 'folder of the policy files in a commit that is named without one', './policies')
+    .option('--path <folder>', 'folder of the policy files in a commit that is named without one', POLICY_FOLDER_DEFAULT)
     .option('--people', 'name each user and tenant with what changes for them, as it is found; the key needs the scope administer or audit')
     .option('--markdown', 'print Markdown for a pull request: counts, roles and permissions, no people and no tenants')
     .option('--markdown-file <file>', 'write that Markdown to a file, beside what is printed')
@@ -31,7 +32,7 @@ export function addPolicyPlanCommand(group: Command, terminal: Terminal): void {
     .option('--approved-by <text>', 'who approved what --require-approval-for asks for; printed with the plan')
     .action(async (candidate: string | undefined, options: PlanOptions) => {
       const { printPlan } = await import('../print-plan.ts')
-      await printPlan(terminal, () => clientFor(options, terminal.environment), candidate ?? DIRECTORY, options)
+      await printPlan(terminal, () => clientFor(options, terminal.environment), candidate ?? POLICY_FOLDER_DEFAULT, options)
     })
   examples(withService(command), [
     'castellan policy plan                                        # the files in ./policies',
@@ -47,7 +48,6 @@ A candidate is a folder of policy files, a revision (8 digits or more, or active
 published and nothing changes. Permissions count once for each user, tenant and permission; people whose account or tenant is closed are not
 counted. Exit codes: 0 planned, 1 no plan, 3 faults in the files, 5 refused by a gate.
 `
-const DIRECTORY = './policies'
 const RISKS: readonly Risk[] = ['low', 'normal', 'high']
 
 function parseCount(text: string): number {

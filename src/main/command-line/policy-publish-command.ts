@@ -1,6 +1,7 @@
 /** policy publish: policy files become a revision that the service keeps; on demand it takes force. Floor 6. */
 import type { Command } from 'commander'
 import type { PublishOptions } from '../publish-policy.ts'
+import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { clientFor, examples, withService } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
@@ -21,7 +22,7 @@ export function addPolicyPublishCommand(group: Command, terminal: Terminal): voi
       if (options.at !== undefined && options.activate !== true)
         throw new CommandError(EXIT.usage, '--at is the time of an activation.', 'Add --activate.')
       const { publishPolicy } = await import('../publish-policy.ts')
-      await publishPolicy(terminal, () => clientFor(options, terminal.environment), folder ?? './policies', options)
+      await publishPolicy(terminal, () => clientFor(options, terminal.environment), folder ?? POLICY_FOLDER_DEFAULT, options)
     })
   examples(withService(command), [
     'castellan policy publish',

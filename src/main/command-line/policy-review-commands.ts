@@ -1,5 +1,6 @@
 /** policy diff, lint, codes: what policy files say and how two versions differ. Floor 6. */
 import { type Command, Option } from 'commander'
+import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { clientFor, examples, type ServiceOptions, withOutput, withService } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -15,7 +16,6 @@ interface DiffOptions extends ReviewOptions {
   readonly exitCode?: boolean
 }
 
-const DIRECTORY = './policies'
 const VERSIONS = `
 A and B are each a folder (./policies), a revision of the service (active, or 8 hex digits and more of one),
 or a git ref (git:main, git:HEAD~1:policies). Nothing is checked out.`
@@ -27,13 +27,13 @@ export function addPolicyReviewCommands(group: Command, terminal: Terminal): voi
         group
           .command('diff <A> [B]')
           .description('what differs from A to B (default ./policies): permissions of each role, conditions in words, codes, constraints')
-          .option('--path <folder>', 'folder of the policy files in a commit that is named without one', DIRECTORY)
+          .option('--path <folder>', 'folder of the policy files in a commit that is named without one', POLICY_FOLDER_DEFAULT)
           .option('--exit-code', 'exit 1 when they differ')
           .addHelpText('after', VERSIONS)
           .action(async (before: string, after: string | undefined, options: DiffOptions) => {
             const { diffPolicyCommand } = await import('../policy-diff-report.ts')
             const needs = { path: options.path, client: () => clientFor(options, terminal.environment) }
-            await diffPolicyCommand(terminal, [before, after ?? DIRECTORY], needs, {
+            await diffPolicyCommand(terminal, [before, after ?? POLICY_FOLDER_DEFAULT], needs, {
               form: formOf(options),
               exitCode: options.exitCode === true,
             })
@@ -60,7 +60,7 @@ function addLintCommand(group: Command, terminal: Terminal): void {
         .option('--strict', 'exit 3 when there is a finding')
         .action(async (directory: string | undefined, options: LintOptions) => {
           const { lintPolicyCommand } = await import('../policy-lint.ts')
-          await lintPolicyCommand(terminal, directory ?? DIRECTORY, {
+          await lintPolicyCommand(terminal, directory ?? POLICY_FOLDER_DEFAULT, {
             form: options.output,
             strict: options.strict === true,
             ...(options.live === true ? { client: () => clientFor(options, terminal.environment) } : {}),
@@ -80,7 +80,7 @@ function addCodesCommands(group: Command, terminal: Terminal): void {
           .description('the reference table of names and codes, reserved ones too')
           .action(async (directory: string | undefined, options: ReviewOptions) => {
             const { printPolicyCodes } = await import('../policy-codes.ts')
-            await printPolicyCodes(terminal, directory ?? DIRECTORY, formOf(options))
+            await printPolicyCodes(terminal, directory ?? POLICY_FOLDER_DEFAULT, formOf(options))
           }),
       ),
     ),
@@ -91,7 +91,7 @@ function addCodesCommands(group: Command, terminal: Terminal): void {
       codes
         .command('suggest <name...>')
         .description('codes for new permissions: their initials, or near them, and never one that has or had a meaning')
-        .option('--policies <directory>', 'folder of the policy files', DIRECTORY)
+        .option('--policies <directory>', 'folder of the policy files', POLICY_FOLDER_DEFAULT)
         .action(async (names: readonly string[], options: { readonly policies: string }, command: Command) => {
           const { printSuggestedCodes } = await import('../policy-codes.ts')
           // `--output` is taken by `codes`, wherever it stands.

@@ -1,9 +1,8 @@
 /** init, codegen: what a team writes once, and what is generated for its code. Floor 6. */
 import type { Command } from 'commander'
+import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { examples } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
-
-const DIRECTORY = './policies'
 
 export function addScaffoldCommands(program: Command, terminal: Terminal): void {
   examples(
@@ -12,7 +11,7 @@ export function addScaffoldCommands(program: Command, terminal: Terminal): void 
       .description('write a folder of policy files to begin with, with tests, editor schema and a workflow; overwrites nothing')
       .action(async (folder: string | undefined) => {
         const { initPolicies } = await import('../init.ts')
-        await initPolicies(terminal, folder ?? DIRECTORY)
+        await initPolicies(terminal, folder ?? POLICY_FOLDER_DEFAULT)
       }),
     ['castellan init', 'castellan init ./policies'],
   )
@@ -24,7 +23,7 @@ export function addScaffoldCommands(program: Command, terminal: Terminal): void 
       .option('--check', 'write nothing; exit 1 when the file is not what the policy says now')
       .action(async (directory: string | undefined, options: { readonly out?: string; readonly check?: boolean }) => {
         const { generateTypescript } = await import('../codegen.ts')
-        await generateTypescript(terminal, directory ?? DIRECTORY, {
+        await generateTypescript(terminal, directory ?? POLICY_FOLDER_DEFAULT, {
           ...(options.out === undefined ? {} : { out: options.out }),
           check: options.check === true,
         })
