@@ -71,8 +71,13 @@ function breachOf(
 ): Breach | undefined {
   const parts = collision(policy, constraint, roles)
   if (parts.length <= constraint.max || !counts(parts.length)) return undefined
+  return { constraint: constraint.id, message: breachMessage(constraint, parts), atMs }
+}
+
+/** @param parts what is held together, in words */
+export function breachMessage(constraint: Constraint, parts: readonly string[]): string {
   const bound = constraint.type === 'max-roles-per-tenant' ? `${constraint.max} role(s) a tenant` : `${constraint.max} of them`
-  return { constraint: constraint.id, message: `${parts.join(' and ')} would be held together; at most ${bound}`, atMs }
+  return `${parts.join(' and ')} would be held together; at most ${bound}`
 }
 
 function rolesAt(held: readonly RoleWindow[], atMs: number): readonly string[] {

@@ -43,6 +43,8 @@ export const POLICY_BYTES_MAX = 16_777_216
 export const POLICY_FILES_MAX = 2_000
 /** One policy file, in bytes: reading YAML costs about two seconds a mebibyte at worst, and reading must not stop a service for long. */
 export const POLICY_FILE_BYTES_MAX = 2_097_152
+/** Files and folders of any kind below a policy directory: each costs a look, and a directory named by mistake may be a whole disk. */
+export const POLICY_ENTRIES_MAX = 50_000
 /** Folders inside each other below a policy directory: ends a loop of links. */
 export const POLICY_FOLDER_DEPTH_MAX = 16
 /** Documents in one policy file. */
@@ -52,14 +54,27 @@ export const POLICY_NESTING_MAX = 64
 /** Aliases in one policy file, and nodes after they are followed: ends a "billion laughs". */
 export const POLICY_ALIASES_MAX = 100
 export const POLICY_NODES_MAX = 500_000
+/** Values that aliases repeat, in all policy files together: with them some kilobytes could become any number. */
+export const POLICY_ALIASED_NODES_MAX = 50_000
 /** Faults of one reading that are kept: more help nobody and fill logs. */
 export const POLICY_FAULTS_MAX = 1_000
+/** Faults of each severity that a reading collects before it sorts them and keeps the first, and how many of them get a "did you mean". */
+export const POLICY_FAULTS_COLLECTED_MAX = 10_000
+export const POLICY_FAULTS_SUGGESTED_MAX = 500
+/** Permissions that one fault names: beyond it, how many more there are. */
+export const FAULT_NAMES_MAX = 20
 /** Permissions of a bundle: a resolved set and a token budget are sized for it. */
 export const PERMISSIONS_MAX = 10_000
+/** Grants of all roles of a bundle, each set counted wherever it is included: real bundles have some thousands, and reading this many takes about a second. */
+export const GRANTS_MAX = 100_000
 /** Roles of a bundle, and sets. */
 export const ROLES_MAX = 2_000
 /** Constraints of a bundle: each is looked at with every grant. */
 export const CONSTRAINTS_MAX = 500
+/** Permissions of all constraints of a bundle: each is looked for in every role. Real ones have two or three each. */
+export const CONSTRAINT_PERMISSIONS_MAX = 10_000
+/** Steps of all policy tests of a bundle: permissions listed, cases decided, constraints counted for each person. Thousands of usual tests; run in about a second. */
+export const POLICY_TEST_STEPS_MAX = 5_000_000
 /** Entries of one list in a policy file: permissions of a role or set, values of an operator, patterns of tenants. */
 export const POLICY_LIST_MAX = 5_000
 /** Attributes that one permission declares or one condition tests. */
@@ -295,8 +310,10 @@ export const PLAN_EVENT_EFFECTS_MAX = 10_000
 export const PLAN_TENANTS_COUNTED_MAX = 100_000
 /** Single differences of sets of roles that a plan remembers: some tens of megabytes, and more than the sets of most installations together. */
 export const PLAN_WEIGHT_KEPT_MAX = 200_000
-/** Single effects that a plan finds before it lets others run: a few milliseconds. */
+/** Steps of a plan (an effect found, a rule looked at) before it lets others run: a few milliseconds. */
 export const PLAN_STEPS_AT_ONCE_MAX = 20_000
+/** Permissions, and roles of each, that the message of one breach names: a rule may name thousands. */
+export const PLAN_BREACH_PARTS_MAX = 20
 /** Distinct sets of roles read by one statement of a budget, which goes through all live rows. */
 export const BUDGET_COMBINATIONS_READ_MAX = 2_000
 /** Reasons that one refusing gate names: the plan beside it has them all. */
@@ -306,6 +323,12 @@ export const REVISION_ORIGIN_CHARACTERS_MAX = 200
 /** Activations that may wait for their time, and how far ahead that may lie, in milliseconds. */
 export const ACTIVATIONS_WAITING_MAX = 20
 export const ACTIVATION_AHEAD_MS_MAX = 366 * 86_400_000
+/** Milliseconds after its time within which an activation is still carried out: later it would surprise. */
+export const ACTIVATION_LATE_MS_MAX = 3_600_000
+/** Milliseconds by which a time to come may already be over when it arrives: a clock may be behind, and a mistyped year is not now. */
+export const ACTIVATION_PAST_MS_MAX = 60_000
+/** Milliseconds that a plan waits for its reader before another one may be made. */
+export const PLAN_READER_WAIT_MS_MAX = 30_000
 /** Milliseconds between two looks at which activation is due, at most; the next one is known, so it is not late by that. */
 export const ACTIVATION_LOOK_INTERVAL_MS = 5_000
 /** Surviving mutants of the added kind that a report of policy tests lists: without tests there are as many as roles times permissions. */

@@ -6,11 +6,12 @@ import type { PolicyBudget } from '../../model/policy-release.ts'
 import type { RoleCombination } from '../../store/ports.ts'
 import { abortable } from '../abortable.ts'
 import { ClaimSizes, foreseenBits } from './claim-sizes.ts'
+import { Pace } from './pace.ts'
 import type { PlanNeeds } from './plan.ts'
 
 /** @throws StoreError; what `abortable` makes of the signal */
 export async function policyBudget({ impact, bits }: PlanNeeds, policy: CompiledPolicy, signal: AbortSignal): Promise<PolicyBudget> {
-  const sizes = new ClaimSizes(policy, foreseenBits(bits, [policy]))
+  const sizes = new ClaimSizes(policy, foreseenBits(bits, [policy]), new Pace(signal))
   const pairs = { codes: 0, bits: 0, overage: 0 }
   let combinations = 0
   let worst: PolicyBudget['worst']
@@ -18,7 +19,7 @@ export async function policyBudget({ impact, bits }: PlanNeeds, policy: Compiled
   do {
     page = await abortable(impact.listRoleCombinations(page.at(-1)?.roles, BUDGET_COMBINATIONS_READ_MAX), signal)
     for (const { roles, pairs: holders, user, tenant } of page) {
-      const size = sizes.of(roles)
+      const size = await sizes.of(roles)
       combinations += 1
       pairs[size.form] += holders
       if (worst === undefined || size.codeCharacters > worst.codeCharacters) worst = { ...size, user, tenant, roles, holders }

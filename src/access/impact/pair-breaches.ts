@@ -3,27 +3,33 @@ import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { SubjectBreach } from '../../model/policy-plan.ts'
 import { compareText } from '../../policy/faults.ts'
 import type { LivePair } from '../../store/ports.ts'
-import { findBreaches } from '../constraints.ts'
+import type { Pace } from './pace.ts'
+import { rolesAt } from './pair-effects.ts'
+import type { SetBreaches } from './set-breaches.ts'
+
+export interface BreachNeeds {
+  readonly before: CompiledPolicy
+  readonly after: CompiledPolicy
+  readonly sets: SetBreaches
+  readonly pace: Pace
+}
 
 /** Each constraint once, at the first instant; sorted by constraint. Rows break rules also while account or tenant is closed. */
-export function findPairBreaches(
-  pair: LivePair,
-  instants: readonly number[],
-  before: CompiledPolicy,
-  after: CompiledPolicy,
-): readonly SubjectBreach[] {
-  const { user, tenant, assignments } = pair
+export async function findPairBreaches(pair: LivePair, instants: readonly number[], needs: BreachNeeds): Promise<readonly SubjectBreach[]> {
+  const { before, after, sets, pace } = needs
+  const { user, tenant } = pair
   const [nowMs = 0] = instants
   const found = new Map<string, SubjectBreach>()
-  const told = (constraint: string, message: string, atMs: number): void => {
-    if (!found.has(constraint)) found.set(constraint, { user, tenant, constraint, message, ...(atMs > nowMs ? { fromMs: atMs } : {}) })
-  }
-  if (after.constraintsFor(tenant).length > 0)
+  if (after.bundle.constraints.length > 0)
     for (const atMs of instants) {
-      const breaches = findBreaches(after, tenant, assignments, atMs)
-      if (breaches.length === 0) continue
-      const known = new Set(findBreaches(before, tenant, assignments, atMs).map((breach) => breach.constraint))
-      for (const { constraint, message } of breaches) if (!known.has(constraint)) told(constraint, message, atMs)
+      const breaches = await sets.of([...new Set(rolesAt(pair, atMs))].sort())
+      if (pace.took(1 + pair.assignments.length)) await pace.rest()
+      for (const breach of breaches) {
+        const { rule, message } = breach
+        if (pace.took(1)) await pace.rest()
+        if (found.has(rule.id) || !(await sets.isNew(breach, tenant))) continue
+        found.set(rule.id, { user, tenant, constraint: rule.id, message, ...(atMs > nowMs ? { fromMs: atMs } : {}) })
+      }
     }
   const temporary = findTemporaryBreach(pair, nowMs, before, after)
   return [...found.values(), ...(temporary === undefined ? [] : [temporary])].sort((a, b) => compareText(a.constraint, b.constraint))

@@ -4,6 +4,7 @@ import type { ConditionContext } from '../../model/condition.ts'
 import type { Effect } from '../../model/policy-plan.ts'
 import { compareText } from '../../policy/faults.ts'
 import type { LivePair } from '../../store/ports.ts'
+import type { Pace } from './pace.ts'
 import type { Difference, SetDifference, SetDifferences } from './set-differences.ts'
 
 export interface PairEffects {
@@ -12,8 +13,6 @@ export interface PairEffects {
   readonly effects: readonly Effect[]
   /** Of the roles in force now. */
   readonly now: SetDifference
-  /** What it took: a measure of the time, not of the result. */
-  readonly steps: number
 }
 
 /** The instants at which what is held may change: now, and each later begin or end of a window. Sorted. */
@@ -27,35 +26,44 @@ export function instantsOf({ assignments }: Pick<LivePair, 'assignments'>, nowMs
 }
 
 /** As if account and tenant were open. @param instants as `instantsOf` gives them */
-export function findPairEffects(pair: LivePair, instants: readonly number[], differences: SetDifferences): PairEffects {
+export async function findPairEffects(
+  pair: LivePair,
+  instants: readonly number[],
+  differences: SetDifferences,
+  pace: Pace,
+): Promise<PairEffects> {
   const context: ConditionContext = {
     user: { id: pair.user, attributes: pair.userAttributes },
     tenant: { id: pair.tenant, attributes: pair.tenantAttributes },
     resource: undefined,
   }
   const [nowMs = 0, ...later] = instants
-  const now = differences.of(rolesAt(pair, nowMs))
+  const now = await differences.of(rolesAt(pair, nowMs))
   const atOnce = differences.forPerson(now, context)
+  if (pace.took(stepsOf(pair, now))) await pace.rest()
   if (later.length === 0) {
     const effects = atOnce === now.fixed ? now.fixedEffects : atOnce.map((difference) => difference.effect)
-    return { differences: atOnce, effects, now, steps: 1 + effects.length + now.personal.length }
+    return { differences: atOnce, effects, now }
   }
   // Permission and kind, at the first instant.
   const first = new Map(atOnce.map((difference) => [keyOf(difference), difference]))
-  let steps = 1 + atOnce.length + now.personal.length
   for (const fromMs of later) {
-    const set = differences.of(rolesAt(pair, fromMs))
+    const set = await differences.of(rolesAt(pair, fromMs))
     for (const difference of differences.forPerson(set, context)) {
       const key = keyOf(difference)
       if (!first.has(key)) first.set(key, { effect: { ...difference.effect, fromMs }, roles: difference.roles })
     }
-    steps += 1 + set.fixed.length + set.personal.length
+    if (pace.took(stepsOf(pair, set))) await pace.rest()
   }
   const sorted = [...first].sort(([a], [b]) => compareText(a, b)).map(([, difference]) => difference)
-  return { differences: sorted, effects: sorted.map((difference) => difference.effect), now, steps }
+  return { differences: sorted, effects: sorted.map((difference) => difference.effect), now }
 }
 
-function rolesAt({ assignments }: LivePair, atMs: number): readonly string[] {
+function stepsOf({ assignments }: LivePair, { fixed, personal }: SetDifference): number {
+  return assignments.length + fixed.length + personal.length
+}
+
+export function rolesAt({ assignments }: LivePair, atMs: number): readonly string[] {
   return assignments.filter((assignment) => inForce(assignment, atMs)).map((assignment) => assignment.role)
 }
 

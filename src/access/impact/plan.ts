@@ -1,7 +1,6 @@
 /** The plan of a candidate: looks at the holders of each changed role and streams what changes for them. Puts nothing in force. Floor 3. */
-import { setImmediate } from 'node:timers/promises'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_PAIRS_READ_MAX, PLAN_STEPS_AT_ONCE_MAX } from '../../model/limits.ts'
+import { PLAN_PAIRS_READ_MAX } from '../../model/limits.ts'
 import type { PlanEvent } from '../../model/policy-plan.ts'
 import { diffPolicies } from '../../policy/diff.ts'
 import type { ImpactReader } from '../../store/ports.ts'
@@ -11,10 +10,12 @@ import { listChangedRoles, type World } from './changed-roles.ts'
 import { ClaimSizes, foreseenBits } from './claim-sizes.ts'
 import { HoldersWalk } from './holders-walk.ts'
 import { NamedPeople } from './named-people.ts'
-import { findPairBreaches } from './pair-breaches.ts'
+import { Pace } from './pace.ts'
+import { type BreachNeeds, findPairBreaches } from './pair-breaches.ts'
 import { findPairEffects, instantsOf } from './pair-effects.ts'
 import { PlanCounts } from './plan-counts.ts'
 import { RoleMeanings } from './role-meaning.ts'
+import { SetBreaches } from './set-breaches.ts'
 import { SetDifferences } from './set-differences.ts'
 
 export interface PlanNeeds {
@@ -51,26 +52,22 @@ export async function* planPolicy(
   yield { event: 'begin', from: before.revision, to: after.revision, diff, changedRoles, pairsMax }
 
   const foreseen = foreseenBits(bits, [before, after])
-  const sizes = { before: new ClaimSizes(before, foreseen), after: new ClaimSizes(after, foreseen) }
-  const differences = new SetDifferences(was, is, sizes, changedRoles)
+  const pace = new Pace(signal)
+  const sizes = { before: new ClaimSizes(before, foreseen, pace), after: new ClaimSizes(after, foreseen, pace) }
+  const differences = new SetDifferences(was, is, sizes, changedRoles, pace)
+  const breachNeeds: BreachNeeds = { before, after, sets: new SetBreaches(before, after, pace), pace }
   const counts = new PlanCounts(before, after)
   const named = new NamedPeople()
   const walk = new HoldersWalk(impact, held, pairsAtOnce, signal)
-  let steps = 0
   for await (const { readAtMs, fresh, pairsSoFar } of walk.pages()) {
     for (const pair of fresh) {
       const instants = instantsOf(pair, readAtMs)
       const dormant = pair.tenantSuspended || !pair.userActive
-      const found = findPairEffects(pair, instants, differences)
-      const breaches = findPairBreaches(pair, instants, before, after)
+      const found = await findPairEffects(pair, instants, differences, pace)
+      const breaches = await findPairBreaches(pair, instants, breachNeeds)
       counts.addPair(pair, dormant, found)
       counts.addBreaches(breaches)
       if (people) yield* named.add({ user: pair.user, tenant: pair.tenant, dormant, effects: found.effects }, breaches)
-      steps += found.steps
-      if (steps < PLAN_STEPS_AT_ONCE_MAX) continue
-      steps = 0
-      await setImmediate()
-      throwIfAborted(signal)
     }
     yield* named.take()
     yield { event: 'progress', pairs: pairsSoFar, pairsMax }

@@ -7,6 +7,7 @@ import { compareText } from '../../policy/faults.ts'
 import { listChangedGrants, type World } from './changed-roles.ts'
 import type { ClaimSizes } from './claim-sizes.ts'
 import { KeptByUse } from './kept-by-use.ts'
+import type { Pace } from './pace.ts'
 import { type Alternative, sameAlternatives } from './role-meaning.ts'
 
 /** One effect, and the changed roles by which it comes. */
@@ -54,11 +55,19 @@ export class SetDifferences {
   readonly #after: World
   readonly #sizes: { readonly before: ClaimSizes; readonly after: ClaimSizes }
   readonly #changed: ReadonlySet<string>
+  readonly #pace: Pace
   /** Changed roles to the permissions that they grant otherwise. */
   readonly #grants = new Map<string, readonly string[]>()
   readonly #known = new KeptByUse<SetDifference>(PLAN_WEIGHT_KEPT_MAX, (difference) => difference.weight)
 
-  constructor(before: World, after: World, sizes: { readonly before: ClaimSizes; readonly after: ClaimSizes }, changed: readonly string[]) {
+  constructor(
+    before: World,
+    after: World,
+    sizes: { readonly before: ClaimSizes; readonly after: ClaimSizes },
+    changed: readonly string[],
+    pace: Pace,
+  ) {
+    this.#pace = pace
     this.#before = before
     this.#after = after
     this.#sizes = sizes
@@ -66,24 +75,25 @@ export class SetDifferences {
   }
 
   /** @param roles in force; those that neither policy has mean nothing */
-  of(roles: Iterable<string>): SetDifference {
+  async of(roles: Iterable<string>): Promise<SetDifference> {
     const known = [...new Set(roles)].filter((role) => this.#before.policy.findRole(role) ?? this.#after.policy.findRole(role))
     known.sort(compareText)
     // Names of roles hold no blank.
     const key = known.join(' ')
     const found = this.#known.get(key)
     if (found !== undefined) return found
-    const made = this.#compare(known)
+    const made = await this.#compare(known)
     this.#known.set(key, made)
     return made
   }
 
-  #compare(roles: readonly string[]): SetDifference {
+  async #compare(roles: readonly string[]): Promise<SetDifference> {
     // What no role of the set grants otherwise is held as before.
     const permissions = [...new Set(roles.flatMap((role) => this.#changedGrants(role)))].sort(compareText)
     const fixed: Difference[] = []
     const personal: PersonalDifference[] = []
     for (const permission of permissions) {
+      if (this.#pace.took(2 * roles.length)) await this.#pace.rest()
       const before = grantOf(this.#before, roles, permission)
       const after = grantOf(this.#after, roles, permission)
       if (isPersonal(before) || isPersonal(after)) personal.push({ permission, before, after })
@@ -96,8 +106,8 @@ export class SetDifferences {
       fixed,
       fixedEffects: fixed.map((difference) => difference.effect),
       personal,
-      sizeBefore: this.#sizes.before.of(roles),
-      sizeAfter: this.#sizes.after.of(roles),
+      sizeBefore: await this.#sizes.before.of(roles),
+      sizeAfter: await this.#sizes.after.of(roles),
       weight: 1 + roles.length + fixed.length + personal.length * 4,
     }
   }
