@@ -124,17 +124,21 @@ export function policyStarterFiles(): readonly InitFile[] {
   ]
 }
 
+/** What a path filter of a workflow takes for more than itself. */
+const FILTER_SIGNS = /[\\*?+[\]!]/g
+
 /** @param policies folder of the policy files, as the repository sees it */
 export function workflowStarterFile(policies: string): InitFile {
   // Inside quotes of YAML any path is one text.
   const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+  const filter = policies === '.' ? '**' : `${policies.replace(FILTER_SIGNS, '\\$&')}/**`
   return {
     name: '.github/workflows/castellan.yml',
     text: `# Each pull request that touches the policy is validated and tested, and told what it would do to people.
 name: castellan
 on:
   pull_request:
-    paths: [${quoted(`${policies}/**`)}, '.github/workflows/castellan.yml']
+    paths: [${quoted(filter)}, '.github/workflows/castellan.yml']
 permissions:
   contents: read
   pull-requests: write

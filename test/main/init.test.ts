@@ -1,8 +1,10 @@
 /** What `castellan init` writes is a sound, tested, tidy policy, and it never touches what is there. */
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { parse } from 'yaml'
 import { packageRoot } from '../../src/ground/package-root.ts'
 import { runCommand } from '../support/command-line.ts'
 
@@ -48,6 +50,7 @@ describe('castellan init', () => {
   })
 
   it('uses only inputs that the action has', async () => {
+    await mkdir(join(folder, '.git'))
     await runCommand(['init', policies])
     const workflow = await readFile(join(folder, '.github', 'workflows', 'castellan.yml'), 'utf8')
     const action = await readFile(join(packageRoot(), 'action', 'action.yml'), 'utf8')
@@ -57,16 +60,55 @@ describe('castellan init', () => {
   })
 
   it('says what to run next', async () => {
+    await mkdir(join(folder, '.git'))
     const { out } = await runCommand(['init', policies])
     expect(out).toContain(`castellan policy test ${policies}`)
     expect(out.match(/^wrote /gm)).toHaveLength(FILES.length + 1)
   })
 
+  it('says it so that a shell can run it, whatever the folder is called', async () => {
+    const odd = join(folder, "team's [new] policies; $(touch pwned)")
+    const { out } = await runCommand(['init', odd])
+    const validate = out.split('\n').find((line) => line.includes('policy validate')) ?? ''
+    const words = execFileSync('sh', ['-c', `set -- ${validate.replace(/ {3}are the files.*/, '')}\nprintf '%s\\n' "$@"`], {
+      encoding: 'utf8',
+    })
+    expect(words.trimEnd().split('\n')).toEqual(['castellan', 'policy', 'validate', odd])
+    const dev = /^ {2}CASTELLAN_POLICIES=(.*) castellan dev {3}/m.exec(out)?.[1] ?? ''
+    expect(execFileSync('sh', ['-c', `printf %s ${dev}`], { encoding: 'utf8' })).toBe(odd)
+  })
+
+  it('takes a repository that has nothing in it yet for an empty folder', async () => {
+    await mkdir(join(policies, '.git'), { recursive: true })
+    expect(await runCommand(['init', policies])).toMatchObject({ code: 0, err: '' })
+    expect(await readFile(join(policies, '.github', 'workflows', 'castellan.yml'), 'utf8')).toMatch(
+      /paths: \['\*\*', [\s\S]*\n {10}policies: '.'\n/,
+    )
+    expect((await runCommand(['policy', 'validate', policies])).code).toBe(0)
+  })
+
+  it('writes nothing outside the folder when it is in no repository, and says what it left out', async () => {
+    const { code, out } = await runCommand(['init', policies])
+    expect(code).toBe(0)
+    expect(await readdir(folder)).toEqual(['policies'])
+    expect((await readdir(policies)).sort()).toEqual(FILES)
+    expect(out).toContain('No workflow was written')
+  })
+
+  it('means the folder itself by the path filter of the workflow, whatever signs its name has', async () => {
+    await mkdir(join(folder, '.git'))
+    await runCommand(['init', join(folder, 'a+b [new]!?*')])
+    const workflow = parse(await readFile(join(folder, '.github', 'workflows', 'castellan.yml'), 'utf8'))
+    expect(workflow.on.pull_request.paths[0]).toBe('a\\+b \\[new\\]\\!\\?\\*/**')
+    expect(workflow.jobs.policy.steps[1].with.policies).toBe('a+b [new]!?*')
+  })
+
   it('writes nothing when any of it is there, and lists what', async () => {
+    await mkdir(join(folder, '.git'))
     await mkdir(join(folder, '.github', 'workflows'), { recursive: true })
     await writeFile(join(folder, '.github', 'workflows', 'castellan.yml'), 'mine')
     expect(await runCommand(['init', policies])).toMatchObject({ code: 1, err: expect.stringContaining('castellan.yml') })
-    expect(await readdir(folder)).toEqual(['.github'])
+    expect((await readdir(folder)).sort()).toEqual(['.git', '.github'])
   })
 
   it('writes nothing into a folder that has files, and twice is once', async () => {
@@ -82,6 +124,7 @@ describe('castellan init', () => {
   })
 
   it('follows no link to another place', async () => {
+    await mkdir(join(folder, '.git'))
     await mkdir(join(folder, '.github', 'workflows'), { recursive: true })
     await symlink(join(folder, 'elsewhere'), join(folder, '.github', 'workflows', 'castellan.yml'))
     expect((await runCommand(['init', policies])).code).toBe(1)
