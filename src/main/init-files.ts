@@ -152,7 +152,7 @@ jobs:
           policies: ${quoted(policies)}
           # The plan asks the service that knows who holds what. Without these two, files are validated and tested only.
           url: \${{ vars.CASTELLAN_URL }}
-          key: \${{ secrets.CASTELLAN_KEY }}
+          key: \${{ secrets.CASTELLAN_PLAN_KEY }}
 `,
   }
 }

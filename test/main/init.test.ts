@@ -57,6 +57,9 @@ describe('castellan init', () => {
     const used = workflow.slice(workflow.indexOf('with:')).match(/^ {10}[a-z-]+:/gm) ?? []
     expect(used).toHaveLength(3)
     for (const input of used) expect(action).toContain(`\n  ${input.trim()}\n`)
+    // One secret, by one name, wherever it is spoken of.
+    const secret = /secrets\.\w+/.exec(workflow)?.[0]
+    expect(await readFile(join(packageRoot(), 'action', 'README.md'), 'utf8')).toContain(`\${{ ${secret} }}`)
   })
 
   it('says what to run next', async () => {
