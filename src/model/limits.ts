@@ -44,7 +44,7 @@ export const POLICY_FILES_MAX = 2_000
 /** One policy file, in bytes: reading YAML costs about two seconds a mebibyte at worst, and reading must not stop a service for long. */
 export const POLICY_FILE_BYTES_MAX = 2_097_152
 /** Files and folders of any kind below a policy directory: each costs a look, and a directory named by mistake may be a whole disk. */
-export const POLICY_ENTRIES_MAX = 50_000
+export const POLICY_ENTRIES_MAX = 20_000
 /** Folders inside each other below a policy directory: ends a loop of links. */
 export const POLICY_FOLDER_DEPTH_MAX = 16
 /** Documents in one policy file. */

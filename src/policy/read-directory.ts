@@ -1,8 +1,8 @@
 /** Reads the policy files below a directory, whole and bounded; follows the links of a mounted ConfigMap. Finds no meaning. Floor 2. */
 import { createHash } from 'node:crypto'
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { opendir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { POLICY_BYTES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX, POLICY_FOLDER_DEPTH_MAX } from '../model/limits.ts'
+import { POLICY_BYTES_MAX, POLICY_ENTRIES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX, POLICY_FOLDER_DEPTH_MAX } from '../model/limits.ts'
 import { compareText, type PolicyFault, type PolicyFaultCode } from './faults.ts'
 import type { PolicyFile } from './parse-policy.ts'
 
@@ -58,13 +58,21 @@ interface FoundFile {
 interface Found {
   readonly files: FoundFile[]
   readonly faults: PolicyFault[]
+  /** Names of folders by their real path: links must not multiply what there is to walk. */
+  readonly folders: Map<string, string>
+  /** Of any kind. */
+  entries: number
 }
 
 async function listFiles(directory: string): Promise<Found> {
-  const found: Found = { files: [], faults: [] }
+  const found: Found = { files: [], faults: [], folders: new Map(), entries: 0 }
   await walk(directory, '', [], found)
   found.files.sort((a, b) => compareText(a.name, b.name))
   if (found.files.length > POLICY_FILES_MAX) found.faults.push(fault('.', 'too-large', `more than ${POLICY_FILES_MAX} policy files`))
+  if (found.entries > POLICY_ENTRIES_MAX)
+    found.faults.push(
+      fault('.', 'too-large', `more than ${POLICY_ENTRIES_MAX} files and folders of any kind`, 'name the folder of the policy files alone'),
+    )
   if (found.files.reduce((sum, file) => sum + file.bytes, 0) > POLICY_BYTES_MAX)
     found.faults.push(fault('.', 'too-large', `the policy files together are larger than ${POLICY_BYTES_MAX} bytes`))
   return found
@@ -74,16 +82,38 @@ async function listFiles(directory: string): Promise<Found> {
 async function walk(folder: string, prefix: string, above: readonly string[], found: Found): Promise<void> {
   try {
     const real = await realpath(folder)
-    if (above.includes(real) || found.files.length > POLICY_FILES_MAX) return
+    if (above.includes(real) || isFull(found)) return
+    const name = prefix.slice(0, -1) || '.'
+    const known = found.folders.get(real)
+    if (known !== undefined) {
+      const hint = 'remove the link: what a folder says counts once'
+      found.faults.push(fault(name, 'unreadable', `the folder is ${known} under another name`, hint))
+      return
+    }
+    found.folders.set(real, name)
     if (above.length >= POLICY_FOLDER_DEPTH_MAX) {
       found.faults.push(fault(prefix || '.', 'too-deep', `more than ${POLICY_FOLDER_DEPTH_MAX} folders inside each other`))
       return
     }
-    const names = (await readdir(folder)).filter(isVisible)
-    for (const name of names.sort(compareText)) await visit(join(folder, name), prefix + name, [...above, real], found)
+    for (const entry of await entriesOf(folder, found)) await visit(join(folder, entry), prefix + entry, [...above, real], found)
   } catch (cause) {
     found.faults.push(fault(prefix || '.', 'unreadable', `the folder cannot be read: ${errorCode(cause)}`))
   }
+}
+
+function isFull({ files, entries }: Found): boolean {
+  return files.length > POLICY_FILES_MAX || entries > POLICY_ENTRIES_MAX
+}
+
+/** Sorted; none are named once there are too many. */
+async function entriesOf(folder: string, found: Found): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const { name } of await opendir(folder)) {
+    found.entries += 1
+    if (isFull(found)) return []
+    if (isVisible(name)) names.push(name)
+  }
+  return names.sort(compareText)
 }
 
 async function visit(path: string, name: string, above: readonly string[], found: Found): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { openLog } from '../../src/ground/log.ts'
-import { POLICY_FILE_BYTES_MAX } from '../../src/model/limits.ts'
+import { POLICY_ENTRIES_MAX, POLICY_FILE_BYTES_MAX } from '../../src/model/limits.ts'
 import { canonicalJson, revisionOf } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { PolicyError } from '../../src/policy/faults.ts'
@@ -358,6 +358,40 @@ describe('reading a directory', () => {
     await write('a.yaml', 'a')
     await symlink('.', join(directory, 'loop'))
     expect((await readPolicyDirectory(directory)).files.map((file) => file.name)).toEqual(['a.yaml'])
+  })
+
+  it('reads a folder once, whatever links lead to it, and names the others: links between folders end', async () => {
+    const folders = Array.from({ length: 9 }, (_, index) => `d${index}`)
+    for (const folder of folders) {
+      await mkdir(join(directory, folder))
+      for (const other of folders) await symlink(`../${other}`, join(directory, folder, `l-${other}`))
+      await write(`${folder}/a.yaml`, 'a')
+    }
+    const { files, faults } = await readPolicyDirectory(directory)
+    expect(files).toHaveLength(9)
+    expect(faults.find((fault) => fault.file === 'd3')).toMatchObject({
+      code: 'unreadable',
+      message: 'the folder is d0/l-d1/l-d2/l-d3 under another name',
+    })
+    expect(new Set(faults.map((fault) => fault.code))).toEqual(new Set(['unreadable']))
+  })
+
+  it('reads the folders of a mounted ConfigMap through their links', async () => {
+    await mkdir(join(directory, '..2026', 'office'), { recursive: true })
+    await write('..2026/office/a.yaml', 'a')
+    await symlink('..2026', join(directory, '..data'))
+    await symlink('..data/office', join(directory, 'office'))
+    expect(await readPolicyDirectory(directory)).toEqual({ files: [{ name: 'office/a.yaml', text: 'a' }], faults: [] })
+  })
+
+  it('ends at too many entries, of whatever kind, and reads none', async () => {
+    await write('a.yaml', 'a')
+    await mkdir(join(directory, 'b'))
+    for (let index = 0; index < POLICY_ENTRIES_MAX; index += 1_000)
+      await Promise.all(Array.from({ length: 1_000 }, (_, other) => write(`b/${index + other}.md`, '')))
+    const { files, faults } = await readPolicyDirectory(directory)
+    expect(files).toEqual([])
+    expect(faults).toMatchObject([{ file: '.', code: 'too-large', message: 'more than 20000 files and folders of any kind' }])
   })
 
   it('names a link that leads nowhere and a file that is too large', async () => {
