@@ -1,5 +1,6 @@
 /** The administration as its wires see it: every change and every administrative read, each guarded here. Floor 3. */
 import type { Administration, ChangeContext, Changed, PolicyStatus } from '../model/administration.ts'
+import type { Caller } from '../model/caller.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import { deactivateUser, putUser, reactivateUser } from './account.ts'
 import type { Acknowledgement } from './acknowledge.ts'
@@ -16,6 +17,12 @@ export interface AdministrationNeeds extends ChangeNeeds {
 
 /** Faults and sources name files of the platform team: not for services that only ask. */
 export const POLICY_READERS = ['administer', 'publish', 'audit'] as const
+
+/** @throws CallerDeniedError without one of the scopes, and for a caller that is limited to tenants: a policy is that of all */
+export function requirePolicyReader(caller: Caller): void {
+  requireOneScope(caller, POLICY_READERS)
+  requireAllTenants(caller, 'A policy spans')
+}
 
 export function openAdministration(needs: AdministrationNeeds): Administration {
   const { records } = needs.store
@@ -83,11 +90,11 @@ export function openAdministration(needs: AdministrationNeeds): Administration {
       return records.listAudit(filter, caller.tenants, page)
     },
     policyStatus(caller) {
-      requireOneScope(caller, POLICY_READERS)
+      requirePolicyReader(caller)
       return needs.policyStatus()
     },
     async listRevisions(caller, page) {
-      requireOneScope(caller, POLICY_READERS)
+      requirePolicyReader(caller)
       return records.listRevisions(page)
     },
   }

@@ -22,8 +22,8 @@ export function requireTenant(caller: Pick<Caller, 'tenants'>, tenant: string): 
   throw new CallerDeniedError('The caller is limited to other tenants.')
 }
 
-/** For what lies in no tenant, such as an account. @throws CallerDeniedError for a caller that is limited to some tenants */
-export function requireAllTenants(caller: Caller): void {
+/** For what lies in no tenant, such as an account or a policy. @throws CallerDeniedError for a caller that is limited to some tenants */
+export function requireAllTenants(caller: Caller, what: 'Accounts span' | 'A policy spans' = 'Accounts span'): void {
   if (caller.tenants === null) return
-  throw new CallerDeniedError('Accounts span all tenants; this caller is limited to some.')
+  throw new CallerDeniedError(`${what} all tenants; this caller is limited to some.`)
 }

@@ -2,16 +2,18 @@
 import type { Log } from '../ground/log.ts'
 import type { ChangeContext } from '../model/administration.ts'
 import { ServiceError, StoreError } from '../model/error-code.ts'
+import type { PermissionIndexEntry } from '../model/identity.ts'
 import { POLICY_PREPARE_WAIT_MS_MAX } from '../model/limits.ts'
+import type { PolicyBundle } from '../model/policy.ts'
 import { parseCanonical } from '../policy/canonical.ts'
 import { historyFaults } from '../policy/code-history.ts'
-import { formatFault, PolicyError } from '../policy/faults.ts'
+import { formatFault, PolicyError, type PolicyFault } from '../policy/faults.ts'
 import type { ChangeTransaction, Store } from '../store/ports.ts'
 import type { Acknowledgement } from './acknowledge.ts'
 import { type CallerChange, changeBy, recordApplied, recordNoop } from './change.ts'
 
 export interface ActivationNeeds {
-  readonly store: Pick<Store, 'change'>
+  readonly store: Pick<Store, 'change' | 'records'>
   readonly acknowledgement: Acknowledgement
   /** This replica's own reading of the feed. */
   readonly catchUp: () => Promise<void>
@@ -49,8 +51,8 @@ export async function publishRevision(needs: ActivationNeeds, { revision, conten
 }
 
 /** The same for content that is kept already. @returns false when it is in force already */
-export async function announceRevision(needs: ActivationNeeds, revision: string): Promise<boolean> {
-  const announced = await needs.store.change(async (transaction) => {
+export async function announceRevision(needs: ActivationNeeds, revision: string, context: ChangeContext): Promise<boolean> {
+  const announced = await changeBy(needs, context, async ({ transaction }) => {
     if ((await transaction.findActiveRevisionName()) === revision) return false
     await transaction.appendFeed([{ kind: 'revision', revision }])
     return true
@@ -84,6 +86,8 @@ export interface FlipOptions {
   readonly claim?: (transaction: ChangeTransaction) => Promise<boolean>
   /** What must be in force before; another one ends it with `conflict`. Absent: whatever it is. */
   readonly expected?: string
+  /** The activation that this one goes back to. */
+  readonly restores?: number
   /** Absent: a revision that is in force already leaves no trace, for many replicas find the same files at once. */
   readonly auditNoop?: true
 }
@@ -118,11 +122,13 @@ export async function flipPolicy(
   context: ChangeContext,
   options: FlipOptions = {},
 ): Promise<Flipped | undefined> {
+  // Before the transaction, which everybody else's activation waits for: what is kept never changes.
+  const bundle = await readBundle(store, revision)
   const told: string[] = []
   const flipped = await changeBy({ store }, context, (change) => {
     // The transaction may have been begun anew.
     told.length = 0
-    return flipWithin(change, revision, options, told)
+    return flipWithin(change, revision, bundle, options, told)
   })
   if (told.length > 0) log.warn({ revision, faults: told }, 'the policy gives names or codes a second meaning')
   if (flipped === undefined) return undefined
@@ -136,7 +142,13 @@ export async function flipPolicy(
   return flipped
 }
 
-async function flipWithin(change: CallerChange, revision: string, options: FlipOptions, told: string[]): Promise<Flipped | undefined> {
+async function flipWithin(
+  change: CallerChange,
+  revision: string,
+  bundle: PolicyBundle,
+  options: FlipOptions,
+  told: string[],
+): Promise<Flipped | undefined> {
   const { transaction, context } = change
   if (options.claim !== undefined && !(await options.claim(transaction))) return undefined
   const before = await transaction.findActiveRevisionName()
@@ -153,28 +165,61 @@ async function flipWithin(change: CallerChange, revision: string, options: FlipO
   }
   if (options.expected !== undefined && before !== options.expected)
     throw new ServiceError('conflict', 'Another policy revision was activated meanwhile.', { hint: 'Look at it, and ask again.' })
-  await extendIndex(transaction, revision, options.history, told)
-  await transaction.activateRevision(revision, context.caller.id)
+  const faults = await extendIndex(transaction, revision, bundle, options.history)
+  told.push(...faults.map(formatFault))
+  await transaction.activateRevision(revision, context.caller.id, options.restores)
+  await transaction.markIndexed()
   const position = await recordApplied(change, audited, [{ kind: 'policy', revision }])
   return { position, changed: true, ...(before === undefined ? {} : { before }) }
 }
 
-/** What takes force is from now on part of the history: its names and codes have their one meaning, and their bits in tokens. */
+/**
+ * What takes force is from now on part of the history: its names and codes have their one meaning, and their bits in tokens.
+ * @returns faults that are only told
+ * @throws PolicyError for a second meaning, unless it was in force once
+ */
 async function extendIndex(
   transaction: ChangeTransaction,
   revision: string,
+  bundle: PolicyBundle,
   history: FlipOptions['history'],
-  told: string[],
-): Promise<void> {
-  if (await transaction.wasActive(revision)) return
-  const content = await transaction.findRevision(revision)
-  if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
-  const bundle = parseCanonical(content)
-  const ever = await transaction.identity.extendPermissionIndex([])
-  const faults = historyFaults(bundle, ever, dayOf(await transaction.nowMs()))
+): Promise<readonly PolicyFault[]> {
+  const ever = await readHistory(transaction)
+  const known = await transaction.wasActive(revision)
+  const faults = known ? [] : historyFaults(bundle, ever, dayOf(await transaction.nowMs()))
   if (faults.length > 0 && history !== 'tell') throw new PolicyError(faults)
-  told.push(...faults.map(formatFault))
-  await transaction.identity.extendPermissionIndex(bundle.permissions.map(({ name, code }) => ({ name, code })))
+  await transaction.identity.extendPermissionIndex(pairsOf(bundle))
+  return faults
+}
+
+/** Every name and code that was ever in force, also of what processes activated that did not know of the index. */
+export async function readHistory(transaction: ChangeTransaction): Promise<readonly PermissionIndexEntry[]> {
+  const missed = await transaction.listUnindexedRevisions()
+  if (missed.length === 0) return await transaction.identity.extendPermissionIndex([])
+  // Activations first, then the index: the order in which all take these locks.
+  await transaction.findActiveRevisionName()
+  for (const revision of missed)
+    await transaction.identity.extendPermissionIndex(pairsOf(parseStored(revision, await transaction.findRevision(revision))))
+  await transaction.markIndexed()
+  return await transaction.identity.extendPermissionIndex([])
+}
+
+/** @throws StoreError when it is not kept, or this build cannot read it: another one may */
+async function readBundle(store: ActivationNeeds['store'], revision: string): Promise<PolicyBundle> {
+  return parseStored(revision, await store.records.findRevision(revision))
+}
+
+function parseStored(revision: string, content: string | undefined): PolicyBundle {
+  if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
+  try {
+    return parseCanonical(content)
+  } catch (cause) {
+    throw new StoreError(`This build cannot use the stored policy revision ${revision}`, cause)
+  }
+}
+
+function pairsOf({ permissions }: PolicyBundle): readonly Pick<PermissionIndexEntry, 'name' | 'code'>[] {
+  return permissions.map(({ name, code }) => ({ name, code }))
 }
 
 /** In UTC, such as `2026-11-22`. */

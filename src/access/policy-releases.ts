@@ -4,7 +4,7 @@ import type { ChangeContext } from '../model/administration.ts'
 import type { Caller } from '../model/caller.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { NotFoundError, RequestError, ServiceError, StoreError } from '../model/error-code.ts'
-import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
+import { PLAN_READER_WAIT_MS_MAX, REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
 import type { PlanEvent } from '../model/policy-plan.ts'
 import type { Activation, Candidate, PolicyReleases, Published, PublishInput } from '../model/policy-release.ts'
 import type { RevisionRecord } from '../model/records.ts'
@@ -14,12 +14,22 @@ import { PolicyError } from '../policy/faults.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Store } from '../store/ports.ts'
 import { bitsOf } from '../token/permission-claims.ts'
-import { POLICY_READERS } from './administration.ts'
+import { requirePolicyReader } from './administration.ts'
 import { changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireAllTenants, requireOneScope, requireScope } from './guard.ts'
 import { policyBudget } from './impact/budget.ts'
 import { type PlanNeeds, planPolicy } from './impact/plan.ts'
-import { type ActivationNeeds, announceRevision, dayOf, type Flipped, flipPolicy, waitUntilPrepared } from './policy-activation.ts'
+import { OneAtATime } from './one-at-a-time.ts'
+import {
+  type ActivationNeeds,
+  announceRevision,
+  dayOf,
+  type FlipOptions,
+  type Flipped,
+  flipPolicy,
+  readHistory,
+  waitUntilPrepared,
+} from './policy-activation.ts'
 import { type RunTests, readCandidate, readTestedCandidate } from './policy-candidate.ts'
 import { callOff, type PolicySchedule, putDown } from './policy-schedule.ts'
 
@@ -42,22 +52,19 @@ const PUBLISHED = 'published'
 
 export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
   const { records } = needs.store
-  let planning = false
-  const requireReader = (caller: Caller) => {
-    requireOneScope(caller, POLICY_READERS)
-    // A policy is that of all tenants.
-    requireAllTenants(caller)
-  }
+  // Each plan reads all holders of what it changes, and each candidate is read at one go: checks come first.
+  const plans = new OneAtATime('Another plan is being made here.', 5)
+  const publications = new OneAtATime('Another policy is being published here.', 1)
   const requirePublisher = (caller: Caller) => {
     requireScope(caller, 'publish')
-    requireAllTenants(caller)
+    requireAllTenants(caller, 'A policy spans')
   }
   const waiting = () => records.listScheduled()
 
   return {
-    publish: (context, input) => {
+    async publish(context, input) {
       requirePublisher(context.caller)
-      return publish(needs, context, input)
+      return await publications.run(() => publish(needs, context, input))
     },
 
     async activate(context, { revision: wanted, atMs }): Promise<Activation> {
@@ -75,18 +82,21 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
       return { revision, ...(await activateNow(needs, context, revision)), waiting: await waiting() }
     },
 
-    async rollback(context, to): Promise<Activation> {
+    async rollback(context, { to, from }): Promise<Activation> {
       requirePublisher(context.caller)
       requireSchedule(needs)
       const { active, previous } = await needs.store.change(async (transaction) => ({
         active: await transaction.findActiveRevisionName(),
-        previous: await transaction.findPreviousRevisionName(),
+        previous: await transaction.findPrevious(),
       }))
-      const revision = to === undefined ? previous : (await findOne(needs, to)).revision
+      if (from !== undefined && (await findOne(needs, from)).revision !== active)
+        throw new ServiceError('conflict', 'The revision to go back from is not in force.', { hint: 'Look at what is, and ask again.' })
+      const revision = to === undefined ? previous?.revision : (await findOne(needs, to)).revision
       if (revision === undefined || active === undefined)
-        throw new ServiceError('conflict', 'No other policy revision was ever in force: there is nothing to go back to.')
-      // Two who roll back at once want the same: the second must not undo the first.
-      return { revision, ...(await activateNow(needs, context, revision, to === undefined ? active : undefined)), waiting: await waiting() }
+        throw new ServiceError('conflict', 'No other policy revision was in force before: there is nothing to go back to.')
+      // Two who roll back at once want the same: the second must not go further.
+      const options = to === undefined ? { expected: active, ...(previous && { restores: previous.activation }) } : {}
+      return { revision, ...(await activateNow(needs, context, revision, options)), waiting: await waiting() }
     },
 
     async cancel(context, scheduledId) {
@@ -94,22 +104,22 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
       return await callOff(needs, context, scheduledId)
     },
     async listActivations(caller, page) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       return await records.listActivations(page)
     },
     async listScheduled(caller) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       return await waiting()
     },
     async getRevision(caller, wanted) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       const record = await findOne(needs, wanted)
       const content = await records.findRevision(record.revision)
       if (content === undefined) throw new StoreError(`The store has no content of policy revision ${record.revision}`)
       return { ...record, bundle: parseCanonical(content) }
     },
     async listReplicas(caller) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       const rows = await needs.store.replicas.list()
       return rows.map(({ id, startedAtMs, seenAtMs, knownPosition, policyRevision, policySinceMs, preparedRevision }) => ({
         ...{ id, startedAtMs, seenAtMs, preparedRevision },
@@ -119,15 +129,15 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
       }))
     },
     async listLiveRoles(caller) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       return await needs.store.impact.listLiveRoles()
     },
     async listIndex(caller) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       return await needs.store.identity.listPermissionIndex()
     },
     async budget(caller, signal) {
-      requireReader(caller)
+      requirePolicyReader(caller)
       const budget = await policyBudget(await impactNeeds(needs), needs.policy.current(), signal)
       if (budget.worst === undefined || mayNamePeople(caller)) return budget
       const { user: _, ...worst } = budget.worst
@@ -135,28 +145,26 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
     },
 
     async *plan(caller, candidate, people, signal): AsyncGenerator<PlanEvent> {
-      requireReader(caller)
+      requirePolicyReader(caller)
       if (people) requireOneScope(caller, PEOPLE_READERS)
       if (needs.policy.revision === undefined)
         throw new ServiceError('conflict', 'No policy is in force: there is nothing to compare with.', {
           hint: 'Publish and activate the first one.',
         })
-      // Each reads all holders of what it changes: checks come first.
-      if (planning)
-        throw new ServiceError('overloaded', 'Another plan is being made here.', {
-          hint: 'Try again when it is done.',
-          retryAfterSeconds: 5,
-        })
-      planning = true
-      try {
-        const before = needs.policy.current()
-        const after = await compiledOf(needs, candidate)
-        yield* planPolicy(await impactNeeds(needs), before, after, { people }, signal)
-      } finally {
-        planning = false
-      }
+      yield* plans.stream((ends) => planOf(needs, candidate, people, ends), signal, PLAN_READER_WAIT_MS_MAX)
     },
   }
+}
+
+async function* planOf(
+  needs: PolicyReleaseNeeds,
+  candidate: Candidate,
+  people: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<PlanEvent, void, undefined> {
+  const before = needs.policy.current()
+  const after = await compiledOf(needs, candidate)
+  yield* planPolicy(await impactNeeds(needs), before, after, { people }, signal)
 }
 
 async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input: PublishInput): Promise<Published> {
@@ -171,7 +179,7 @@ async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input:
       const position = await recordNoop(change, { ...audited, before: kept, after: kept })
       return { record: kept, changed: false, position }
     }
-    const history = await transaction.identity.extendPermissionIndex([])
+    const history = await readHistory(transaction)
     const faults = historyFaults(bundle, history, dayOf(await transaction.nowMs()), names)
     if (faults.length > 0) throw new PolicyError(faults)
     await transaction.insertRevision(revision, canonicalJson(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
@@ -191,12 +199,11 @@ async function activateNow(
   needs: PolicyReleaseNeeds,
   context: ChangeContext,
   revision: string,
-  expected?: string,
+  options: Pick<FlipOptions, 'expected' | 'restores'> = {},
 ): Promise<Pick<Activation, 'changed' | 'position' | 'effective' | 'previousRevision'>> {
   const { activation } = needs
-  if (await announceRevision(activation, revision)) await waitUntilPrepared(activation, revision)
-  const options = { auditNoop: true, ...(expected === undefined ? {} : { expected }) } as const
-  const { changed, position, before }: Flipped = await flipPolicy(activation, revision, context, options)
+  if (await announceRevision(activation, revision, context)) await waitUntilPrepared(activation, revision)
+  const { changed, position, before }: Flipped = await flipPolicy(activation, revision, context, { auditNoop: true, ...options })
   return { changed, position, effective: context.wait !== false, ...(changed && before !== undefined ? { previousRevision: before } : {}) }
 }
 

@@ -112,17 +112,17 @@ async function proposeFirst(
 }
 
 /** Reads the schedule, and remembers how long it was: for a metric, without asking the database for it. */
-class WaitingCount implements Pick<Store['records'], 'listScheduled'> {
-  readonly #records: Pick<Store['records'], 'listScheduled'>
+class WaitingCount implements Pick<Store['records'], 'listDue'> {
+  readonly #records: Pick<Store['records'], 'listDue'>
   count = 0
 
-  constructor(records: Pick<Store['records'], 'listScheduled'>) {
+  constructor(records: Pick<Store['records'], 'listDue'>) {
     this.#records = records
   }
 
-  async listScheduled() {
-    const found = await this.#records.listScheduled()
-    this.count = found.length
+  async listDue() {
+    const found = await this.#records.listDue()
+    this.count = found.waiting
     return found
   }
 }

@@ -28,7 +28,10 @@ export interface SubjectEffects {
   readonly effects: readonly Effect[]
 }
 
-/** Would break the candidate's rules and does not break those in force. */
+/**
+ * Would break a rule of the candidate and does not, at that instant, break one in force about the same (the same permissions, or the number of
+ * roles) that is no laxer. Ids are names: a rule that only gets another one is no news, another rule under the same id is.
+ */
 export interface SubjectBreach {
   readonly user: string
   readonly tenant: string

@@ -38,12 +38,22 @@ export interface ActivateInput {
   readonly atMs?: number
 }
 
+export interface RollbackInput {
+  readonly to?: string
+  /** What is to end: when another one is in force, somebody was faster, and nothing is done. */
+  readonly from?: string
+}
+
 /** An activation to come, or what became of it. */
 export interface ScheduledActivation {
   readonly id: string
   readonly revision: string
   readonly activateAtMs: number
-  readonly state: 'waiting' | 'done' | 'cancelled'
+  /**
+   * `missed`: nobody could carry it out in time, or somebody put another revision in force after its time: it would only surprise.
+   * `refused`: its revision gives names or codes a second meaning by then.
+   */
+  readonly state: 'waiting' | 'done' | 'cancelled' | 'missed' | 'refused'
   readonly reason: string | null
   readonly createdBy: string
   readonly createdAtMs: number
@@ -125,8 +135,11 @@ export interface PolicyReleases {
   publish(context: ChangeContext, input: PublishInput): Promise<Published>
   /** @throws NotFoundError; RequestError for an ambiguous prefix; ServiceError `conflict` where the policy folder rules; PolicyError when a name or code would get a second meaning */
   activate(context: ChangeContext, input: ActivateInput): Promise<Activation>
-  /** A new activation of the revision in force before the present one, or of `to`. @throws as `activate`; ServiceError `conflict` when there is none before */
-  rollback(context: ChangeContext, to?: string): Promise<Activation>
+  /**
+   * A new activation of the revision in force before the present one, or of `to`. Rolling back again goes back further, never forth.
+   * @throws as `activate`; ServiceError `conflict` when there is none before, or `from` is not in force
+   */
+  rollback(context: ChangeContext, input: RollbackInput): Promise<Activation>
   /** @throws NotFoundError; ServiceError `conflict` when it is done or was cancelled */
   cancel(context: ChangeContext, scheduledId: string): Promise<ScheduledActivation>
   listActivations(caller: Caller, page: PageInput): Promise<Page<ActivationRecord>>

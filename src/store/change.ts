@@ -153,16 +153,18 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTur
     findRevisionRecord: (revision) => run(() => revisions.findRevisionRecord(db, revision)),
     findRevision: (revision) => run(() => revisions.findRevision(db, revision)),
     wasActive: (revision) => run(() => revisions.wasActive(db, revision)),
-    findPreviousRevisionName: () => run(() => revisions.findPreviousRevisionName(db)),
+    findPrevious: () => run(() => revisions.findPrevious(db)),
+    listUnindexedRevisions: () => run(() => revisions.listUnindexedRevisions(db)),
+    markIndexed: () => run(() => revisions.markIndexed(db)),
+    wasActivatedSince: (ms) => run(() => revisions.wasActivatedSince(db, ms)),
     insertScheduled: (row) => run(() => schedule.insertScheduled(db, row)),
     lockScheduled: (id) => run(() => schedule.lockScheduled(db, id)),
-    lockDue: () => run(() => schedule.lockDue(db)),
     endScheduled: (id, state) => run(() => schedule.endScheduled(db, id, state)),
     countScheduled: () => run(() => schedule.countScheduled(db)),
-    activateRevision: (revision, actor) =>
+    activateRevision: (revision, actor, restores) =>
       run(async () => {
         feedTurn.activate(revision)
-        await revisions.activateRevision(db, revision, actor)
+        await revisions.activateRevision(db, revision, actor, restores)
       }),
     findActiveRevisionName: () => run(() => revisions.findActiveRevisionName(db)),
     appendFeed: (changes) =>

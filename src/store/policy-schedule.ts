@@ -1,7 +1,8 @@
 /** Activations to come: rows that wait for their time. Decides nothing about which are due to whom. Floor 2. */
 import type { Knex } from 'knex'
 import type { ScheduledActivation } from '../model/policy-release.ts'
-import { msOf, timestampOf } from './value-types.ts'
+import type { DueActivations } from './ports.ts'
+import { msOf, msSql, timestampOf } from './value-types.ts'
 
 interface Row {
   readonly id: string
@@ -17,6 +18,20 @@ interface Row {
 export async function listScheduled(db: Knex): Promise<readonly ScheduledActivation[]> {
   const rows = await db<Row>('policy_schedule').where({ state: 'waiting' }).orderBy(['activate_at', 'id'])
   return rows.map((row) => toRecord(row as Row))
+}
+
+/** By the database's clock alone: replicas whose clocks differ agree. */
+export async function listDue(db: Knex): Promise<DueActivations> {
+  const rows: readonly (Row & { readonly in_ms: number })[] = await db('policy_schedule')
+    .select('*', db.raw(`${msSql('activate_at')} - ${msSql('clock_timestamp()')} as in_ms`))
+    .where({ state: 'waiting' })
+    .orderBy(['activate_at', 'id'])
+  const next = rows.find((row) => row.in_ms > 0)
+  return {
+    waiting: rows.length,
+    due: rows.filter((row) => row.in_ms <= 0).map(toRecord),
+    ...(next === undefined ? {} : { nextInMs: next.in_ms }),
+  }
 }
 
 /** Locks the table against other additions, so that a count holds until the end of the transaction. */
@@ -39,19 +54,11 @@ export async function lockScheduled(db: Knex, id: string): Promise<ScheduledActi
   return row === undefined ? undefined : toRecord(row)
 }
 
-/** One that another transaction has is being dealt with there. */
-export async function lockDue(db: Knex): Promise<ScheduledActivation | undefined> {
-  const row: Row | undefined = await db('policy_schedule')
-    .where({ state: 'waiting' })
-    .whereRaw('activate_at <= clock_timestamp()')
-    .orderBy(['activate_at', 'id'])
-    .forUpdate()
-    .skipLocked()
-    .first('*')
-  return row === undefined ? undefined : toRecord(row)
-}
-
-export async function endScheduled(db: Knex, id: string, state: 'done' | 'cancelled'): Promise<ScheduledActivation> {
+export async function endScheduled(
+  db: Knex,
+  id: string,
+  state: Exclude<ScheduledActivation['state'], 'waiting'>,
+): Promise<ScheduledActivation> {
   const [ended]: Row[] = await db('policy_schedule').where({ id }).update({ state }).returning('*')
   return theRow(ended)
 }

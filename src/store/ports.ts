@@ -53,6 +53,14 @@ export interface RecordReader {
   listActivations(page: PageInput): Promise<Page<ActivationRecord>>
   /** Those that wait, soonest first. */
   listScheduled(): Promise<readonly ScheduledActivation[]>
+  listDue(): Promise<DueActivations>
+}
+
+/** Of the activations that wait: those whose time is there on the database's clock, soonest first, and in how many milliseconds the next one's is. */
+export interface DueActivations {
+  readonly waiting: number
+  readonly due: readonly ScheduledActivation[]
+  readonly nextInMs?: number
 }
 
 /** One pair of user and tenant with everything it holds now or will hold; what a plan looks at. */
@@ -236,17 +244,20 @@ export interface ChangeTransaction {
   findRevision(revision: string): Promise<string | undefined>
   /** Whether it was ever activated. */
   wasActive(revision: string): Promise<boolean>
-  /** In force before the present one: the latest activation of another revision. */
-  findPreviousRevisionName(): Promise<string | undefined>
+  /** What was in force before the present one took force first; `activation`: the one that going back to it restores. */
+  findPrevious(): Promise<{ readonly revision: string; readonly activation: number } | undefined>
+  /** Activated by older processes, which take nothing into the permission index; marked by `markIndexed`. */
+  listUnindexedRevisions(): Promise<readonly string[]>
+  markIndexed(): Promise<void>
+  /** Whether somebody but the schedule has activated a revision since then. */
+  wasActivatedSince(ms: number): Promise<boolean>
   insertScheduled(row: Omit<ScheduledActivation, 'state' | 'createdAtMs'>): Promise<ScheduledActivation>
   /** Locks the row. */
   lockScheduled(id: string): Promise<ScheduledActivation | undefined>
-  /** Locks the soonest one that waits and is due on the database's clock, unless another transaction has it. */
-  lockDue(): Promise<ScheduledActivation | undefined>
-  endScheduled(id: string, state: 'done' | 'cancelled'): Promise<ScheduledActivation>
+  endScheduled(id: string, state: Exclude<ScheduledActivation['state'], 'waiting'>): Promise<ScheduledActivation>
   countScheduled(): Promise<number>
   /** Records in the history that `revision` is in force from now; the feed has to tell it in the same transaction. */
-  activateRevision(revision: string, actor: string): Promise<void>
+  activateRevision(revision: string, actor: string, restores?: number): Promise<void>
   findActiveRevisionName(): Promise<string | undefined>
   /**
    * Takes the next feed position and writes the feed rows. Once per transaction, after all other locks.

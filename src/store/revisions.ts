@@ -4,7 +4,7 @@ import type { PageInput } from '../model/administration.ts'
 import type { ActivationRecord, RevisionOrigin } from '../model/policy-release.ts'
 import type { Page, RevisionRecord } from '../model/records.ts'
 import { decodeNumberPageToken, decodePageToken, readPage } from './page.ts'
-import { msOf, msOrNullOf } from './value-types.ts'
+import { msOf, msOrNullOf, timestampOf } from './value-types.ts'
 
 interface Row {
   readonly revision: string
@@ -101,20 +101,41 @@ export async function wasActive(db: Knex, revision: string): Promise<boolean> {
   return (await db('policy_activation').where({ revision }).first('id')) !== undefined
 }
 
-/** The latest activation of another revision than the one in force. */
-export async function findPreviousRevisionName(db: Knex): Promise<string | undefined> {
+/**
+ * What was in force before the present one took force first. A rollback names the activation that it restored, so that going back once more
+ * begins there: it never leads forth again to what somebody went back from.
+ */
+export async function findPrevious(db: Knex): Promise<{ readonly revision: string; readonly activation: number } | undefined> {
   await lockActivations(db)
-  const row: { readonly revision: string } | undefined = await db('policy_activation')
-    .whereRaw('revision is distinct from (select policy_revision from access_head where only_row)')
-    .orderBy('id', 'desc')
-    .first('revision')
-  return row?.revision
+  const answer: { rows: readonly { readonly revision: string; readonly activation: number }[] } = await db.raw(`
+    with latest as (select coalesce(restores, id) as id from policy_activation order by id desc limit 1)
+    select before.revision, coalesce(before.restores, before.id) as activation
+    from policy_activation before, policy_activation present
+    where present.id = (select id from latest) and before.id < present.id and before.revision <> present.revision
+    order by before.id desc limit 1`)
+  return answer.rows[0]
+}
+
+export async function listUnindexedRevisions(db: Knex): Promise<readonly string[]> {
+  const rows: readonly { readonly revision: string }[] = await db('policy_activation').where({ indexed: false }).distinct('revision')
+  return rows.map((row) => row.revision)
+}
+
+export async function markIndexed(db: Knex): Promise<void> {
+  await lockActivations(db)
+  await db('policy_activation').where({ indexed: false }).update({ indexed: true })
+}
+
+/** The schedule and the folder act in the name of the system. */
+export async function wasActivatedSince(db: Knex, ms: number): Promise<boolean> {
+  const row = await db('policy_activation').where('activated_at', '>', timestampOf(ms)).whereNot({ actor: 'system' }).first('id')
+  return row !== undefined
 }
 
 /** The history only: the feed's `policy` of the same transaction brings it into force. */
-export async function activateRevision(db: Knex, revision: string, actor: string): Promise<void> {
+export async function activateRevision(db: Knex, revision: string, actor: string, restores?: number): Promise<void> {
   await lockActivations(db)
-  await db('policy_activation').insert({ revision, actor })
+  await db('policy_activation').insert({ revision, actor, restores: restores ?? null })
 }
 
 /** Answers for the whole transaction: nobody else activates before it ends, so many replicas starting at once activate once. */

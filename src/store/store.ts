@@ -11,7 +11,7 @@ import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
 import { openIdentityReader } from './identity.ts'
 import { openImpactReader } from './impact.ts'
-import { listScheduled } from './policy-schedule.ts'
+import { listDue, listScheduled } from './policy-schedule.ts'
 import type { RecordReader, Store } from './ports.ts'
 import { openReplicaRegistry } from './replicas.ts'
 import { openAccessReader } from './resolution.ts'
@@ -56,5 +56,6 @@ function openRecordReader(database: Database): RecordReader {
     findRevisionsByPrefix: (prefix) => asStoreWork(() => findRevisionsByPrefix(db, prefix)),
     listActivations: (page) => asStoreWork(() => listActivations(db, page)),
     listScheduled: () => asStoreWork(() => listScheduled(db)),
+    listDue: () => asStoreWork(() => listDue(db)),
   }
 }

@@ -190,7 +190,7 @@ describe('a grant', () => {
   async function activate(bundle: PolicyBundle): Promise<void> {
     const { revision, content } = compiled(bundle)
     await one.store.change((transaction) => transaction.insertRevision(revision, content, 'test'))
-    await flipPolicy({ ...one.activation, acknowledgement: unheard }, revision, one.context)
+    await flipPolicy({ ...one.activation, acknowledgement: unheard }, revision, one.context, { history: 'tell' })
   }
   /** Not waiting: its clock stands still. */
   let context: ChangeContext
@@ -227,7 +227,7 @@ describe('a grant', () => {
     const kept = compiled(next)
     await postgres.database.knex('policy_revision').insert({ ...kept, content: `${kept.content} `, source: 'damaged' })
     one.policy.offer(compilePolicy(next))
-    await flipPolicy({ ...one.activation, acknowledgement: unheard }, kept.revision, one.context)
+    await flipPolicy({ ...one.activation, acknowledgement: unheard }, kept.revision, one.context, { history: 'tell' })
     const { administration } = other
     const grant = () => administration.grant(context, { tenant: 'north', user: unique('bea'), role: 'payer' })
     await expect(grant()).rejects.toMatchObject({ code: 'store_unavailable' })

@@ -64,7 +64,7 @@ describe('an activation', () => {
     for (const house of [one, other])
       expect(await house.check('ann', 'north', permissionOf(before))).toMatchObject({ allowed: true, policyRevision: before.revision })
 
-    const { position, changed } = await flipPolicy(one.activation, after.revision, one.context)
+    const { position, changed } = await flipPolicy(one.activation, after.revision, one.context, { history: 'tell' })
     expect(changed).toBe(true)
     for (const house of [one, other]) {
       const lost = await house.check('ann', 'north', permissionOf(before))
@@ -96,7 +96,7 @@ describe('an activation', () => {
       if (isPrepared) await publishRevision(activation, next.kept, 'test')
       else await store.change((transaction) => transaction.insertRevision(next.revision, next.kept.content, 'test'))
       if (isPrepared) await waitUntilPrepared(activation, next.revision)
-      const { position } = await flipPolicy(activation, next.revision, context)
+      const { position } = await flipPolicy(activation, next.revision, context, { history: 'tell' })
       activated.push({ revision: next.revision, position })
       revisions.push(next.revision)
     }
@@ -116,7 +116,7 @@ describe('an activation', () => {
     const after = unique('after')
     await publishRevision(one.activation, after.kept, 'test')
     const unheard = { announce: () => undefined, effective: async () => undefined, waitForReplicas: async () => [] }
-    const { position } = await flipPolicy({ ...one.activation, acknowledgement: unheard }, after.revision, one.context)
+    const { position } = await flipPolicy({ ...one.activation, acknowledgement: unheard }, after.revision, one.context, { history: 'tell' })
     const old = await other.check('ann', 'north', permissionOf(before))
     expect(old).toMatchObject({ allowed: true, policyRevision: before.revision })
     expect(old.position).toBeLessThan(position)
@@ -210,7 +210,7 @@ describe('a replica that cannot have the revision', () => {
     const after = unique('after')
     await postgres.database.knex('policy_revision').insert({ ...after.kept, content: `${after.kept.content} `, source: 'damaged' })
     one.policy.offer(compilePolicy(after.bundle))
-    const { position } = await flipPolicy(one.activation, after.revision, one.context)
+    const { position } = await flipPolicy(one.activation, after.revision, one.context, { history: 'tell' })
     expect(await one.check('ann', 'north', permissionOf(after))).toMatchObject({ allowed: true, policyRevision: after.revision })
 
     // The change has waited for as long as this replica may count itself fresh; its own clock says when that is over.

@@ -2,13 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { RunTests } from '../../src/access/policy-candidate.ts'
+import { readCandidate } from '../../src/access/policy-candidate.ts'
 import { openPolicyReleases } from '../../src/access/policy-releases.ts'
 import { openPolicySchedule, type PolicySchedule } from '../../src/access/policy-schedule.ts'
 import { systemClock } from '../../src/ground/clock.ts'
 import { systemRandom } from '../../src/ground/random.ts'
 import type { Caller } from '../../src/model/caller.ts'
-import { ACTIVATION_AHEAD_MS_MAX, ACTIVATIONS_WAITING_MAX } from '../../src/model/limits.ts'
+import { ACTIVATION_AHEAD_MS_MAX, ACTIVATION_PAST_MS_MAX, ACTIVATIONS_WAITING_MAX } from '../../src/model/limits.ts'
 import type { PolicyReleases, PolicySourceFile } from '../../src/model/policy-release.ts'
+import { canonicalJson } from '../../src/policy/canonical.ts'
 import { type House, NEVER, openHouse } from '../support/house.ts'
 import { openPostgresStore } from '../support/stores.ts'
 
@@ -172,7 +174,7 @@ describe('publishing', () => {
     const denied = { code: 'permission_denied' }
     await expect(async () => one.releases.publish(context, { files: filesOf([newPermission()]) })).rejects.toMatchObject(denied)
     await expect(async () => one.releases.activate(context, { revision: '0'.repeat(64) })).rejects.toMatchObject(denied)
-    await expect(async () => one.releases.rollback(context)).rejects.toMatchObject(denied)
+    await expect(async () => one.releases.rollback(context, {})).rejects.toMatchObject(denied)
     await expect(async () => one.releases.cancel(context, 'x')).rejects.toMatchObject(denied)
   })
 })
@@ -188,7 +190,7 @@ describe('activating', () => {
       expect(await decides(replica, next)).toEqual({ allowed: true, policyRevision: record.revision })
       expect(await decides(replica, permission)).toMatchObject({ allowed: false })
     }
-    expect(await one.releases.rollback(one.house.context)).toMatchObject({
+    expect(await one.releases.rollback(one.house.context, {})).toMatchObject({
       revision: first,
       previousRevision: record.revision,
       effective: true,
@@ -212,10 +214,42 @@ describe('activating', () => {
     const { one, other, first } = await openTwo()
     const { record } = await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })
     await one.releases.activate(one.house.context, { revision: record.revision })
-    const outcomes = await Promise.allSettled([one, other].map((replica) => replica.releases.rollback(replica.house.context)))
+    const outcomes = await Promise.allSettled([one, other].map((replica) => replica.releases.rollback(replica.house.context, {})))
     const status = await one.releases.getRevision(one.house.admin, 'active')
     expect(status.revision).toBe(first)
     for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'conflict' })
+  })
+
+  it('rolls back further when asked again, never forth to what was gone back from, and not at all past the first or from another', async () => {
+    const { one, first } = await openTwo()
+    const publish = async () => (await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })).record.revision
+    const [second, third] = [await publish(), await publish()]
+    for (const revision of [second, third]) await one.releases.activate(one.house.context, { revision })
+    const back = async (input = {}) => (await one.releases.rollback(one.house.context, input)).revision
+    expect(await back({ from: third })).toBe(second)
+    await expect(back({ from: third })).rejects.toMatchObject({ code: 'conflict' })
+    expect(await back()).toBe(first)
+    await one.releases.activate(one.house.context, { revision: third })
+    expect(await back({ from: third.slice(0, 12) })).toBe(first)
+  })
+
+  it('takes what an older process put in force into the history, before any name or code of it gets a second meaning', async () => {
+    const { one } = await openTwo()
+    const [old, code] = [`office.${word()}`, `o.${word().slice(0, 8)}`]
+    const compiled = readCandidate(filesOf([old], { ...catalogue, [old]: code })).policy
+    // As processes of the version before write it: they know of no index.
+    await one.house.store.change(async (transaction) => {
+      await transaction.insertRevision(compiled.revision, canonicalJson(compiled.bundle), 'folder')
+      await transaction.activateRevision(compiled.revision, 'system')
+      await transaction.appendFeed([{ kind: 'policy', revision: compiled.revision }])
+    })
+    await one.house.freshness.catchUp()
+    const other = `office.${word()}`
+    const files = filesOf([other], { ...catalogue, [other]: code })
+    await expect(one.releases.publish(one.house.context, { files })).rejects.toMatchObject({ code: 'policy_invalid' })
+    catalogue[old] = code
+    await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })
+    expect(await one.releases.listIndex(one.house.admin)).toContainEqual(expect.objectContaining({ name: old, code }))
   })
 
   it('refuses a revision that was published before another one gave its names another meaning', async () => {
@@ -256,7 +290,7 @@ describe('activating', () => {
     const ruled = await open(NONE, true)
     for (const attempt of [
       () => ruled.releases.activate(ruled.house.context, { revision: '0'.repeat(64) }),
-      () => ruled.releases.rollback(ruled.house.context),
+      () => ruled.releases.rollback(ruled.house.context, {}),
     ])
       await expect(attempt()).rejects.toMatchObject({
         code: 'conflict',
@@ -308,9 +342,71 @@ describe('an activation at a time to come', () => {
     expect(await decides(one, permission)).toEqual({ allowed: true, policyRevision: first })
   })
 
-  it('in the past is one now', async () => {
+  it('is made long before its time by no replica, however far ahead its clock is, and not announced either', async () => {
+    const { one, first } = await openTwo()
+    const { record } = await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })
+    const { position } = await one.releases.activate(one.house.context, { revision: record.revision, atMs: await inMs(one, 120_000) })
+    const ahead = { ...systemClock, nowMs: () => systemClock.nowMs() + 300_000 }
+    const { store, activation } = one.house
+    const schedule = openPolicySchedule({ store, activation, clock: ahead, log: activation.log })
+    for (let look = 0; look < 5; look++) await schedule.look()
+    await schedule.close()
+    expect(await store.change((transaction) => transaction.readPosition())).toBe(position)
+    expect((await one.releases.getRevision(one.house.admin, 'active')).revision).toBe(first)
+  })
+
+  it('is missed when another revision was activated after its time, or its time is long over', async () => {
+    const { one } = await openTwo()
+    await one.schedule.close()
+    const publish = async () => (await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })).record.revision
+    const [stale, late, byHand] = [await publish(), await publish(), await publish()]
+    const ids: string[] = []
+    for (const revision of [stale, late])
+      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 300) })).scheduled?.id ?? '')
+    const move = (id: string | undefined, back: string) =>
+      postgres.database.knex.raw(`update policy_schedule set activate_at = clock_timestamp() - interval '${back}' where id = ?`, [id ?? ''])
+    await move(ids[0], '1 minute')
+    await move(ids[1], '2 hours')
+    await one.releases.activate(one.house.context, { revision: byHand })
+    const again = await open()
+    await again.schedule.look()
+    expect((await again.releases.getRevision(again.house.admin, 'active')).revision).toBe(byHand)
+    for (const id of ids)
+      expect(await again.house.store.change((transaction) => transaction.lockScheduled(id))).toMatchObject({ state: 'missed' })
+  })
+
+  it('that is refused by then says so, and holds up none behind it; one that this build cannot read goes on waiting', async () => {
+    const { one, permission } = await openTwo()
+    await one.schedule.close()
+    const publish = async (files: readonly PolicySourceFile[]) => (await one.releases.publish(one.house.context, { files })).record.revision
+    const code = `o.${word().slice(0, 8)}`
+    const [early, last] = [`office.${word()}`, `office.${word()}`]
+    const refused = await publish(filesOf([early], { ...catalogue, [early]: code }))
+    const winner = await publish(filesOf([last], { ...catalogue, [last]: code }))
+    const damaged = await publish(filesOf([newPermission()], { ...catalogue, [early]: code }))
+    await one.releases.activate(one.house.context, { revision: winner })
+    catalogue[last] = code
+    await postgres.database.knex('policy_revision').where({ revision: damaged }).update({ content: '{"format":2}' })
+    const next = await publish(filesOf([permission]))
+    const ids: string[] = []
+    for (const [index, revision] of [damaged, refused, next].entries())
+      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 500 + index) })).scheduled?.id ?? '')
+    await until(async () => (await inMs(one, 0)) > (await inMs(one, 0)) - 1 && (await one.house.store.records.listDue()).due.length === 3)
+    const again = await open()
+    await again.schedule.look()
+    expect((await again.releases.getRevision(again.house.admin, 'active')).revision).toBe(next)
+    const states = []
+    for (const id of ids) states.push((await again.house.store.change((transaction) => transaction.lockScheduled(id)))?.state)
+    expect(states).toEqual(['waiting', 'refused', 'done'])
+    const { items } = await again.house.store.records.listAudit({ action: 'policy.cancel' }, null, { pageSize: 1 })
+    expect(items).toMatchObject([{ target: refused, reason: expect.stringContaining('code-reused') }])
+  })
+
+  it('just over is one now, and one that is long over is refused', async () => {
     const { one } = await openTwo()
     const { record } = await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })
+    const past = { revision: record.revision, atMs: (await inMs(one, 0)) - ACTIVATION_PAST_MS_MAX - 1_000 }
+    await expect(one.releases.activate(one.house.context, past)).rejects.toMatchObject({ violations: [{ field: 'at' }] })
     expect(await one.releases.activate(one.house.context, { revision: record.revision, atMs: await inMs(one, -1) })).toMatchObject({
       effective: true,
     })

@@ -192,8 +192,8 @@ describe('where the folder rules', () => {
     for (const refused of [
       service.releases.activate(CONTEXT, { revision }),
       service.releases.activate(CONTEXT, { revision, atMs: Date.now() + 86_400_000 }),
-      service.releases.rollback(CONTEXT),
-      service.releases.rollback(CONTEXT, revision),
+      service.releases.rollback(CONTEXT, {}),
+      service.releases.rollback(CONTEXT, { to: revision }),
     ])
       await expect(refused).rejects.toMatchObject({ code: 'conflict', hint: expect.stringContaining('CASTELLAN_POLICY_SOURCE=published') })
     expect(titleAt(service)).toBe('Folder')

@@ -81,11 +81,12 @@ export const publishPolicySchema = z.strictObject({
 export const getPolicyRevisionSchema = z.strictObject({ revision: revisionSchema })
 export const activatePolicySchema = z.strictObject({
   revision: revisionSchema,
-  at: instantSchema.exactOptional().meta({ description: 'RFC 3339 with an offset. Absent or not in the future: now.' }),
+  at: instantSchema.exactOptional().meta({ description: 'RFC 3339 with an offset. Absent: now. A time that is over is refused.' }),
   reason,
 })
 export const rollbackPolicySchema = z.strictObject({
-  to: revisionSchema.exactOptional().meta({ description: 'Absent: the revision in force before the present one.' }),
+  to: revisionSchema.exactOptional().meta({ description: 'Absent: what was in force before the present one took force first.' }),
+  from: revisionSchema.exactOptional().meta({ description: 'What is to end: when another one is in force nothing is done (conflict).' }),
   reason,
 })
 export const cancelScheduledSchema = z.strictObject({ id: idSchema, reason })

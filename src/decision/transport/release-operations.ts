@@ -33,9 +33,9 @@ export function releaseOperations(releases: PolicyReleases) {
       return answers.activationMessage(await releases.activate(contextOf(call, { reason }), input), form)
     },
     async RollbackPolicy(plain, call, form) {
-      const { to, reason } = parseWith(requests.rollbackPolicySchema, plain)
-      const activation = await releases.rollback(contextOf(call, { reason }), to).catch((fault) => {
-        throw named('to', fault)
+      const { reason, ...input } = parseWith(requests.rollbackPolicySchema, plain)
+      const activation = await releases.rollback(contextOf(call, { reason }), input).catch((fault) => {
+        throw named(input.to === undefined ? 'from' : 'to', fault)
       })
       return answers.activationMessage(activation, form)
     },

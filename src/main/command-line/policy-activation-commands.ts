@@ -16,6 +16,7 @@ interface ActivateOptions extends ReasonOptions {
 }
 interface RollbackOptions extends ReasonOptions {
   readonly to?: string
+  readonly from?: string
 }
 
 const REASON = ['--reason <text>', 'why, kept in the audit'] as const
@@ -42,10 +43,12 @@ export function addPolicyActivationCommands(group: Command, terminal: Terminal):
     .command('rollback')
     .description('put the revision in force again that was before the present one: a new activation of an old revision')
     .option('--to <revision>', 'not the one before: this one')
+    .option('--from <revision>', 'only if this one is in force: asking twice then does it once')
     .option(...REASON)
     .action(async (options: RollbackOptions) => {
       const client = await clientFor(options, terminal.environment)
-      const body = { ...(options.to === undefined ? {} : { to: options.to }), ...reasonOf(options) }
+      const { to, from } = options
+      const body = { ...(to === undefined ? {} : { to }), ...(from === undefined ? {} : { from }), ...reasonOf(options) }
       const answer = await client.call('POST', path('policy', 'rollback'), body, POLICY_REQUEST_TIMEOUT_MS)
       printAnswer(terminal, options, answer, prettyActivation)
     })

@@ -20,7 +20,7 @@ export const scheduled = z.strictObject({
   id: uuid,
   revision: hash,
   activateAt: instant,
-  state: z.enum(['waiting', 'done', 'cancelled']),
+  state: z.enum(['waiting', 'done', 'cancelled', 'missed', 'refused']),
   reason: z.string().exactOptional(),
   createdBy: z.string(),
   createdAt: instant,
