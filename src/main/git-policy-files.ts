@@ -77,8 +77,15 @@ async function listTree(
     const entry = /^(?<mode>\d+) (?<type>\w+) (?<id>[0-9a-f]+) +(?<bytes>\d+|-)\t(?<name>.*)$/s.exec(line)?.groups
     const { mode = '', type = '', id = '', bytes = '0', name = '' } = entry ?? {}
     const folders = name.split('/')
-    if (type !== 'blob' || !folders.every(isVisible) || !isPolicyFileName(folders.at(-1) ?? '')) continue
-    if (mode === '120000') faults.push(fault(name, 'unreadable', 'the file is a link, which a commit does not follow'))
+    if (name === '' || !folders.every(isVisible)) continue
+    // Whatever its name: it may be a folder of policies, which would be missing without a word.
+    if (mode === '120000')
+      faults.push(fault(name, 'unreadable', 'the file is a link, which a commit does not follow', 'commit what it leads to in its place'))
+    else if (type === 'commit')
+      faults.push(
+        fault(name, 'unreadable', 'the folder is a submodule, whose files are not in this commit', 'commit its policy files here'),
+      )
+    else if (type !== 'blob' || !isPolicyFileName(folders.at(-1) ?? '')) continue
     else if (folders.length > POLICY_FOLDER_DEPTH_MAX)
       faults.push(fault(name, 'too-deep', `more than ${POLICY_FOLDER_DEPTH_MAX} folders inside each other`))
     else if (Number(bytes) > POLICY_FILE_BYTES_MAX)

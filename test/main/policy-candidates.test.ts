@@ -101,16 +101,22 @@ describe('a candidate', () => {
     await expect(load(what)).rejects.toMatchObject({ name: 'CommandError', exitCode: 2, message: expect.stringContaining(message) })
   })
 
-  it('of a commit has the faults that a folder would have: links, sizes', async () => {
+  it('of a commit has the faults that a folder would have: sizes; and a link or a submodule is one, whatever its name', async () => {
     folder.git('checkout', '--quiet', '--force', '-b', 'broken')
     await symlink('pay.yaml', join(folder.directory, 'policies/link.yaml'))
+    await symlink('../old policies', join(folder.directory, 'policies/linked'))
+    await symlink('pay.yaml', join(folder.directory, 'policies/.hidden-link'))
     await folder.write({ 'policies/large.yaml': `# ${'x'.repeat(POLICY_FILE_BYTES_MAX)}` })
     folder.commit('broken')
+    folder.git('update-index', '--add', '--cacheinfo', `160000,${first},policies/module`)
+    folder.git('commit', '--quiet', '--message', 'submodule')
     const candidate = await load('git:broken')
     expect(candidate.kind === 'files' && candidate.reading.bundle).toBeUndefined()
     expect(candidate.kind === 'files' && candidate.reading.faults.map(formatFault)).toEqual([
       `large.yaml:1:1 error too-large the file is larger than ${POLICY_FILE_BYTES_MAX} bytes — split it`,
-      'link.yaml:1:1 error unreadable the file is a link, which a commit does not follow',
+      'link.yaml:1:1 error unreadable the file is a link, which a commit does not follow — commit what it leads to in its place',
+      'linked:1:1 error unreadable the file is a link, which a commit does not follow — commit what it leads to in its place',
+      'module:1:1 error unreadable the folder is a submodule, whose files are not in this commit — commit its policy files here',
     ])
   })
 })
