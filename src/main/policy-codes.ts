@@ -8,6 +8,7 @@ import { suggestCodes } from '../policy/suggest-code.ts'
 import { attributesInWords, deprecationInWords } from '../policy/words.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { columns, plain, type Terminal } from './command-line/terminal.ts'
+import { codeSpan, tableCell } from './markdown-text.ts'
 import { loadFolder, requireCandidate } from './policy-candidates.ts'
 
 /** A permission, or a name and code that had a meaning once. */
@@ -80,11 +81,6 @@ function cells(row: CodeRow): readonly string[] {
 
 function markdownTable(rows: readonly CodeRow[]): string {
   const line = (row: readonly string[]): string => `| ${row.join(' | ')} |\n`
-  const body = rows.map((row) => line(cells(row).map((cell, column) => (column < 2 ? `\`${cell}\`` : markdownText(cell)))))
+  const body = rows.map((row) => line(cells(row).map((cell) => tableCell(codeSpan(cell)))))
   return [line(HEADER), line(HEADER.map(() => '---')), ...body].join('')
-}
-
-/** Text of a policy file as text of a table: no cell ends early, nothing in it is a link, an image or HTML. */
-function markdownText(text: string): string {
-  return plain(text).replace(/[\\`*_[\]<>|!@#~]/g, (sign) => (sign === '@' ? '&#64;' : `\\${sign}`))
 }

@@ -6,6 +6,7 @@ import { type DiffLine, diffLines } from '../policy/diff-lines.ts'
 import { counted } from '../policy/words.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { type Colour, paint, plain, type Terminal } from './command-line/terminal.ts'
+import { codeSpan, fenceAround } from './markdown-text.ts'
 import { type CandidateNeeds, loadCandidate, requireCandidate } from './policy-candidates.ts'
 
 export interface DiffOptions {
@@ -64,7 +65,7 @@ export function diffMarkdown({ from, to }: Sides, diff: PolicyDiff): string {
     if (characters > REPORT_CHARACTERS_MAX) break
     kept.push(line)
   }
-  const fence = '`'.repeat(Math.max(3, longestRun(kept.join('\n')) + 1))
+  const fence = fenceAround(kept.join('\n'), 3)
   const rest = kept.length === lines.length ? '' : `\n… and ${counted(lines.length - kept.length, 'line')} more: castellan policy diff\n`
   return `${head}\n${fence}diff\n${kept.join('\n')}\n${fence}\n${rest}`
 }
@@ -98,12 +99,4 @@ function summary({ permissions, roles, constraints, reserved }: PolicyDiff): str
     .filter(([count]) => count > 0)
     .map(([count, one, many]) => `${count} ${count === 1 ? one : many}`)
     .join(', ')
-}
-
-function codeSpan(text: string): string {
-  return `\`${plain(text).replaceAll('`', "'")}\``
-}
-
-function longestRun(text: string): number {
-  return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
 }

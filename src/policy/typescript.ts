@@ -37,9 +37,11 @@ function comment({ title, deprecated }: PermissionEntry): string {
     : `  /**\n   * ${words}\n   * @deprecated ${commentText(deprecationInWords(deprecated))}\n   */\n`
 }
 
+/** Editors take `@deprecated` for a tag and `{@link` for a link, wherever they stand; other signs turn or hide what follows. */
 function commentText(text: string): string {
   return text
     .replaceAll('*/', '*\\/')
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .replaceAll('@', '\\@')
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
     .trim()
 }

@@ -62,6 +62,13 @@ describe('codegen', () => {
     expect(typescriptOf(bundle)).toContain("  /** x *\\/ export const y = 1 // /* */\n  | 'a.b'\n")
   })
 
+  it('takes no word of a title for a tag, a link or a turn of the text', () => {
+    const text = `{ apiVersion: castellan/v1, kind: PermissionCatalogue, metadata: { service: s, owner: o }, permissions: { a.b: { code: a.c, title: "@deprecated {@link https://evil.example} \\u202E x" } } }`
+    const { bundle } = parsePolicy([{ name: 'a.yaml', text }])
+    if (bundle === undefined) throw new Error('broken')
+    expect(typescriptOf(bundle)).toContain("  /** \\@deprecated {\\@link https://evil.example}   x */\n  | 'a.b'\n")
+  })
+
   it('--check ends with 0 while the file is up to date and with 1 when it is not, and writes nothing', async () => {
     const check = () => runCommand(['codegen', join(folder, 'policies'), '--out', out, '--check'])
     await runCommand(['codegen', join(folder, 'policies'), '--out', out])

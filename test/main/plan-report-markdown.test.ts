@@ -76,6 +76,7 @@ describe('markdownPlan', () => {
     const text = markdownPlan(planOf({}), { tenants: false, refused: ['```\n@everyone'], approvedBy: '`@everyone`' })
     expect(text).toContain('\n````\n```\\u000a@everyone\n````\n')
     expect(text).toContain('Approved by `` `@everyone` ``')
+    expect(markdownPlan(planOf({}), { tenants: false, approvedBy: 'Cleo | ticket 4711' })).toContain('Approved by `Cleo | ticket 4711`\n')
   })
 
   it('says that tokens outgrow their form, and that changes were made meanwhile', () => {

@@ -44,8 +44,26 @@ describe('policy codes', () => {
     expect(out.split('\n').slice(0, 3)).toEqual([
       '| code | name | title | service | owner | risk | stage | attributes | deprecated |',
       '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-      '| `p.a` | `pay.a` | A \\| \\[x\\](javascript:y) \\<b\\> \\`c\\` | pay | o&#64;example.org | normal | active |  |  |',
+      '| `p.a` | `pay.a` | `` A \\| [x](javascript:y) <b> `c` `` | `pay` | `o@example.org` | `normal` | `active` |  |  |',
     ])
+  })
+
+  it('as Markdown turns no title into a link, a mention or text that reads backwards', async () => {
+    const hostile = await mkdtemp(join(tmpdir(), 'castellan-codes-'))
+    await writeFile(
+      join(hostile, 'pay.yaml'),
+      `apiVersion: castellan/v1
+kind: PermissionCatalogue
+metadata: { service: pay, owner: "@everyone" }
+permissions:
+  pay.a: { code: p.a, title: "https://evil.example www.evil.example @all \\u202Egpj \\u2028 \\u200B" }
+`,
+    )
+    const { out } = await runCommand(['policy', 'codes', hostile, '--markdown'])
+    await rm(hostile, { recursive: true })
+    const cells = (out.split('\n')[2] ?? '').slice(2, -2).split(' | ')
+    for (const cell of cells) expect(cell).toMatch(/^(|`[^`]*`)$/)
+    expect(cells[2]).toBe('`https://evil.example www.evil.example @all \\u202egpj \\u2028 \\u200b`')
   })
 
   it('as JSON marks what is reserved', async () => {

@@ -18,10 +18,12 @@ export function paint(terminal: Terminal, colour: Colour, text: string): string 
   return terminal.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text
 }
 
-/** Text from outside made safe for a terminal: control characters would move its cursor or change its title. */
+/** Text from outside made safe for a terminal: control characters would move its cursor or change its title, others turn or hide words. */
 export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const digits = (character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')
+    return digits.length === 4 ? `\\u${digits}` : `\\u{${digits}}`
+  })
 }
 
 /** Columns as wide as their widest cell. */

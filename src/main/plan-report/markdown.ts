@@ -3,6 +3,7 @@
 import { counted } from '../../policy/words.ts'
 import { shortRevision } from '../command-line/pretty.ts'
 import { plain } from '../command-line/terminal.ts'
+import { codeSpan, fenceAround, tableCell } from '../markdown-text.ts'
 import type { Plan } from './read-plan.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 import { shortDiff } from './short-diff.ts'
@@ -38,9 +39,9 @@ function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: Mark
   ])
   const blocks = [
     '### Policy plan',
-    `${code(shortRevision(begin.from))} → ${code(shortRevision(begin.to))}: ${reachInWords(summary)}`,
+    `${codeSpan(shortRevision(begin.from))} → ${codeSpan(shortRevision(begin.to))}: ${reachInWords(summary)}`,
     verdict(refused, rowsMax),
-    approvedBy === undefined ? '' : `Approved by ${code(approvedBy)}`,
+    approvedBy === undefined ? '' : `Approved by ${codeSpan(approvedBy)}`,
     summary.pairs === 0
       ? ''
       : table(
@@ -53,22 +54,28 @@ function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: Mark
     titled(
       'Would now break a constraint',
       rowsMax,
-      summary.breaches.map((row) => [code(row.constraint), String(row.pairs)]),
+      summary.breaches.map((row) => [codeSpan(row.constraint), String(row.pairs)]),
     ),
     titled(
       'Roles that are held and would be gone',
       rowsMax,
-      summary.rolesGone.map((row) => [code(row.role), String(row.pairs)]),
+      summary.rolesGone.map((row) => [codeSpan(row.role), String(row.pairs)]),
     ),
     diff.length === 0
       ? 'The two policies mean the same.'
       : details('What changes in the policy, in lines', diff.length, fenced('diff', diff, rowsMax)),
-    rows('By role', ['role', 'pairs', ...counts], summary.byRole, (row) => [code(row.role), String(row.pairs), ...countsOf(row)], rowsMax),
+    rows(
+      'By role',
+      ['role', 'pairs', ...counts],
+      summary.byRole,
+      (row) => [codeSpan(row.role), String(row.pairs), ...countsOf(row)],
+      rowsMax,
+    ),
     rows(
       'By permission',
       ['permission', 'risk', ...counts],
       summary.byPermission,
-      (row) => [code(row.permission), row.risk, ...countsOf(row)],
+      (row) => [codeSpan(row.permission), row.risk, ...countsOf(row)],
       rowsMax,
     ),
     tenants
@@ -76,7 +83,7 @@ function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: Mark
           'By tenant',
           ['tenant', 'pairs', ...counts],
           summary.byTenant,
-          (row) => [code(row.tenant), String(row.pairs), ...countsOf(row)],
+          (row) => [codeSpan(row.tenant), String(row.pairs), ...countsOf(row)],
           rowsMax,
           summary.tenantsLeftOut,
         )
@@ -117,7 +124,7 @@ function details(title: string, count: number, body: string): string {
 }
 
 function table(header: readonly string[], body: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const line = (cells: readonly string[]) => `| ${cells.map(tableCell).join(' | ')} |`
   return [line(header), line(header.map((_, column) => (column === 0 ? '---' : '--:'))), ...body.map(line)].join('\n')
 }
 
@@ -129,17 +136,6 @@ function moreLines(before: string, more: number): readonly string[] {
 function fenced(language: '' | 'diff', lines: readonly string[], rowsMax: number): string {
   const { shown, more } = firstOf(lines, rowsMax)
   const body = [...shown, ...(more === 0 ? [] : [`  … and ${counted(more, 'line')} more`])].map(plain).join('\n')
-  const fence = '`'.repeat(Math.max(3, longestRun(body) + 1))
+  const fence = fenceAround(body, 3)
   return `${fence}${language}\n${body}\n${fence}`
-}
-
-/** A code span, also within a table: neither mentions nor links nor HTML in it mean anything. */
-function code(text: string): string {
-  const safe = plain(text).replaceAll('|', '\\|')
-  const fence = '`'.repeat(longestRun(safe) + 1)
-  return longestRun(safe) === 0 ? `${fence}${safe}${fence}` : `${fence} ${safe} ${fence}`
-}
-
-function longestRun(text: string): number {
-  return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
 }
