@@ -55,7 +55,8 @@ export async function* planPolicy(
   const pace = new Pace(signal)
   const sizes = { before: new ClaimSizes(before, foreseen, pace), after: new ClaimSizes(after, foreseen, pace) }
   const differences = new SetDifferences(was, is, sizes, changedRoles, pace)
-  const breachNeeds: BreachNeeds = { before, after, sets: new SetBreaches(before, after, pace), pace }
+  const nameAfter = new Map(diff.permissions.renamed.map((renamed) => [renamed.before.name, renamed.after.name]))
+  const breachNeeds: BreachNeeds = { before, after, sets: new SetBreaches(before, after, nameAfter, pace), pace }
   const counts = new PlanCounts(before, after)
   const named = new NamedPeople()
   const walk = new HoldersWalk(impact, held, pairsAtOnce, signal)

@@ -1,7 +1,9 @@
 /** Which rules of a candidate all who hold one set of roles would break that they do not break today: judged once a set. Pure. Floor 3. */
+import { createHash } from 'node:crypto'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import { PLAN_WEIGHT_KEPT_MAX } from '../../model/limits.ts'
 import type { Constraint } from '../../model/policy.ts'
+import { compareText } from '../../policy/faults.ts'
 import { matchesPattern } from '../../policy/pattern.ts'
 import { RuleIndex } from './broken-rules.ts'
 import { KeptByUse } from './kept-by-use.ts'
@@ -10,7 +12,7 @@ import type { Pace } from './pace.ts'
 export interface SetBreach {
   readonly rule: Constraint
   readonly message: string
-  /** Rules in force that mean the same and are broken by the same roles: where one of them rules, this is no news. */
+  /** Rules in force about the same, no laxer, and broken by the same roles: where one of them rules, this is no news. Ids say nothing. */
   readonly known: readonly Constraint[]
 }
 
@@ -22,13 +24,18 @@ interface KeptBreaches {
 export class SetBreaches {
   readonly #before: RuleIndex
   readonly #after: RuleIndex
+  readonly #nameAfter: ReadonlyMap<string, string>
   readonly #pace: Pace
   readonly #kept = new KeptByUse<KeptBreaches>(PLAN_WEIGHT_KEPT_MAX, ({ weight }) => weight)
   /** Of one tenant at a time: the pairs of a role come tenant by tenant. */
   #tenant: string | undefined
   readonly #ruling = new Map<Constraint, boolean>()
 
-  constructor(before: CompiledPolicy, after: CompiledPolicy, pace: Pace) {
+  readonly #subjects = new Map<Constraint, string>()
+
+  /** @param nameAfter in the candidate, of permissions that it renames */
+  constructor(before: CompiledPolicy, after: CompiledPolicy, nameAfter: ReadonlyMap<string, string>, pace: Pace) {
+    this.#nameAfter = nameAfter
     this.#before = new RuleIndex(before, pace)
     this.#after = new RuleIndex(after, pace)
     this.#pace = pace
@@ -63,13 +70,30 @@ export class SetBreaches {
     const after = await this.#after.broken(roles)
     if (after.rules.length === 0) return []
     const before = await this.#before.broken(roles)
-    const known = new Map(before.rules.map((rule) => [rule.id, [rule]]))
+    const known = new Map<string, Constraint[]>()
+    for (const rule of before.rules) {
+      const subject = await this.#subjectOf(rule, (permission) => this.#nameAfter.get(permission) ?? permission)
+      known.set(subject, [...(known.get(subject) ?? []), rule])
+    }
     const breaches: SetBreach[] = []
     for (const rule of after.rules) {
-      breaches.push({ rule, message: after.messageOf(rule), known: known.get(rule.id) ?? [] })
-      if (this.#pace.took(rule.type === 'separation-of-duty' ? rule.permissions.length : 1)) await this.#pace.rest()
+      const others = known.get(await this.#subjectOf(rule, (permission) => permission)) ?? []
+      breaches.push({ rule, message: after.messageOf(rule), known: others.filter(({ max }) => max <= rule.max) })
+      if (this.#pace.took(1 + others.length)) await this.#pace.rest()
     }
     return breaches
+  }
+
+  /** The same text: the rule is about the same, whatever it is called. A digest, since a rule may name thousands. */
+  async #subjectOf(rule: Constraint, nameAfter: (permission: string) => string): Promise<string> {
+    if (rule.type === 'max-roles-per-tenant') return rule.type
+    const known = this.#subjects.get(rule)
+    if (known !== undefined) return known
+    const names = [...new Set(rule.permissions.map(nameAfter))].sort(compareText)
+    const subject = createHash('sha256').update(names.join(' ')).digest('base64')
+    this.#subjects.set(rule, subject)
+    if (this.#pace.took(names.length * 2)) await this.#pace.rest()
+    return subject
   }
 
   #rules(rule: Constraint, tenant: string): boolean {

@@ -1,5 +1,5 @@
 /** What a plan must say, found by looking at every user, tenant, permission and instant in both worlds, as plainly as we can. */
-import type { Condition, PolicyBundle } from '../../../src/model/policy.ts'
+import type { Condition, Constraint, PolicyBundle } from '../../../src/model/policy.ts'
 import type { EffectKind } from '../../../src/model/policy-plan.ts'
 import { failure } from '../../decision/naive-condition.ts'
 import { type Held, HOUR_MS, type PlanWorld } from './worlds.ts'
@@ -104,12 +104,15 @@ export function naiveBreaches(world: PlanWorld): readonly NaiveBreach[] {
   for (const user of world.users)
     for (const tenant of world.tenants) {
       const rows = ofPair(world, user.id, tenant.id)
-      for (const { id } of world.after.constraints) {
+      for (const rule of world.after.constraints) {
+        const alike = world.before.constraints.filter(
+          (one) => one.max <= rule.max && subjectOf(world.before, one) === subjectOf(world.after, rule),
+        )
         const from = hoursOf(rows).find((hour) => {
           const roles = rows.filter((row) => inForceAt(row, hour)).map((row) => row.role)
-          return breaks(world.after, id, roles, tenant.id) && !breaks(world.before, id, roles, tenant.id)
+          return breaks(world.after, rule, roles, tenant.id) && !alike.some((one) => breaks(world.before, one, roles, tenant.id))
         })
-        if (from !== undefined) found.push({ user: user.id, tenant: tenant.id, constraint: id, from })
+        if (from !== undefined) found.push({ user: user.id, tenant: tenant.id, constraint: rule.id, from })
       }
       const starts = rows.filter((row) => isTooLong(world.after, row) && !isTooLong(world.before, row)).map((row) => Math.max(0, row.from))
       if (starts.length > 0) found.push({ user: user.id, tenant: tenant.id, constraint: 'temporary-only', from: Math.min(...starts) })
@@ -117,9 +120,16 @@ export function naiveBreaches(world: PlanWorld): readonly NaiveBreach[] {
   return found
 }
 
-function breaks(bundle: PolicyBundle, id: string, roles: readonly string[], tenant: string): boolean {
-  const rule = bundle.constraints.find((constraint) => constraint.id === id)
-  if (rule === undefined) return false
+/** Codes stay in these worlds when names change. */
+function subjectOf(bundle: PolicyBundle, rule: Constraint): string {
+  if (rule.type === 'max-roles-per-tenant') return 'roles'
+  return rule.permissions
+    .map((name) => bundle.permissions.find((permission) => permission.name === name)?.code)
+    .sort()
+    .join()
+}
+
+function breaks(bundle: PolicyBundle, rule: Constraint, roles: readonly string[], tenant: string): boolean {
   const fits = (pattern: string): boolean => new RegExp(`^${pattern.replaceAll('*', '[^]*')}$`).test(tenant)
   if (rule.tenants !== undefined && !rule.tenants.some(fits)) return false
   if (rule.type === 'max-roles-per-tenant') return new Set(roles).size > rule.max

@@ -53,7 +53,7 @@ function crowded(user: string): LivePair {
 
 it('one pair with many windows under many rules has turns for others within it, and the next one with the same sets costs little', async () => {
   const pace = new CountedPace(NEVER)
-  const needs = { before, after, sets: new SetBreaches(before, after, pace), pace }
+  const needs = { before, after, sets: new SetBreaches(before, after, new Map(), pace), pace }
   const pair = crowded('ann')
   const instants = instantsOf(pair, NOW_MS)
   expect(await findPairBreaches(pair, instants, needs)).toHaveLength(RULES.length)

@@ -114,6 +114,29 @@ it('a new separation of duty finds the holders of both sides', async () => {
   expect((await plan(before, after)).summary.breaches).toEqual([{ constraint: 'four-eyes', pairs: 1 }])
 })
 
+it('a rule is known by what it says, not by its id: another one under the old id is news, the old one under another id is none', async () => {
+  const duties = bundleOf({ clerk: ['pay.create', 'pay.approve'], lead: ['pay.hold', 'pay.free'] })
+  const rule = (id: string, permissions: readonly string[], max = 1): PolicyBundle => ({
+    ...duties,
+    constraints: [{ id, type: 'separation-of-duty', permissions, max }],
+  })
+  const before = rule('four-eyes', ['pay.create', 'pay.approve'])
+  const broken = async (after: PolicyBundle) => (await plan(before, after)).summary.breaches
+  expect(await broken(rule('four-eyes', ['pay.hold', 'pay.free']))).toEqual([{ constraint: 'four-eyes', pairs: 1 }])
+  expect(await broken(rule('six-eyes', ['pay.approve', 'pay.create']))).toEqual([])
+  const both = (max: number) => rule('four-eyes', ['pay.create', 'pay.approve', 'pay.hold'], max)
+  expect((await plan(both(1), both(2))).summary.breaches).toEqual([])
+  expect((await plan(both(2), both(1))).summary.breaches).toEqual([{ constraint: 'four-eyes', pairs: 2 }])
+})
+
+it('a permission that is only renamed makes no rule another one', async () => {
+  const named = (name: string): PolicyBundle => ({
+    ...bundleOf({ clerk: ['pay.create', name] }),
+    constraints: [{ id: name === 'pay.allow' ? 'a' : 'b', type: 'separation-of-duty', permissions: ['pay.create', name], max: 1 }],
+  })
+  expect((await plan(named('pay.approve'), named('pay.allow'))).summary.breaches).toEqual([])
+})
+
 it('a role that becomes temporary is told of all who hold it without end or for too long, and of nobody else', async () => {
   await store([held('ann', 'n', 'lead'), held('bob', 'n', 'lead', -1, 1), held('eve', 'n', 'lead', -1, 9), held('dan', 'n', 'lead', 2, 20)])
   const after = withRole(BEFORE, 'lead', (role) => ({ ...role, assignable: 'temporary', maxGrantMs: 4 * 3_600_000 }))
