@@ -1,9 +1,9 @@
 /** `castellan codegen`: writes a policy's names as TypeScript, or says that what was written is out of date. Floor 6. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { typescriptOf } from '../policy/typescript.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { plain, type Terminal } from './command-line/terminal.ts'
+import { placeFault, writeWithFolders } from './named-place.ts'
 import { loadFolder, requireCandidate } from './policy-candidates.ts'
 
 export interface CodegenOptions {
@@ -20,8 +20,11 @@ export async function generateTypescript(terminal: Terminal, directory: string, 
   const text = typescriptOf(bundle)
   if (out === undefined) terminal.out(text)
   else if (!check) {
-    await mkdir(dirname(out), { recursive: true })
-    await writeFile(out, text)
+    try {
+      await writeWithFolders(out, text, 'w')
+    } catch (cause) {
+      throw placeFault(`--out: ${out}`, 'written', cause, PLACE)
+    }
     terminal.err(
       `wrote ${plain(out)}: permissions ${bundle.permissions.length}, roles ${bundle.roles.length}; revision ${revision.slice(0, 12)}\n`,
     )
@@ -33,12 +36,14 @@ export async function generateTypescript(terminal: Terminal, directory: string, 
     )
 }
 
+const PLACE = 'Name a file in a folder that can be written, such as src/permissions.ts.'
+
 /** A checkout may have turned line ends. */
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).replaceAll('\r\n', '\n')
   } catch (cause) {
     if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT') return undefined
-    throw cause
+    throw placeFault(`--out: ${file}`, 'read', cause, PLACE)
   }
 }

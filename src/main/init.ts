@@ -1,9 +1,10 @@
 /** `castellan init`: writes a policy folder to begin with, and a workflow beside it. Overwrites nothing, starts nothing, and writes nothing outside but the workflow. Floor 6. */
-import { lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { paint, plain, type Terminal } from './command-line/terminal.ts'
 import { type InitFile, policyStarterFiles, workflowStarterFile } from './init-files.ts'
+import { placeFault, writeWithFolders } from './named-place.ts'
 
 /** @throws CommandError (fault) naming what is there, before anything is written */
 export async function initPolicies(terminal: Terminal, folder: string): Promise<void> {
@@ -13,9 +14,12 @@ export async function initPolicies(terminal: Terminal, folder: string): Promise<
   if (repository !== undefined) files.push(within(repository, workflowStarterFile(relative(repository, root).split(sep).join('/') || '.')))
   await refuseWhatIsThere(root, files)
   for (const { path, text } of files) {
-    await mkdir(dirname(path), { recursive: true })
-    // Fails when somebody else wrote it meanwhile.
-    await writeFile(path, text, { flag: 'wx' })
+    try {
+      // Fails when somebody else wrote it meanwhile.
+      await writeWithFolders(path, text, 'wx')
+    } catch (cause) {
+      throw placeFault(shown(path), 'written', cause, 'Name a folder that can be made, or written: castellan init <folder>.')
+    }
     terminal.out(`wrote ${plain(shown(path))}\n`)
   }
   if (repository === undefined) terminal.out(NO_WORKFLOW)
@@ -83,8 +87,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Below a file there is nothing either: the writing says so. */
 function isMissing(cause: unknown): boolean {
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT'
+  return typeof cause === 'object' && cause !== null && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
 }
 
 /** The nearest folder above that is a repository: workflows are looked for there only. */

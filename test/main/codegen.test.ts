@@ -69,6 +69,22 @@ describe('codegen', () => {
     expect(typescriptOf(bundle)).toContain("  /** \\@deprecated {\\@link https://evil.example}   x */\n  | 'a.b'\n")
   })
 
+  it.each([
+    ['a folder', () => folder, 'EISDIR'],
+    ['below a file', () => join(folder, 'policies', 'office', 'roles.yaml', 'x', 'y.ts'), 'ENOTDIR'],
+    ['where nobody can make a folder', () => '/proc/none/of/these.ts', 'ENOENT'],
+  ])('says what is wrong with a place that cannot be written, and ends: %s', async (_, place, code) => {
+    const wrong = await runCommand(['codegen', policies, '--out', place()])
+    expect(wrong).toMatchObject({ code: 1, out: '' })
+    expect(wrong.err).toMatch(new RegExp(`^castellan: --out: .* cannot be written: ${code}\n.*[Nn]ame a file`))
+    // Read, it is no less wrong, and never a raw fault of the system.
+    const checked = await runCommand(['codegen', policies, '--out', place(), '--check'])
+    expect(checked).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^castellan: (--out: .* cannot be read: |.* is not what the policy says now)/),
+    })
+  })
+
   it('--check ends with 0 while the file is up to date and with 1 when it is not, and writes nothing', async () => {
     const check = () => runCommand(['codegen', join(folder, 'policies'), '--out', out, '--check'])
     await runCommand(['codegen', join(folder, 'policies'), '--out', out])

@@ -126,6 +126,18 @@ describe('castellan init', () => {
     expect(await readFile(join(policies, 'roles.yaml'), 'utf8')).toBe(before)
   })
 
+  it.each([
+    ['below a file', () => join(folder, 'file', 'policies'), 'ENOTDIR'],
+    ['where nobody can make a folder', () => '/proc/none/policies', 'ENOENT'],
+  ])('says what is wrong with a place that cannot be written, and ends: %s', async (_, place, code) => {
+    await writeFile(join(folder, 'file'), '')
+    expect(await runCommand(['init', place()])).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(new RegExp(`^castellan: .* cannot be written: ${code}\nName a folder that can be made`)),
+    })
+  })
+
   it('follows no link to another place', async () => {
     await mkdir(join(folder, '.git'))
     await mkdir(join(folder, '.github', 'workflows'), { recursive: true })
