@@ -7,6 +7,7 @@ import * as policyRevisions from '../../migrations/0004-policy-revisions.ts'
 import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
 import * as freshness from '../../migrations/0007-freshness.ts'
+import * as identity from '../../migrations/0008-identity.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFeed } from '../../src/store/feed-reader.ts'
 import { migrate, migrationStatus } from '../../src/store/migrations.ts'
@@ -81,7 +82,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     expect(await database.knex.schema.hasTable('tenant')).toBe(false)
     expect((await migrationStatus(database)).applied).toEqual([])
     await database.knex.raw('drop table audit_event')
-    expect((await migrate(database)).applied).toHaveLength(8)
+    expect((await migrate(database)).applied).toHaveLength(9)
   })
 })
 
@@ -145,13 +146,42 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.2 on %s'
   })
 })
 
+describe.each(['pglite', 'postgres'] as const)('a database of version 0.3 on %s', (kind) => {
+  it('knows every permission that was ever in force, each with the bit it has, and older processes go on activating', async () => {
+    const database = kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url)
+    await migrateTo(database, { ...SCHEMA_01, '0007-freshness': freshness, '0008-identity': identity })
+    const { knex } = database
+    const bundle = (...names: string[]) => JSON.stringify({ permissions: names.map((name) => ({ name, code: `c.${name}` })) })
+    for (const [revision, names] of [
+      ['one', ['b', 'a']],
+      ['two', ['a', 'd']],
+      ['kept', ['never']],
+    ] as const)
+      await knex('policy_revision').insert({ revision, content: bundle(...names), source: 'test' })
+    for (const revision of ['one', 'two', 'one']) await knex('policy_activation').insert({ revision, actor: 'system' })
+    await knex('permission_index').insert({ bit: 0, name: 'd', code: 'c.d' })
+    await knex('replica').insert({ id: 'old', policy_revision: 'one' })
+    expect((await migrate(database)).applied).toEqual(['0009-policy-releases'])
+    const store = openStore(database)
+    expect((await store.identity.listPermissionIndex()).map(({ bit, name }) => [bit, name])).toEqual([
+      [0, 'd'],
+      [1, 'a'],
+      [2, 'b'],
+    ])
+    expect(await store.replicas.list()).toMatchObject([{ id: 'old', policyRevision: 'one', policySinceMs: null }])
+    await knex('policy_activation').insert({ revision: 'two', actor: 'system' })
+    expect(await store.change((change) => change.listUnindexedRevisions())).toEqual(['two'])
+    expect(await store.records.findRevisionsByPrefix('two')).toEqual([])
+  })
+})
+
 describe('several migrators', () => {
   it.each([2, 20])('of %i at once one does the work and all succeed', async (count) => {
     const { url } = await emptyPostgres()
     const databases = await Promise.all(Array.from({ length: count }, () => connectTo(url)))
     const results = await Promise.all(databases.map((database) => migrate(database)))
     const applied = results.map((result) => result.applied.length).sort((a, b) => b - a)
-    expect(applied).toEqual([8, ...Array.from({ length: count - 1 }, () => 0)])
+    expect(applied).toEqual([9, ...Array.from({ length: count - 1 }, () => 0)])
   })
 
   it('waits for one that holds the lock, says so, and goes on when that one dies', async () => {
@@ -166,7 +196,7 @@ describe('several migrators', () => {
     expect(await said).toMatch(/another migrator/)
     await endLockHolders(query)
     await expect(ended).rejects.toBeDefined()
-    expect((await migrating).applied).toHaveLength(8)
+    expect((await migrating).applied).toHaveLength(9)
     expect((await migrationStatus(database)).pending).toEqual([])
   })
 
