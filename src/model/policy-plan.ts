@@ -70,11 +70,14 @@ export interface PlanSummary {
   readonly breaches: readonly { readonly constraint: string; readonly pairs: number }[]
   /** Held now or later, of dormant pairs too, and in the candidate no more. */
   readonly rolesGone: readonly { readonly role: string; readonly pairs: number }[]
-  /** Pairs whose token outgrows the form it has now; of dormant ones too. */
+  /**
+   * Pairs whose token outgrows its form, by the largest claim that each policy would have it carry now or once grants that are there already
+   * begin. Dormant pairs count as if account and tenant were open: their tokens are issued in that form when they open.
+   */
   readonly tokens: {
     readonly codesToBits: number
     readonly toOverage: number
-    /** Longest codes of one pair, in characters, among those affected. */
+    /** Longest codes of one pair, in characters, at any of these instants, among those with an effect, dormant ones too. */
     readonly charactersBefore: number
     readonly charactersAfter: number
   }

@@ -2,6 +2,7 @@
 import { inForce } from '../../model/access-state.ts'
 import type { ConditionContext } from '../../model/condition.ts'
 import type { Effect } from '../../model/policy-plan.ts'
+import type { ClaimSize } from '../../model/policy-release.ts'
 import { compareText } from '../../policy/faults.ts'
 import type { LivePair } from '../../store/ports.ts'
 import type { Pace } from './pace.ts'
@@ -11,9 +12,12 @@ export interface PairEffects {
   readonly differences: readonly Difference[]
   /** The same, as they are streamed. */
   readonly effects: readonly Effect[]
-  /** Of the roles in force now. */
-  readonly now: SetDifference
+  /** Claims of the largest form, and the longest codes, that a token would have at any of the instants. */
+  readonly largestBefore: LargestClaim
+  readonly largestAfter: LargestClaim
 }
+
+export type LargestClaim = Pick<ClaimSize, 'form' | 'codeCharacters'>
 
 /** The instants at which what is held may change: now, and each later begin or end of a window. Sorted. */
 export function instantsOf({ assignments }: Pick<LivePair, 'assignments'>, nowMs: number): readonly number[] {
@@ -43,20 +47,34 @@ export async function findPairEffects(
   if (pace.took(stepsOf(pair, now))) await pace.rest()
   if (later.length === 0) {
     const effects = atOnce === now.fixed ? now.fixedEffects : atOnce.map((difference) => difference.effect)
-    return { differences: atOnce, effects, now }
+    return { differences: atOnce, effects, largestBefore: now.sizeBefore, largestAfter: now.sizeAfter }
   }
   // Permission and kind, at the first instant.
   const first = new Map(atOnce.map((difference) => [keyOf(difference), difference]))
+  let [largestBefore, largestAfter]: [LargestClaim, LargestClaim] = [now.sizeBefore, now.sizeAfter]
   for (const fromMs of later) {
     const set = await differences.of(rolesAt(pair, fromMs))
     for (const difference of differences.forPerson(set, context)) {
       const key = keyOf(difference)
       if (!first.has(key)) first.set(key, { effect: { ...difference.effect, fromMs }, roles: difference.roles })
     }
+    largestBefore = largestOf(largestBefore, set.sizeBefore)
+    largestAfter = largestOf(largestAfter, set.sizeAfter)
     if (pace.took(stepsOf(pair, set))) await pace.rest()
   }
   const sorted = [...first].sort(([a], [b]) => compareText(a, b)).map(([, difference]) => difference)
-  return { differences: sorted, effects: sorted.map((difference) => difference.effect), now }
+  return { differences: sorted, effects: sorted.map((difference) => difference.effect), largestBefore, largestAfter }
+}
+
+/** From what always travels to what never does. */
+const FORMS: readonly ClaimSize['form'][] = ['codes', 'bits', 'overage']
+
+export function isLargerForm(form: ClaimSize['form'], than: ClaimSize['form']): boolean {
+  return FORMS.indexOf(form) > FORMS.indexOf(than)
+}
+
+function largestOf(a: LargestClaim, b: LargestClaim): LargestClaim {
+  return { form: isLargerForm(b.form, a.form) ? b.form : a.form, codeCharacters: Math.max(a.codeCharacters, b.codeCharacters) }
 }
 
 function stepsOf({ assignments }: LivePair, { fixed, personal }: SetDifference): number {

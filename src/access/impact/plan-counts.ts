@@ -4,12 +4,10 @@ import { PLAN_TENANTS_COUNTED_MAX, PLAN_TENANTS_MAX } from '../../model/limits.t
 import type { EffectKind, PlanSummary, SubjectBreach } from '../../model/policy-plan.ts'
 import { compareText } from '../../policy/faults.ts'
 import type { LivePair } from '../../store/ports.ts'
-import type { PairEffects } from './pair-effects.ts'
+import { isLargerForm, type PairEffects } from './pair-effects.ts'
 
 type Tally = Record<EffectKind, number>
 type PairTally = Tally & { pairs: number }
-
-const FORMS = ['codes', 'bits', 'overage'] as const
 
 export class PlanCounts {
   readonly #before: CompiledPolicy
@@ -89,15 +87,15 @@ export class PlanCounts {
     for (const role of roles) tallyOf(this.#byRole, role, emptyPairTally).pairs += 1
   }
 
-  #addTokens({ now: { sizeBefore, sizeAfter }, effects }: PairEffects): void {
+  #addTokens({ largestBefore, largestAfter, effects }: PairEffects): void {
     const tokens = this.#tokens
-    if (FORMS.indexOf(sizeAfter.form) > FORMS.indexOf(sizeBefore.form)) {
-      if (sizeAfter.form === 'overage') tokens.toOverage += 1
+    if (isLargerForm(largestAfter.form, largestBefore.form)) {
+      if (largestAfter.form === 'overage') tokens.toOverage += 1
       else tokens.codesToBits += 1
     }
     if (effects.length === 0) return
-    tokens.charactersBefore = Math.max(tokens.charactersBefore, sizeBefore.codeCharacters)
-    tokens.charactersAfter = Math.max(tokens.charactersAfter, sizeAfter.codeCharacters)
+    tokens.charactersBefore = Math.max(tokens.charactersBefore, largestBefore.codeCharacters)
+    tokens.charactersAfter = Math.max(tokens.charactersAfter, largestAfter.codeCharacters)
   }
 
   /** `undefined` beyond PLAN_TENANTS_COUNTED_MAX: such a tenant is counted as left out, once for each role by which it is come upon. */

@@ -176,6 +176,16 @@ it('counts people whose token outgrows its form, with bits of permissions that a
   expect(summary.tokens.charactersAfter).toBe(Array.from({ length: 400 }, (_, index) => `t.${index}`).join(' ').length)
 })
 
+it('a token that outgrows its form only when a later grant begins is counted, and one that does so today already is not', async () => {
+  await store([held('ann', 'north', 'clerk', 2), held('bob', 'north', 'clerk', 2), held('bob', 'north', 'lead')])
+  const many = Array.from({ length: 400 }, (_, index) => `work.part-${index}.read`)
+  const before = bundleOf({ clerk: many.slice(0, 3), lead: many })
+  const { summary } = await plan(before, bundleOf({ clerk: many, lead: many }))
+  expect(summary.tokens).toMatchObject({ codesToBits: 1, toOverage: 0 })
+  expect(summary.tokens.charactersBefore).toBeLessThan(20)
+  expect(summary.tokens.charactersAfter).toBeGreaterThan(1_000)
+})
+
 it('ends at once with its signal, also while the database is asked', async () => {
   const stop = new AbortController()
   let asked = 0
