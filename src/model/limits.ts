@@ -61,7 +61,7 @@ export const POLICY_FAULTS_MAX = 1_000
 /** Faults of each severity that a reading collects before it sorts them and keeps the first, and how many of them get a "did you mean". */
 export const POLICY_FAULTS_COLLECTED_MAX = 10_000
 export const POLICY_FAULTS_SUGGESTED_MAX = 500
-/** Permissions that one fault names: beyond it, how many more there are. */
+/** Permissions that one fault names, and differences of one failed test: beyond it, how many more there are. */
 export const FAULT_NAMES_MAX = 20
 /** Permissions of a bundle: a resolved set and a token budget are sized for it. */
 export const PERMISSIONS_MAX = 10_000
@@ -73,8 +73,8 @@ export const ROLES_MAX = 2_000
 export const CONSTRAINTS_MAX = 500
 /** Permissions of all constraints of a bundle: each is looked for in every role. Real ones have two or three each. */
 export const CONSTRAINT_PERMISSIONS_MAX = 10_000
-/** Steps of all policy tests of a bundle: permissions listed, cases decided, constraints counted for each person. Thousands of usual tests; run in about a second. */
-export const POLICY_TEST_STEPS_MAX = 5_000_000
+/** Steps of all policy tests of a bundle: permissions listed, cases decided, constraints counted for each person. Thousands of usual tests, and two seconds at worst. */
+export const POLICY_TEST_STEPS_MAX = 1_000_000
 /** Entries of one list in a policy file: permissions of a role or set, values of an operator, patterns of tenants. */
 export const POLICY_LIST_MAX = 5_000
 /** Attributes that one permission declares or one condition tests. */

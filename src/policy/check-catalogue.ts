@@ -115,10 +115,7 @@ function checkReplacement(name: string, deprecated: SourceNode | undefined, name
   if (node === undefined || successor === undefined) return
   if (successor === name) faults.error(node.at, 'deprecation-invalid', `"${name}" cannot replace itself`)
   else if (!names.permissions.has(successor))
-    faults.error(
-      node.at,
-      'unknown-permission',
-      `permission "${clip(successor)}" is in no catalogue`,
+    faults.error(node.at, 'unknown-permission', `permission "${clip(successor)}" is in no catalogue`, () =>
       didYouMean(successor, names.permissions.keys()),
     )
 }

@@ -1,5 +1,5 @@
 /** Faults of meaning in constraints, and roles that break one all by themselves. Floor 2. */
-import { CONSTRAINTS_MAX } from '../model/limits.ts'
+import { CONSTRAINT_PERMISSIONS_MAX, CONSTRAINTS_MAX, FAULT_NAMES_MAX } from '../model/limits.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems } from './names.ts'
 import { childOf, type FaultList, itemsOf, type SourceNode, textOf } from './source.ts'
 
@@ -29,6 +29,13 @@ function checkConstraint(id: string, node: SourceNode, names: Names, faults: Fau
     return
   }
   const items = textItems(childOf(node, 'permissions'))
+  if (names.constraintPermissions.add(items.length))
+    faults.error(
+      node.at,
+      'limit-exceeded',
+      `the constraints together name more than ${CONSTRAINT_PERMISSIONS_MAX} permissions`,
+      'few permissions really exclude each other',
+    )
   const permissions = new Set<string>()
   for (const { text, at } of items) {
     if (permissions.has(text)) faults.error(at, 'duplicate-entry', `"${text}" stands twice in this list`)
@@ -45,7 +52,7 @@ function checkConstraint(id: string, node: SourceNode, names: Names, faults: Fau
     )
     return
   }
-  checkRolesAlone(id, permissions, max, childOf(node, 'tenants') !== undefined, names, faults)
+  if (!names.constraintPermissions.isOver) checkRolesAlone(id, permissions, max, childOf(node, 'tenants') !== undefined, names, faults)
 }
 
 function checkRolesAlone(
@@ -57,11 +64,17 @@ function checkRolesAlone(
   faults: FaultList,
 ): void {
   for (const [name, role] of names.roles) {
+    if (role.permissions.size <= max || !faults.hasRoomFor(someTenants ? 'warning' : 'error')) continue
     const held = [...permissions].filter((permission) => role.permissions.has(permission))
     if (held.length <= max) continue
-    const message = `role "${name}" alone holds ${held.join(' and ')}, of which constraint "${id}" allows ${max}`
+    const message = `role "${name}" alone holds ${inShort(held)}, of which constraint "${id}" allows ${max}`
     // Where the constraint holds for some tenants only, the role can still be given in the others.
     if (someTenants) faults.warn(role.at, 'separation-of-duty-broken', message, 'it cannot be given in the tenants of the constraint')
     else faults.error(role.at, 'separation-of-duty-broken', message, 'split the role')
   }
+}
+
+function inShort(held: readonly string[]): string {
+  const more = held.length - FAULT_NAMES_MAX
+  return more > 0 ? `${held.slice(0, FAULT_NAMES_MAX).join(', ')} and ${more} more` : held.join(' and ')
 }

@@ -1,7 +1,7 @@
 /** Faults of meaning in role bundles: names, sets, grants, windows of temporary roles. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
-import { MAX_GRANT_DAYS_MAX, ROLES_MAX } from '../model/limits.ts'
+import { GRANTS_MAX, MAX_GRANT_DAYS_MAX, ROLES_MAX } from '../model/limits.ts'
 import { checkCondition } from './check-condition.ts'
 import { parseDurationMs } from './grammar.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems, warnRepeated } from './names.ts'
@@ -20,9 +20,13 @@ export function collectSets(root: SourceNode, names: Names, faults: FaultList): 
 export function collectRoles(root: SourceNode, names: Names, faults: FaultList): void {
   for (const { key, keyAt, value } of entriesOf(childOf(root, 'roles'))) {
     checkName('role', key, keyAt, faults)
-    if (!checkNew('role', key, names.roles, keyAt, faults)) continue
     const direct = itemsOf(childOf(value, 'permissions')).map(grantedName)
-    const included = textItems(childOf(value, 'include')).flatMap(({ text }) => names.sets.get(text)?.permissions ?? [])
+    const includes = textItems(childOf(value, 'include'))
+    // Also of a role that is given twice: it is looked at, too.
+    countGrants(keyAt, direct.length, names, faults)
+    for (const { text, at } of includes) countGrants(at, names.sets.get(text)?.permissions.length ?? 0, names, faults)
+    if (!checkNew('role', key, names.roles, keyAt, faults)) continue
+    const included = expand(includes, names)
     names.roles.set(key, {
       at: keyAt,
       temporary: textOf(childOf(value, 'assignable')) === 'temporary',
@@ -30,6 +34,21 @@ export function collectRoles(root: SourceNode, names: Names, faults: FaultList):
       permissions: new Set([...direct.filter((name) => name !== undefined), ...included]),
     })
   }
+}
+
+function countGrants(at: Place, count: number, names: Names, faults: FaultList): void {
+  if (names.grants.add(count))
+    faults.error(
+      at,
+      'limit-exceeded',
+      `the roles together grant more than ${GRANTS_MAX} permissions, each set counted wherever it is included`,
+      'include smaller sets, or in fewer roles',
+    )
+}
+
+/** Permissions of the sets; none when all together would be too many. */
+function expand(includes: readonly { readonly text: string }[], names: Names): readonly string[] {
+  return names.grants.isOver ? [] : includes.flatMap(({ text }) => names.sets.get(text)?.permissions ?? [])
 }
 
 /** When all names of all files are known. */
@@ -61,10 +80,11 @@ function checkRole({ key: name, value }: SourceEntry, names: Names, faults: Faul
   for (const { text, at } of includes) {
     names.setsInUse.add(text)
     if (names.sets.has(text)) continue
-    const hint = names.roles.has(text) ? 'it is a role, and roles do not include roles' : didYouMean(text, names.sets.keys())
-    faults.error(at, 'unknown-set', `set "${clip(text)}" is in no role bundle`, hint)
+    faults.error(at, 'unknown-set', `set "${clip(text)}" is in no role bundle`, () =>
+      names.roles.has(text) ? 'it is a role, and roles do not include roles' : didYouMean(text, names.sets.keys()),
+    )
   }
-  const unconditional = new Set(includes.flatMap(({ text }) => names.sets.get(text)?.permissions ?? []))
+  const unconditional = new Set(expand(includes, names))
   const grants = itemsOf(childOf(value, 'permissions'))
   warnRepeated(
     grants.flatMap((grant) => (textOf(grant) === undefined ? [] : [{ text: textOf(grant) ?? '', at: grant.at }])),

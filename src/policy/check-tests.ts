@@ -2,6 +2,7 @@
 
 import { didYouMean } from '../ground/nearest.ts'
 import { idFault } from '../model/ids.ts'
+import { POLICY_TEST_STEPS_MAX } from '../model/limits.ts'
 import { checkConstraintReference, checkPermissionReference, checkRoleReference, type Names, textItems } from './names.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'
@@ -33,7 +34,42 @@ function checkFile(root: SourceNode, names: Names, faults: FaultList): void {
   for (const person of people) checkPerson(person, names, faults)
   const timeless = new Set(people.filter(({ value }) => itemsOf(childOf(value, 'grants')).length === 0).map(({ key }) => key))
   const hasNow = childOf(root, 'now') !== undefined
-  for (const test of itemsOf(childOf(root, 'tests'))) checkTest(test, people, hasNow ? undefined : timeless, names, faults)
+  const costs = new Map(people.map(({ key, value }) => [key, costOf(value, names)]))
+  for (const test of itemsOf(childOf(root, 'tests'))) {
+    const cost = costs.get(textOf(childOf(test, 'person')) ?? '')
+    if (cost !== undefined) countSteps(test, cost, names, faults)
+    checkTest(test, costs, hasNow ? undefined : timeless, names, faults)
+  }
+}
+
+/** What it takes to ask one thing of a person. */
+interface PersonCost {
+  /** Roles given, each as often as it is. */
+  readonly held: number
+  /** What these grant. */
+  readonly grants: number
+  /** Constraints are counted at each instant at which a role begins. */
+  readonly instants: number
+}
+
+function costOf(person: SourceNode, names: Names): PersonCost {
+  const windows = itemsOf(childOf(person, 'grants'))
+  const roles = [...textItems(childOf(person, 'roles')).map(({ text }) => text), ...windows.map((grant) => textOf(childOf(grant, 'role')))]
+  const grants = roles.reduce((sum, role) => sum + (names.roles.get(role ?? '')?.permissions.size ?? 0), 0)
+  return { held: roles.length, grants, instants: 1 + windows.length }
+}
+
+function countSteps(test: SourceNode, { held, grants, instants }: PersonCost, names: Names, faults: FaultList): void {
+  const rules = names.constraints.size * (1 + held) + names.constraintPermissions.sum
+  const exactly = childOf(test, 'exactly') === undefined ? 0 : grants + itemsOf(childOf(test, 'exactly')).length
+  const steps = instants * (held + rules) + exactly + itemsOf(childOf(test, 'cases')).length * (1 + held)
+  if (names.testSteps.add(steps))
+    faults.error(
+      test.at,
+      'limit-exceeded',
+      `the policy tests together take more than ${POLICY_TEST_STEPS_MAX} steps: permissions, roles and constraints looked at`,
+      'fewer "exactly" of people who hold much, or fewer roles and windows a person',
+    )
 }
 
 function checkPerson({ value: person }: SourceEntry, names: Names, faults: FaultList): void {
@@ -63,25 +99,17 @@ function checkPerson({ value: person }: SourceEntry, names: Names, faults: Fault
 /** @param timeless people without windows, when the file names no moment; `undefined` when it does */
 function checkTest(
   test: SourceNode,
-  people: readonly SourceEntry[],
+  people: ReadonlyMap<string, unknown>,
   timeless: ReadonlySet<string> | undefined,
   names: Names,
   faults: FaultList,
 ): void {
   const personNode = childOf(test, 'person')
   const person = textOf(personNode)
-  const known = people.some(({ key }) => key === person)
+  const known = person !== undefined && people.has(person)
   if (personNode !== undefined && person !== undefined && !known)
-    faults.error(
-      personNode.at,
-      'unknown-person',
-      `"${clip(person)}" is none of the people above`,
-      didYouMean(
-        person,
-        people.map(({ key }) => key),
-      ),
-    )
-  if (known && person !== undefined && timeless?.has(person) === false && childOf(test, 'now') === undefined)
+    faults.error(personNode.at, 'unknown-person', `"${clip(person)}" is none of the people above`, () => didYouMean(person, people.keys()))
+  if (known && timeless?.has(person) === false && childOf(test, 'now') === undefined)
     faults.error(
       test.at,
       'now-missing',

@@ -1,10 +1,12 @@
 /** Checks of single names, and what the names of all files together are. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
+import { CONSTRAINT_PERMISSIONS_MAX, GRANTS_MAX, POLICY_TEST_STEPS_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
 import { isPermissionName, isReservedWord, isRoleName } from './grammar.ts'
 import { clip } from './parse.ts'
 import type { FaultList, Place, SourceNode } from './source.ts'
+import { Tally } from './tally.ts'
 
 export interface KnownPermission {
   readonly at: Place
@@ -37,6 +39,10 @@ export interface Names {
   readonly roles: Map<string, KnownRole>
   /** By id. */
   readonly constraints: Map<string, { readonly at: Place }>
+  /** Of all roles, sets expanded. */
+  readonly grants: Tally
+  readonly constraintPermissions: Tally
+  readonly testSteps: Tally
 }
 
 export function openNames(): Names {
@@ -48,6 +54,9 @@ export function openNames(): Names {
     setsInUse: new Set(),
     roles: new Map(),
     constraints: new Map(),
+    grants: new Tally(GRANTS_MAX),
+    constraintPermissions: new Tally(CONSTRAINT_PERMISSIONS_MAX),
+    testSteps: new Tally(POLICY_TEST_STEPS_MAX),
   }
 }
 
@@ -98,17 +107,20 @@ export function checkPermissionReference(name: string, at: Place, names: Names, 
   if (code !== undefined) faults.error(at, 'unknown-permission', `"${name}" is a code`, `write its name, "${code.permission}"`)
   else if (isReservedWord(name) || name.includes('*')) checkName('permission', name, at, faults)
   else if (names.retired.has(name)) faults.error(at, 'unknown-permission', `permission "${name}" was removed`)
-  else faults.error(at, 'unknown-permission', `permission "${clip(name)}" is in no catalogue`, didYouMean(name, names.permissions.keys()))
+  else
+    faults.error(at, 'unknown-permission', `permission "${clip(name)}" is in no catalogue`, () =>
+      didYouMean(name, names.permissions.keys()),
+    )
 }
 
 export function checkRoleReference(name: string, at: Place, names: Names, faults: FaultList): void {
   if (!names.roles.has(name))
-    faults.error(at, 'unknown-role', `role "${clip(name)}" is in no role bundle`, didYouMean(name, names.roles.keys()))
+    faults.error(at, 'unknown-role', `role "${clip(name)}" is in no role bundle`, () => didYouMean(name, names.roles.keys()))
 }
 
 export function checkConstraintReference(id: string, at: Place, names: Names, faults: FaultList): void {
   if (!names.constraints.has(id))
-    faults.error(at, 'unknown-constraint', `constraint "${clip(id)}" is in no file`, didYouMean(id, names.constraints.keys()))
+    faults.error(at, 'unknown-constraint', `constraint "${clip(id)}" is in no file`, () => didYouMean(id, names.constraints.keys()))
 }
 
 /** Texts of a list with their places; what is no text is a fault of the shape. */

@@ -1,5 +1,5 @@
 /** All policy files to one bundle and its tests, or to every fault of every file. Pure: names and texts in. Floor 2. */
-import { POLICY_BYTES_MAX, POLICY_FILES_MAX } from '../model/limits.ts'
+import { POLICY_ALIASED_NODES_MAX, POLICY_BYTES_MAX, POLICY_FILES_MAX } from '../model/limits.ts'
 import type { PolicyBundle } from '../model/policy.ts'
 import { assembleBundle } from './assemble.ts'
 import { checkCatalogues, collectCatalogue } from './check-catalogue.ts'
@@ -12,6 +12,7 @@ import { parseSource } from './parse.ts'
 import { type PolicyTest, toPolicyTest } from './policy-test.ts'
 import { checkShape, type KnownDocument } from './shape.ts'
 import { FaultList, type SourceNode } from './source.ts'
+import { Tally } from './tally.ts'
 
 export interface PolicyFile {
   /** Path as faults name it. */
@@ -58,9 +59,10 @@ function checkBounds(files: readonly PolicyFile[], faults: FaultList): boolean {
 
 function readDocuments(files: readonly PolicyFile[], faults: FaultList): readonly KnownDocument[] {
   const documents: KnownDocument[] = []
+  const aliased = new Tally(POLICY_ALIASED_NODES_MAX)
   for (const file of [...files].sort((a, b) => compareText(a.name, b.name))) {
-    const parsed = parseSource(file.name, file.text)
-    faults.faults.push(...parsed.faults)
+    const parsed = parseSource(file.name, file.text, aliased)
+    faults.take(parsed.faults)
     for (const root of parsed.documents) {
       const document = checkShape(root, faults)
       if (document !== undefined) documents.push(document)

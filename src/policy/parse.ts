@@ -1,8 +1,16 @@
 /** Text of a policy file to trees with places; the only home of `yaml`. Never throws on any text. Knows no kind of policy. Floor 2. */
 import { Composer, type Document, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser, type YAMLError } from 'yaml'
-import { POLICY_ALIASES_MAX, POLICY_DOCUMENTS_MAX, POLICY_FILE_BYTES_MAX, POLICY_NESTING_MAX, POLICY_NODES_MAX } from '../model/limits.ts'
+import {
+  POLICY_ALIASED_NODES_MAX,
+  POLICY_ALIASES_MAX,
+  POLICY_DOCUMENTS_MAX,
+  POLICY_FILE_BYTES_MAX,
+  POLICY_NESTING_MAX,
+  POLICY_NODES_MAX,
+} from '../model/limits.ts'
 import type { PolicyFault, PolicyFaultCode } from './faults.ts'
 import { FaultList, type Place, type SourceEntry, type SourceNode } from './source.ts'
+import { Tally } from './tally.ts'
 
 export interface ParsedFile {
   /** One root a document, in order; documents with a fault in their text are left out. */
@@ -15,8 +23,11 @@ const SYNTAX_FAULTS_MAX = 50
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const NOT_TEXT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/
 
-/** @param file name that faults carry */
-export function parseSource(file: string, text: string): ParsedFile {
+/**
+ * @param file name that faults carry
+ * @param aliased values that aliases repeated in the files before
+ */
+export function parseSource(file: string, text: string, aliased = new Tally(POLICY_ALIASED_NODES_MAX)): ParsedFile {
   const faults = new FaultList()
   const start: Place = { file, line: 1, col: 1 }
   if (Buffer.byteLength(text) > POLICY_FILE_BYTES_MAX) {
@@ -30,7 +41,7 @@ export function parseSource(file: string, text: string): ParsedFile {
     return { documents: [], faults: faults.faults }
   }
   try {
-    return parseDocuments(file, source, faults)
+    return parseDocuments(file, source, faults, aliased)
   } catch (cause) {
     // The library promises faults, not exceptions; should it break that promise, the file is at fault, not the process.
     faults.error(start, 'yaml-syntax', `the file cannot be read as YAML: ${cause instanceof Error ? cause.message : String(cause)}`)
@@ -38,7 +49,7 @@ export function parseSource(file: string, text: string): ParsedFile {
   }
 }
 
-function parseDocuments(file: string, source: string, faults: FaultList): ParsedFile {
+function parseDocuments(file: string, source: string, faults: FaultList, aliased: Tally): ParsedFile {
   const lines = new LineCounter()
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(Math.min(offset, source.length))
@@ -59,7 +70,7 @@ function parseDocuments(file: string, source: string, faults: FaultList): Parsed
     logLevel: 'silent',
   })
   const documents: SourceNode[] = []
-  const budget = { nodes: POLICY_NODES_MAX, aliases: POLICY_ALIASES_MAX }
+  const budget = { nodes: POLICY_NODES_MAX, aliases: POLICY_ALIASES_MAX, aliased }
   let count = 0
   for (const document of composer.compose(tokens.list)) {
     if (++count > POLICY_DOCUMENTS_MAX) {
@@ -111,14 +122,21 @@ interface Built {
   readonly depth: number
 }
 
+/** What one file may still bring; `aliased` is that of all files. */
+interface Budget {
+  nodes: number
+  aliases: number
+  readonly aliased: Tally
+}
+
 /** Turns the library's nodes into ours: plain scalars, distinct string keys, aliases followed within bounds. */
 class TreeBuilder {
   readonly #place: (offset: number) => Place
   readonly #faults: FaultList
-  readonly #budget: { nodes: number; aliases: number }
+  readonly #budget: Budget
   readonly #anchors = new Map<string, Built | 'open'>()
 
-  constructor(place: (offset: number) => Place, faults: FaultList, budget: { nodes: number; aliases: number }) {
+  constructor(place: (offset: number) => Place, faults: FaultList, budget: Budget) {
     this.#place = place
     this.#faults = faults
     this.#budget = budget
@@ -197,7 +215,16 @@ class TreeBuilder {
       this.#faults.error(at, 'alias-refused', `more than ${POLICY_ALIASES_MAX} aliases in one file`)
       return undefined
     }
-    return this.#spend(target, at)
+    const { aliased } = this.#budget
+    // Said once: all that follow would say the same.
+    if (aliased.add(target.size))
+      this.#faults.error(
+        at,
+        'alias-refused',
+        `aliases repeat more than ${POLICY_ALIASED_NODES_MAX} values in all files`,
+        'give a set of permissions a name',
+      )
+    return aliased.isOver ? undefined : this.#spend(target, at)
   }
 
   /** Each node counts once where it stands and once more wherever an alias repeats it. */
@@ -207,7 +234,7 @@ class TreeBuilder {
       return undefined
     }
     if (built.size <= this.#budget.nodes) return built
-    this.#faults.error(at, 'alias-refused', `more than ${POLICY_NODES_MAX} values once aliases are followed`)
+    this.#faults.error(at, 'alias-refused', `more than ${POLICY_NODES_MAX} values in one file, those that aliases repeat among them`)
     return undefined
   }
 }

@@ -1,4 +1,5 @@
 /** A parsed policy file as a tree that knows the place of every key and value. Knows neither YAML nor any kind of policy. Floor 2. */
+import { POLICY_FAULTS_COLLECTED_MAX, POLICY_FAULTS_SUGGESTED_MAX } from '../model/limits.ts'
 import type { PolicyFault, PolicyFaultCode } from './faults.ts'
 
 export interface Place {
@@ -29,16 +30,52 @@ export interface SourceMap {
 }
 export type SourceNode = SourceScalar | SourceList | SourceMap
 
-/** Faults are collected, never thrown: all of them are wanted at once. */
-export class FaultList {
-  readonly faults: PolicyFault[] = []
+type Severity = PolicyFault['severity']
+/** A function is only asked while few faults have one: looking for the nearest name goes through all names. */
+type Hint = string | (() => string | undefined)
 
-  error(at: Place, code: PolicyFaultCode, message: string, hint?: string): void {
-    this.faults.push({ ...at, severity: 'error', code, message, ...(hint === undefined ? {} : { hint }) })
+/** Faults are collected, never thrown: all of them are wanted at once. Of each severity the first are kept, so that no file can fill the memory. */
+export class FaultList {
+  readonly #faults: PolicyFault[] = []
+  readonly #counts: Record<Severity, number> = { error: 0, warning: 0 }
+  #suggested = 0
+
+  get faults(): readonly PolicyFault[] {
+    return this.#faults
   }
 
-  warn(at: Place, code: PolicyFaultCode, message: string, hint?: string): void {
-    this.faults.push({ ...at, severity: 'warning', code, message, ...(hint === undefined ? {} : { hint }) })
+  error(at: Place, code: PolicyFaultCode, message: string, hint?: Hint): void {
+    this.#say('error', at, code, message, hint)
+  }
+
+  warn(at: Place, code: PolicyFaultCode, message: string, hint?: Hint): void {
+    this.#say('warning', at, code, message, hint)
+  }
+
+  /** What another list has collected. */
+  take(faults: readonly PolicyFault[]): void {
+    for (const fault of faults) if (this.#count(fault.severity)) this.#faults.push(fault)
+  }
+
+  /** False: one more of this severity would not be kept, and need not be looked for. */
+  hasRoomFor(severity: Severity): boolean {
+    return this.#counts[severity] < POLICY_FAULTS_COLLECTED_MAX
+  }
+
+  #say(severity: Severity, { file, line, col }: Place, code: PolicyFaultCode, message: string, given?: Hint): void {
+    if (!this.#count(severity)) return
+    const hint = typeof given === 'function' ? this.#ask(given) : given
+    this.#faults.push({ file, line, col, severity, code, message, ...(hint === undefined ? {} : { hint }) })
+  }
+
+  #count(severity: Severity): boolean {
+    if (!this.hasRoomFor(severity)) return false
+    this.#counts[severity]++
+    return true
+  }
+
+  #ask(hint: () => string | undefined): string | undefined {
+    return this.#suggested++ < POLICY_FAULTS_SUGGESTED_MAX ? hint() : undefined
   }
 }
 

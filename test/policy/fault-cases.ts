@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import {
   CONDITION_ATTRIBUTES_MAX,
   CONDITION_VALUES_MAX,
+  CONSTRAINT_PERMISSIONS_MAX,
   CONSTRAINTS_MAX,
+  GRANTS_MAX,
   PERMISSIONS_MAX,
   POLICY_ALIASES_MAX,
   POLICY_BYTES_MAX,
@@ -13,6 +15,9 @@ import {
   POLICY_FILE_BYTES_MAX,
   POLICY_FILES_MAX,
   POLICY_FOLDER_DEPTH_MAX,
+  POLICY_LIST_MAX,
+  POLICY_NODES_MAX,
+  POLICY_TEST_STEPS_MAX,
   ROLES_MAX,
   TEXT_CHARACTERS_MAX,
 } from '../../src/model/limits.ts'
@@ -95,6 +100,9 @@ const beside = (base: string, name: keyof typeof HEADS, content: string): readon
     { name: 'base.yaml', text: base },
     { name: `${name}.yaml`, text: HEADS[name] + content },
   ]).faults
+/** Roles that each include the same set, the longest there may be. */
+const everySet = (roles: number): string =>
+  `sets:\n  every: [${many(POLICY_LIST_MAX, () => 'pay.read, ')}]\nroles:\n${many(roles, (index) => `  r${index}: { title: T, include: [every] }\n`)}`
 const grantWhen = (base: string, when: string): readonly PolicyFault[] =>
   beside(base, 'roles', `roles:\n  r:\n    title: R\n    permissions:\n      - permission: pay.approve\n        when: ${when}\n`)
 
@@ -120,12 +128,49 @@ export const MADE: Readonly<Record<string, (base: string) => readonly PolicyFaul
   'documents without end': (base) => text(`${base}${'---\n# nothing\n'.repeat(POLICY_DOCUMENTS_MAX)}`),
   'a file nested too deep': () => text('['.repeat(1_000)),
   'values without end behind aliases': () => text(`a: &x [${many(6_000, () => '1, ')}]\nb: [${many(90, () => '*x, ')}]\n`),
+  'values without end': () => text(`a: [${'1,'.repeat(POLICY_NODES_MAX)}]\n`),
   'aliases without end': () => text(`a: &x 1\n${many(POLICY_ALIASES_MAX + 1, (index) => `b${index}: *x\n`)}`),
   'depth behind aliases': () => text(`a0: &a0 ${'['.repeat(40)}${']'.repeat(40)}\na1: &a1 ${'['.repeat(40)}*a0${']'.repeat(40)}\n`),
   'no file at all': () => parsePolicy([]).faults,
   'permissions without end': (base) =>
     beside(base, 'catalogue', `permissions:\n${many(PERMISSIONS_MAX + 1, (index) => `  b.p${index}: { code: b.${index}, title: T }\n`)}`),
   'roles without end': (base) => beside(base, 'roles', `roles:\n${many(ROLES_MAX + 1, (index) => `  r${index}: { title: T }\n`)}`),
+  'sets included without end': (base) => beside(base, 'roles', everySet(GRANTS_MAX / POLICY_LIST_MAX + 1)).filter(isError),
+  'a role given again without end': (base) => {
+    const again = `---\n${HEADS.roles}roles:\n  r0: { title: T, include: [every] }\n`
+    return beside(base, 'roles', everySet(1) + again.repeat(GRANTS_MAX / POLICY_LIST_MAX)).filter(({ code }) => code === 'limit-exceeded')
+  },
+  'permissions of constraints without end': (base) => {
+    const names = Array.from({ length: CONSTRAINT_PERMISSIONS_MAX / 100 }, (_, index) => `more.p${index}`)
+    const catalogue = names.map((name, index) => `  ${name}: { code: m.${index}, title: T }\n`).join('')
+    const one = (index: number) =>
+      `  - { id: c${index}, type: separation-of-duty, permissions: [${names.join(', ')}], max: 1, enforce: reject }\n`
+    return parsePolicy([
+      { name: 'base.yaml', text: base },
+      { name: 'catalogue.yaml', text: `${HEADS.catalogue}permissions:\n${catalogue}` },
+      { name: 'constraints.yaml', text: `${HEADS.constraints}constraints:\n${many(101, one)}` },
+    ]).faults
+  },
+  'a role that breaks a constraint in many ways': (base) => {
+    const names = Array.from({ length: 22 }, (_, index) => `more.p${index}`)
+    const catalogue = names.map((name, index) => `  ${name}: { code: m.${index}, title: T }\n`).join('')
+    const files = {
+      catalogue: `permissions:\n${catalogue}`,
+      constraints: `constraints:\n  - { id: c, type: separation-of-duty, permissions: [${names.join(', ')}], max: 1, enforce: reject }\n`,
+      roles: `roles:\n  r: { title: R, permissions: [${names.join(', ')}] }\n`,
+    } as const
+    const kinds = ['catalogue', 'constraints', 'roles'] as const
+    return parsePolicy([
+      { name: 'base.yaml', text: base },
+      ...kinds.map((kind) => ({ name: `${kind}.yaml`, text: HEADS[kind] + files[kind] })),
+    ]).faults
+  },
+  'steps of tests without end': (base) => {
+    // A case of somebody who is given so many roles is one step each.
+    const people = `people:\n  anna: { roles: [${many(ROLES_MAX, () => 'reader, ')}] }\n`
+    const cases = many(POLICY_TEST_STEPS_MAX / ROLES_MAX / 2, () => '{ permission: pay.read, expect: allow }, ')
+    return beside(base, 'tests', `${people}tests:\n${many(2, (index) => `  - { name: t${index}, person: anna, cases: [${cases}] }\n`)}`)
+  },
   'constraints without end': (base) => {
     const list = many(CONSTRAINTS_MAX, (index) => `  - { id: c${index}, type: max-roles-per-tenant, max: 1, enforce: reject }\n`)
     return beside(base, 'constraints', `constraints:\n${list}`)
