@@ -44,7 +44,7 @@ export function addPolicyCommands(program: Command, terminal: Terminal): void {
     [
       'castellan policy test',
       'castellan policy test ./policies --min-score 100 -o github',
-      'castellan policy test --skeletons > policies/more.test.yaml',
+      'castellan policy test --skeletons > more.test.yaml   # not into the folder: a shell empties the file before the folder is read',
     ],
   )
   examples(

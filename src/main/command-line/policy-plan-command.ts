@@ -6,6 +6,9 @@ import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { clientFor, examples, withService } from './service-command.ts'
 import { plain, type Terminal } from './terminal.ts'
 
+/** An option that may be repeated is absent when nobody gave it: a default would stand in the help. */
+type GivenOptions = Omit<PlanOptions, 'protect' | 'requireApprovalFor'> & Partial<Pick<PlanOptions, 'protect' | 'requireApprovalFor'>>
+
 export function addPolicyPlanCommand(group: Command, terminal: Terminal): void {
   const command = group
     .command('plan [candidate]')
@@ -21,16 +24,15 @@ export function addPolicyPlanCommand(group: Command, terminal: Terminal): void {
       '--protect <permission>',
       'refuse when anything about it changes: a name, a code, or a prefix such as finance.*; repeatable',
       collect,
-      [],
     )
     .option(
       '--require-approval-for <risk>',
       'refuse when a role gains a permission of this risk (risk:high), unless --approved-by says who approved it; repeatable',
       collectRisk,
-      [],
     )
     .option('--approved-by <text>', 'who approved what --require-approval-for asks for; printed with the plan')
-    .action(async (candidate: string | undefined, options: PlanOptions) => {
+    .action(async (candidate: string | undefined, given: GivenOptions) => {
+      const options: PlanOptions = { ...given, protect: given.protect ?? [], requireApprovalFor: given.requireApprovalFor ?? [] }
       const { printPlan } = await import('../print-plan.ts')
       await printPlan(terminal, () => clientFor(options, terminal.environment), candidate ?? POLICY_FOLDER_DEFAULT, options)
     })
@@ -44,9 +46,10 @@ export function addPolicyPlanCommand(group: Command, terminal: Terminal): void {
 }
 
 const AFTER = `
-A candidate is a folder of policy files, a revision (8 digits or more, or active), or a git ref (git:main, git:HEAD~1:policies). Nothing is
-published and nothing changes. Permissions count once for each user, tenant and permission; people whose account or tenant is closed are not
-counted. Exit codes: 0 planned, 1 no plan, 3 faults in the files, 5 refused by a gate.
+A candidate is a folder of policy files, a revision (8 digits or more, or active), or a git ref (git:main, git:HEAD~1:policies);
+any other word is tried as a git ref (main, v1). Nothing is published and nothing changes. Permissions count once for each user, tenant and
+permission; people whose account or tenant is closed are not counted.
+Exit codes: 0 planned, 1 no plan, 2 wrong usage, 3 faults in the files, 5 refused by a gate.
 `
 const RISKS: readonly Risk[] = ['low', 'normal', 'high']
 
@@ -56,11 +59,11 @@ function parseCount(text: string): number {
   return count
 }
 
-function collect(text: string, before: readonly string[]): readonly string[] {
+function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text]
 }
 
-function collectRisk(text: string, before: readonly Risk[]): readonly Risk[] {
+function collectRisk(text: string, before: readonly Risk[] = []): readonly Risk[] {
   const risk = RISKS.find((one) => text === `risk:${one}`)
   if (risk === undefined) throw new InvalidArgumentError(`"${plain(text)}" must be one of ${RISKS.map((one) => `risk:${one}`).join(', ')}`)
   return [...before, risk]

@@ -18,7 +18,7 @@ interface DiffOptions extends ReviewOptions {
 
 const VERSIONS = `
 A and B are each a folder (./policies), a revision of the service (active, or 8 hex digits and more of one),
-or a git ref (git:main, git:HEAD~1:policies). Nothing is checked out.`
+or a git ref (git:main, git:HEAD~1:policies); any other word is tried as a git ref (main, v1). Nothing is checked out.`
 
 export function addPolicyReviewCommands(group: Command, terminal: Terminal): void {
   examples(
