@@ -43,7 +43,9 @@ export interface CandidateNeeds {
 
 const REVISION = new RegExp(`^[0-9a-f]{${REVISION_PREFIX_CHARACTERS_MIN},64}$`)
 const TAKEN = `${POLICY_FOLDER_DEFAULT} is taken when none is named.`
-const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or a git ref (git:main, git:HEAD~1:policies).'
+const REFS =
+  'Name a branch, tag or commit that is here, as in git:main or git:HEAD~1:policies. A shallow clone has few: fetch what is missing, or all (fetch-depth: 0).'
+const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or a git ref (main, git:main, git:HEAD~1:policies).'
 
 /**
  * @param what a folder; `active` or a revision or its prefix; `git:ref` or `git:ref:folder`; any other word is tried as a git ref
@@ -52,7 +54,7 @@ const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or 
 export async function loadCandidate(what: string, needs: CandidateNeeds): Promise<CandidateFiles | CandidateRevision> {
   if (what.startsWith('git:')) {
     const [ref = '', ...folder] = what.slice('git:'.length).split(':')
-    return await loadFromGit(ref, folder.length === 0 ? needs.path : folder.join(':'), needs)
+    return await loadFromGit(ref, folder.length === 0 ? needs.path : folder.join(':'), needs).catch(hinted)
   }
   if (what === 'active') return await loadRevision(what, needs)
   if (await isFolder(needs.directory, what)) return await loadFolder(what, needs.directory)
@@ -94,6 +96,13 @@ export function requireCandidate(
 async function loadFromGit(ref: string, folder: string, needs: CandidateNeeds): Promise<CandidateFiles> {
   const { commit, files, faults } = await readGitPolicyFiles({ ref, folder, directory: needs.directory ?? '.' })
   return { kind: 'files', label: `${ref}:${folder} (commit ${commit.slice(0, 12)})`, files, reading: parsePolicy(files, faults) }
+}
+
+/** A ref that is none says what one is. */
+function hinted(fault: unknown): never {
+  if (fault instanceof CommandError && fault.exitCode === EXIT.usage && fault.hint === undefined)
+    throw new CommandError(EXIT.usage, fault.message, REFS)
+  throw fault
 }
 
 async function loadRevision(what: string, { client }: CandidateNeeds): Promise<CandidateRevision> {

@@ -1,5 +1,6 @@
 /** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 6. */
 import { CommandError, EXIT } from './exit.ts'
+import { plain } from './terminal.ts'
 
 /** A person may leave the seconds out; the wires do not. */
 const WITHOUT_SECONDS = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})(Z|[+-]\d{2}:\d{2})$/
@@ -19,7 +20,7 @@ export async function parseInstant(option: string, text: string, fromMs: number)
   if (durationMs !== undefined) return fromMs + durationMs
   throw new CommandError(
     EXIT.usage,
-    `${option}: not an instant or duration: ${text}`,
+    `${option}: not an instant or duration: ${plain(text)}`,
     'Write an instant with its offset (2026-11-21T09:00:00Z) or a duration from now (PT2H, P7D).',
   )
 }
@@ -28,7 +29,7 @@ export async function parseInstant(option: string, text: string, fromMs: number)
 export function parseDurationSeconds(option: string, text: string): number {
   const durationMs = durationOf(text)
   if (durationMs !== undefined) return durationMs / 1_000
-  throw new CommandError(EXIT.usage, `${option}: not a duration: ${text}`, 'Write a duration such as PT2H or P7D; PT0S is none.')
+  throw new CommandError(EXIT.usage, `${option}: not a duration: ${plain(text)}`, 'Write a duration such as PT2H or P7D; PT0S is none.')
 }
 
 function durationOf(text: string): number | undefined {

@@ -1,6 +1,7 @@
 /** policy activate, rollback, schedule: which revision is in force, now or at a time to come. Floor 6. */
 import type { Command } from 'commander'
 import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
+import { parseReason, parseRevision, parseScheduledId } from './arguments.ts'
 import { parseInstant } from './instant.ts'
 import { prettyTable, record, text } from './pretty.ts'
 import { prettyActivation, revisionText } from './pretty-activation.ts'
@@ -19,11 +20,12 @@ interface RollbackOptions extends ReasonOptions {
   readonly from?: string
 }
 
-const REASON = ['--reason <text>', 'why, kept in the audit'] as const
+const REASON = ['--reason <text>', 'why, kept in the audit', parseReason] as const
 
 export function addPolicyActivationCommands(group: Command, terminal: Terminal): void {
   const activate = group
-    .command('activate <revision>')
+    .command('activate')
+    .argument('<revision>', 'its first 8 hex digits are enough', parseRevision)
     .description('put a published revision in force on all replicas, now or at a time to come')
     .option('--at <time>', 'not now: an instant (2026-12-01T06:00:00Z), or a duration from now (PT2H)')
     .requiredOption(...REASON)
@@ -42,8 +44,8 @@ export function addPolicyActivationCommands(group: Command, terminal: Terminal):
   const rollback = group
     .command('rollback')
     .description('put the revision in force again that was before the present one: a new activation of an old revision')
-    .option('--to <revision>', 'not the one before: this one')
-    .option('--from <revision>', 'only if this one is in force: asking twice then does it once')
+    .option('--to <revision>', 'not the one before: this one', parseRevision)
+    .option('--from <revision>', 'only if this one is in force: asking twice then does it once', parseRevision)
     .option(...REASON)
     .action(async (options: RollbackOptions) => {
       const client = await clientFor(options, terminal.environment)
@@ -82,7 +84,8 @@ function addScheduleCommands(group: Command, terminal: Terminal): void {
   examples(withService(list), ['castellan policy schedule'])
 
   const cancel = group
-    .command('cancel <id>')
+    .command('cancel')
+    .argument('<id>', 'as castellan policy schedule lists it', parseScheduledId)
     .description('call off an activation that waits')
     .option(...REASON)
     .action(async (id: string, options: ReasonOptions) => {

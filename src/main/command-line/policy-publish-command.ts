@@ -1,6 +1,7 @@
 /** policy publish: policy files become a revision that the service keeps; on demand it takes force. Floor 6. */
 import type { Command } from 'commander'
 import type { PublishOptions } from '../publish-policy.ts'
+import { parseReason } from './arguments.ts'
 import { POLICY_FOLDER_DEFAULT } from './default-folder.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { clientFor, examples, withService } from './service-command.ts'
@@ -17,7 +18,7 @@ export function addPolicyPublishCommand(group: Command, terminal: Terminal): voi
     .option('--no-plan', 'do not look at whom it would affect')
     .option('--activate', 'put it in force, too')
     .option('--at <time>', 'with --activate: not now, but at an instant or after a duration from now')
-    .option('--reason <text>', 'why, kept in the audit')
+    .option('--reason <text>', 'why, kept in the audit', parseReason)
     .action(async (folder: string | undefined, options: PublishOptions) => {
       if (options.at !== undefined && options.activate !== true)
         throw new CommandError(EXIT.usage, '--at is the time of an activation.', 'Add --activate.')

@@ -1,6 +1,7 @@
 /** What all commands that talk to a service share: address, key, output form, reason. Floor 6. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '../setting-table.ts'
+import { parseReason } from './arguments.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { type Json, openServiceClient, query, type ServiceClient } from './service-client.ts'
 import type { Terminal } from './terminal.ts'
@@ -47,8 +48,8 @@ export function withChange(
     service = 'decision',
   }: { readonly reasonRequired?: boolean; readonly unwaited?: string; readonly service?: ServiceName } = {},
 ): Command {
-  const [flags, description] = ['--reason <text>', 'why, kept in the audit'] as const
-  const reasoned = reasonRequired ? command.requiredOption(flags, description) : command.option(flags, description)
+  const reason = ['--reason <text>', 'why, kept in the audit', parseReason] as const
+  const reasoned = reasonRequired ? command.requiredOption(...reason) : command.option(...reason)
   return withService(
     reasoned.option('--no-wait', 'end as soon as the change is stored, not when it is in force on every replica'),
     service,
