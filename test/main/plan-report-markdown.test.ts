@@ -28,7 +28,7 @@ const NOBODY: Plan['summary'] = {
 function planOf(summary: Partial<Plan['summary']>, after = bundleOf({})): Plan {
   const whole = { ...NOBODY, ...summary }
   const diff = diffPolicies(bundleOf({}), after)
-  return { begin: { event: 'begin', from: whole.from, to: whole.to, diff, changedRoles: [], pairsMax: 1 }, summary: whole }
+  return { begin: { event: 'begin', from: whole.from, to: whole.to, diff, diffLeftOut: 0, changedRoles: [], pairsMax: 1 }, summary: whole }
 }
 
 const many = <Item>(count: number, make: (index: number) => Item): readonly Item[] =>
@@ -77,6 +77,17 @@ describe('markdownPlan', () => {
     expect(text).toContain('\n````\n```\\u000a@everyone\n````\n')
     expect(text).toContain('Approved by `` `@everyone` ``')
     expect(markdownPlan(planOf({}), { tenants: false, approvedBy: 'Cleo | ticket 4711' })).toContain('Approved by `Cleo | ticket 4711`\n')
+  })
+
+  it('shows what a removed role granted, permission by permission, as it does of an added one', () => {
+    const diff = diffPolicies(
+      bundleOf({ desk: ['finance.payout.create', 'finance.payout.approve'] }),
+      bundleOf({ till: ['finance.payout.create'] }),
+    )
+    const plan = planOf({})
+    const text = markdownPlan({ ...plan, begin: { ...plan.begin, diff } }, { tenants: false })
+    expect(text).toContain('- role desk\n-   finance.payout.approve\n-   finance.payout.create\n')
+    expect(text).toContain('+ role till\n+   finance.payout.create\n')
   })
 
   it('says that tokens outgrow their form, and that changes were made meanwhile', () => {

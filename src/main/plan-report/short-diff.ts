@@ -2,7 +2,7 @@
 import type { RoleGrant } from '../../model/policy.ts'
 import type { FieldChange, PolicyDiff, RoleChange } from '../../model/policy-diff.ts'
 import { compareText } from '../../policy/faults.ts'
-import { conditionsInWords, constraintInWords, counted } from '../../policy/words.ts'
+import { conditionsInWords, constraintInWords } from '../../policy/words.ts'
 
 export interface ShortLine {
   readonly sign: '+' | '-' | '~'
@@ -17,7 +17,7 @@ export function shortDiff({ roles, permissions, constraints, reserved }: PolicyD
   return [
     ...roles.changed.map(roleLines),
     ...roles.added.map((role) => line('+', `role ${role.name}`, role.grants.map(grantLine('+')))),
-    ...roles.removed.map((role) => line('-', `role ${role.name} (${counted(role.grants.length, 'permission')})`)),
+    ...roles.removed.map((role) => line('-', `role ${role.name}`, role.grants.map(grantLine('-')))),
     ...permissions.changed.map(({ name, fields }) => line('~', `permission ${name}`, fields.map(fieldLine))),
     ...permissions.renamed.map(({ before, after }) =>
       line('~', `permission ${before.name} (${before.code}) → ${after.name} (${after.code})`),
