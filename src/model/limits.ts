@@ -306,6 +306,8 @@ export const PLAN_TENANTS_MAX = 1_000
 export const PLAN_EVENT_ITEMS_MAX = 500
 /** Effects after which an event of a plan is sent although it has fewer items: a person can be touched in ten thousand permissions. */
 export const PLAN_EVENT_EFFECTS_MAX = 10_000
+/** Bytes of the difference in the first event of a plan, as JSON: with its changed roles, and in the wider form of gRPC, below a mebibyte. */
+export const PLAN_DIFF_BYTES_MAX = 393_216
 /** Tenants that a plan counts one by one, to name those it touches most: some tens of megabytes. */
 export const PLAN_TENANTS_COUNTED_MAX = 100_000
 /** Single differences of sets of roles that a plan remembers: some tens of megabytes, and more than the sets of most installations together. */
@@ -314,8 +316,10 @@ export const PLAN_WEIGHT_KEPT_MAX = 200_000
 export const PLAN_STEPS_AT_ONCE_MAX = 20_000
 /** Permissions, and roles of each, that the message of one breach names: a rule may name thousands. */
 export const PLAN_BREACH_PARTS_MAX = 20
-/** Distinct sets of roles read by one statement of a budget, which goes through all live rows. */
-export const BUDGET_COMBINATIONS_READ_MAX = 2_000
+/** Live rows read by one statement of a budget: some tens of milliseconds. */
+export const BUDGET_ROWS_READ_MAX = 5_000
+/** Distinct sets of roles that a budget tells apart by their digests, to count them: some ten megabytes. */
+export const BUDGET_COMBINATIONS_COUNTED_MAX = 100_000
 /** Reasons that one refusing gate names: the plan beside it has them all. */
 export const GATE_EXAMPLES_MAX = 10
 /** Characters of the author and of the commit of a revision; its message may have TEXT_CHARACTERS_MAX. */

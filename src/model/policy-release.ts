@@ -111,11 +111,11 @@ export interface PolicyBudget {
   readonly revision: string
   /** Longest claim that travels, in characters. */
   readonly charactersMax: number
-  /** Distinct sets of roles that somebody holds now. */
+  /** Distinct sets of roles that somebody holds now; at BUDGET_COMBINATIONS_COUNTED_MAX: at least so many. All else is exact however many there are. */
   readonly combinations: number
   /** Pairs of user and tenant by form. */
   readonly pairs: { readonly codes: number; readonly bits: number; readonly overage: number }
-  /** The largest by codes; absent: nobody holds anything. */
+  /** The largest by codes, of equal ones the first by user and tenant; absent: nobody holds anything. */
   readonly worst?: ClaimSize & {
     /** Absent for callers that may not see people. */
     readonly user?: string

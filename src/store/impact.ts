@@ -2,7 +2,7 @@
 import type { Attributes } from '../model/condition.ts'
 import { StoreError } from '../model/error-code.ts'
 import type { Database } from './database.ts'
-import type { ImpactReader, LivePair, LivePairs, RoleCombination } from './ports.ts'
+import type { HeldSets, ImpactReader, LivePair, LivePairs } from './ports.ts'
 import { msSql } from './value-types.ts'
 
 /** In force or to come. */
@@ -67,18 +67,22 @@ export const LIST_LIVE_PAIRS_SQL = `with recursive walk(tenant_id, user_id, plac
       from walk) as pairs
   from access_head head where head.only_row`
 
-/** $1 the combination after which to begin (an empty one at the start), $2 limit. All live rows are gone through for each page. */
-export const LIST_ROLE_COMBINATIONS_SQL = `select roles, count(*)::integer as pairs, min(array[tenant_id, user_id]) as example
-  from (
-    select held.tenant_id, held.user_id, array_agg(distinct held.role order by held.role) as roles
-    from role_assignment held
-    join tenant on tenant.id = held.tenant_id and tenant.state = 'active'
-    join subject on subject.id = held.user_id and subject.state = 'active'
-    where held.revoked_at is null and held.valid_from <= now() and (held.expires_at is null or held.expires_at > now())
-    group by held.tenant_id, held.user_id
-  ) pair
-  where roles > $1::text[]
-  group by roles order by roles limit $2`
+/**
+ * $1 and $2 the user and tenant after whom to begin ('' at the start: no id is empty), $3 rows. By the index of the pair, in its own order, so that
+ * a page costs the same wherever it begins; accounts and tenants are looked up for those on it.
+ */
+export const LIST_HELD_SETS_SQL = `with page as materialized (
+    select user_id, tenant_id, role, valid_from <= now() as begun from role_assignment
+    where (user_id, tenant_id) > ($1::text, $2::text) and ${LIVE}
+    order by user_id, tenant_id, expires_at, id limit $3
+  ), pair as (
+    select user_id, tenant_id, count(*)::integer as held, array_agg(distinct role order by role) filter (where begun) as roles
+    from page group by user_id, tenant_id
+  )
+  select user_id as user, tenant_id as tenant, held, roles,
+    (select state = 'active' from subject where subject.id = pair.user_id)
+      and (select state = 'active' from tenant where tenant.id = pair.tenant_id) as open
+  from pair order by user_id, tenant_id`
 
 interface PageRow {
   readonly position: number
@@ -89,10 +93,13 @@ interface PageRow {
     readonly attributes: Attributes | null
   })[]
 }
-interface CombinationRow {
-  readonly roles: readonly string[]
-  readonly pairs: number
-  readonly example: readonly [string, string]
+interface HeldRow {
+  readonly user: string
+  readonly tenant: string
+  readonly held: number
+  /** Null: none has begun. */
+  readonly roles: readonly string[] | null
+  readonly open: boolean
 }
 
 export function openImpactReader(database: Database): ImpactReader {
@@ -115,9 +122,18 @@ export function openImpactReader(database: Database): ImpactReader {
       return livePairsOf(row)
     },
 
-    async listRoleCombinations(after, limit): Promise<readonly RoleCombination[]> {
-      const rows = await database.queryPrepared<CombinationRow>(undefined, LIST_ROLE_COMBINATIONS_SQL, [[...(after ?? [])], limit])
-      return rows.map(({ roles, pairs, example: [tenant, user] }) => ({ roles, pairs, user, tenant }))
+    async listHeldSets(after, rowsMax): Promise<HeldSets> {
+      const values = [after?.user ?? '', after?.tenant ?? '', rowsMax]
+      const rows = await database.queryPrepared<HeldRow>(undefined, LIST_HELD_SETS_SQL, values)
+      const whole = rows.reduce((sum, row) => sum + row.held, 0) < rowsMax
+      // The last pair of a full page may have more rows than came: it begins the next page, which is larger if there was nobody else.
+      if (!whole && rows.length === 1) return await this.listHeldSets(after, rowsMax * 2)
+      const pairs = whole ? rows : rows.slice(0, -1)
+      const last = whole ? undefined : pairs.at(-1)
+      return {
+        sets: pairs.flatMap(({ user, tenant, roles, open }) => (open && roles !== null ? [{ user, tenant, roles }] : [])),
+        next: last === undefined ? undefined : { user: last.user, tenant: last.tenant },
+      }
     },
   }
 }

@@ -81,15 +81,19 @@ export interface LivePairs {
   readonly readAtMs: number
   readonly pairs: readonly LivePair[]
 }
-/** A distinct set of roles in force, and who is an example of it: only active accounts in active tenants. */
-export interface RoleCombination {
-  readonly roles: readonly string[]
-  readonly pairs: number
+/** All roles that an active account has in force in an active tenant; sorted, each once, at least one. */
+export interface HeldSet {
   readonly user: string
   readonly tenant: string
+  readonly roles: readonly string[]
+}
+export interface HeldSets {
+  readonly sets: readonly HeldSet[]
+  /** Where the next page begins; absent: this was the last one. A page can be empty and not the last. */
+  readonly next: Pick<HeldSet, 'user' | 'tenant'> | undefined
 }
 
-/** Who holds what, read in bulk for plans and budgets; each call one statement. */
+/** Who holds what, read in bulk for plans and budgets; each call one statement that costs what it brings. */
 export interface ImpactReader {
   /** Rows of `roles` that are not revoked and not over: at least the number of pairs to look at. */
   countLive(roles: readonly string[]): Promise<number>
@@ -97,8 +101,8 @@ export interface ImpactReader {
   listLiveRoles(): Promise<readonly string[]>
   /** Pairs with a live row of `role`, by tenant and user in byte order, after `after`; each with all its live rows. */
   listLivePairs(role: string, after: { readonly tenant: string; readonly user: string } | undefined, limit: number): Promise<LivePairs>
-  /** By roles; a page of distinct combinations after `after`, which is the last one of the page before. */
-  listRoleCombinations(after: readonly string[] | undefined, limit: number): Promise<readonly RoleCombination[]>
+  /** By user and tenant in byte order, each pair once. @param rowsMax live rows to read, not pairs */
+  listHeldSets(after: HeldSets['next'], rowsMax: number): Promise<HeldSets>
 }
 
 export type FeedChange =

@@ -1,6 +1,6 @@
 /** The very statements of the bulk reads at 100,000 assignments: a page costs what is on it, wherever it begins, with and without samples of the tables. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { LIST_LIVE_PAIRS_SQL, LIST_LIVE_ROLES_SQL } from '../../src/store/impact.ts'
+import { LIST_HELD_SETS_SQL, LIST_LIVE_PAIRS_SQL, LIST_LIVE_ROLES_SQL } from '../../src/store/impact.ts'
 import { openPgliteStore, openPostgresStore } from '../support/stores.ts'
 
 interface PlanNode {
@@ -88,5 +88,20 @@ describe.each([
     const plan = await explain(LIST_LIVE_ROLES_SQL, [])
     expect(readWhole(plan)).toEqual([])
     expect(pagesOf(plan)).toBeLessThan(1_000)
+  })
+
+  it('a page of held sets is read by the index of the pair, and costs the same wherever it begins', async () => {
+    for (const [user, tenant] of [
+      ['', ''],
+      ['user-25000', 'tenant-0'],
+      ['user-9', ''],
+    ]) {
+      const plan = await explain(LIST_HELD_SETS_SQL, [user, tenant, LIMIT])
+      expect([user, readWhole(plan)]).toEqual([user, []])
+      const used = new Set(nodesOf(plan).flatMap((node) => node['Index Name'] ?? []))
+      expect([...used].filter((index) => index.startsWith('role_assignment'))).toEqual(['role_assignment_of_pair'])
+      // To the row, its account and its tenant, some levels of an index each.
+      expect(pagesOf(plan)).toBeLessThan(LIMIT * 20)
+    }
   })
 })

@@ -79,6 +79,14 @@ it('the budget counts every pair by its form and names the worst one', async () 
   })
 })
 
+it('however few rows are read at once the budget is the same, and beyond its bound only the number of sets is no more than a least', async () => {
+  const policy = compilePolicy(BUNDLE)
+  const needs = { impact: opened.store.impact, bits: NO_BITS }
+  const whole = await policyBudget(needs, policy, NEVER)
+  expect(await policyBudget(needs, policy, NEVER, { rowsAtOnce: 1 })).toEqual(whole)
+  expect(await policyBudget(needs, policy, NEVER, { rowsAtOnce: 2, countedMax: 1 })).toEqual({ ...whole, combinations: 1 })
+})
+
 it('where nobody holds anything there is no worst', async () => {
   await opened.database.knex.raw('truncate role_assignment')
   const budget = await policyBudget({ impact: opened.store.impact, bits: NO_BITS }, compilePolicy(BUNDLE), NEVER)

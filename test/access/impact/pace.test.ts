@@ -84,7 +84,7 @@ it('others have many turns while a plan looks at one pair', async () => {
     listLiveRoles: async () => ROLES,
     countLive: async () => 1,
     listLivePairs: async (role) => ({ position: 1, readAtMs: NOW_MS, pairs: role === 'role-0' ? [crowded('ann')] : [] }),
-    listRoleCombinations: async () => [],
+    listHeldSets: async () => ({ sets: [], next: undefined }),
   }
   const seen: number[] = []
   for await (const event of planPolicy({ impact, bits: { version: 0, bitOf: () => undefined } }, before, after, { people: false }, NEVER)) {
