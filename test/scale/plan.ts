@@ -1,8 +1,10 @@
 /**
- * How long a plan takes and how much memory, on many assignments; prints figures, asserts none.
+ * How long a plan and a budget take, how much memory, and for how long they hold others up, on many assignments; prints figures, asserts none.
  * `node --expose-gc --import ./test/chaos/typescript.mjs test/scale/plan.ts --assignments 100000 [--postgres] [--people]`
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
+import { policyBudget } from '../../src/access/impact/budget.ts'
 import { planPolicy } from '../../src/access/impact/plan.ts'
 import type { PolicyBundle, RoleGrant } from '../../src/model/policy.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
@@ -66,8 +68,12 @@ try {
     impact: store.impact,
     bits: { version: PERMISSIONS, bitOf: ({ name }: { readonly name: string }) => bits.get(name) },
   }
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  // Of a database inside this process it says how long its statements take.
+  const heldMs = () => ({ loopHeldMsWorst: Math.round(delay.max / 1e6), loopHeldMsP99: Math.round(delay.percentile(99) / 1e6) })
   globalThis.gc?.()
   const base = process.memoryUsage()
+  delay.enable()
   let [rss, heap] = [base.rss, base.heapUsed]
   const watch = (): void => {
     const used = process.memoryUsage()
@@ -91,6 +97,7 @@ try {
         ...{ store: database.kind, assignments, people: values.people === true, pairs, pairsAffected, effects, later },
         ...{ tenants: byTenant.length, tenantsLeftOut, breaches, megabytesTold: Math.round(bytes / 1e6) },
         // Of this process: on a busy machine the time of day says little.
+        ...heldMs(),
         cpuSeconds: Number(((user + system) / 1_000_000).toFixed(2)),
         ...{ seconds: Number((tookMs / 1_000).toFixed(2)), pairsPerSecond: Math.round((pairs / tookMs) * 1_000) },
         ...{ peakRssOverMiB: Math.round((rss - base.rss) / MIB), peakHeapOverMiB: Math.round((heap - base.heapUsed) / MIB) },
@@ -98,6 +105,11 @@ try {
       })}\n`,
     )
   }
+  delay.reset()
+  const budgetBegunMs = performance.now()
+  const { pairs, combinations, worst } = await policyBudget(needs, before, new AbortController().signal)
+  const seconds = Number(((performance.now() - budgetBegunMs) / 1_000).toFixed(2))
+  process.stdout.write(`${JSON.stringify({ budget: database.kind, seconds, pairs, combinations, worst, ...heldMs() })}\n`)
 } finally {
   await store.close()
   await postgres?.close()
