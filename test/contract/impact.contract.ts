@@ -171,6 +171,7 @@ export function impactContract(current: () => TestStore): void {
     const { store } = current()
     const [a, b] = [name('a'), name('b')]
     const [open, shut, ann, bob, eve, left] = [name('open'), name('shut'), name('1-ann'), name('2-bob'), name('3-eve'), name('left')]
+    const many = name('4-many')
     await grant(store, [
       { tenant: open, user: ann, role: b },
       { tenant: open, user: ann, role: a },
@@ -182,23 +183,26 @@ export function impactContract(current: () => TestStore): void {
       { tenant: open, user: left, role: a },
       { tenant: shut, user: ann, role: a },
       { tenant: shut, user: eve, role: a, fromMs: HOUR_MS },
+      // Wherever the pages begin, the end of one falls between these.
+      ...[1, 2, 3, 4].map((one) => ({ tenant: open, user: many, role: `${a}-${one}` })),
     ])
     await setTenant(store, shut, 'suspended')
     await setUser(store, left, 'deactivated')
-    for (const rowsMax of [1, 2, 3, 10_000]) {
+    for (const rowsMax of [1, 2, 3, 4, 5, 6, 7, 10_000]) {
       const found: HeldSet[] = []
       let page: HeldSets | undefined
       do {
         page = await store.impact.listHeldSets(page?.next, rowsMax)
         found.push(...page.sets)
       } while (page.next !== undefined)
-      const ours = found.filter((set) => set.roles.some((role) => role === a || role === b))
+      const ours = found.filter((set) => set.roles.some((role) => role === b || role.startsWith(a)))
       expect([rowsMax, ours]).toEqual([
         rowsMax,
         [
           { user: ann, tenant: open, roles: [a, b] },
           { user: bob, tenant: open, roles: [a] },
           { user: eve, tenant: open, roles: [a] },
+          { user: many, tenant: open, roles: [1, 2, 3, 4].map((one) => `${a}-${one}`) },
         ],
       ])
     }
