@@ -1,5 +1,6 @@
 /** `castellan policy plan`: a plan in the form that was asked for, and the end that its gates give it. Floor 6. */
 import { writeFile } from 'node:fs/promises'
+import { unseenFaults } from '../access/impact/cut-diff.ts'
 import { gateFaults } from '../access/impact/gates.ts'
 import { findNearest } from '../ground/nearest.ts'
 import type { PolicyBundle, Risk } from '../model/policy.ts'
@@ -49,7 +50,10 @@ export async function printPlan(
     terminal.out(options.output === 'json' ? `${JSON.stringify(line)}\n` : prettyPeople(terminal, event))
     await terminal.drained?.()
   })
-  const refused = hasGates(options) ? gateFaults(plan.begin.diff, plan.summary, gatesOf(options), bundle) : undefined
+  const gates = gatesOf(options)
+  const refused = hasGates(options)
+    ? [...unseenFaults(plan.begin.diffLeftOut, gates), ...gateFaults(plan.begin.diff, plan.summary, gates, bundle)]
+    : undefined
   terminal.out(report(terminal, plan, refused, options))
   await terminal.drained?.()
   if (options.markdownFile !== undefined) await writeMarkdown(options.markdownFile, markdown(plan, refused, options))

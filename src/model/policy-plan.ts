@@ -88,7 +88,10 @@ export type PlanEvent =
       readonly event: 'begin'
       readonly from: string
       readonly to: string
+      /** From its beginning as much as PLAN_DIFF_BYTES_MAX holds; what people are told of below is worked out from all of it. */
       readonly diff: PolicyDiff
+      /** Entries and grants that the difference has beyond that; 0: it is whole. */
+      readonly diffLeftOut: number
       readonly changedRoles: readonly string[]
       /** Pairs to look at, at most: a pair that holds two changed roles is counted twice. */
       readonly pairsMax: number

@@ -1,6 +1,6 @@
 /** The plan of a candidate: looks at the holders of each changed role and streams what changes for them. Puts nothing in force. Floor 3. */
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_PAIRS_READ_MAX } from '../../model/limits.ts'
+import { PLAN_DIFF_BYTES_MAX, PLAN_PAIRS_READ_MAX } from '../../model/limits.ts'
 import type { PlanEvent } from '../../model/policy-plan.ts'
 import { diffPolicies } from '../../policy/diff.ts'
 import type { ImpactReader } from '../../store/ports.ts'
@@ -8,6 +8,7 @@ import type { PermissionBits } from '../../token/permission-claims.ts'
 import { abortable, throwIfAborted } from '../abortable.ts'
 import { listChangedRoles, type World } from './changed-roles.ts'
 import { ClaimSizes, foreseenBits } from './claim-sizes.ts'
+import { cutDiff } from './cut-diff.ts'
 import { HoldersWalk } from './holders-walk.ts'
 import { NamedPeople } from './named-people.ts'
 import { Pace } from './pace.ts'
@@ -49,7 +50,8 @@ export async function* planPolicy(
   const changedRoles = listChangedRoles(was, is, diff, [...liveRoles])
   const held = changedRoles.filter((role) => liveRoles.has(role))
   const pairsMax = held.length === 0 ? 0 : await abortable(impact.countLive(held), signal)
-  yield { event: 'begin', from: before.revision, to: after.revision, diff, changedRoles, pairsMax }
+  const { diff: shown, leftOut } = cutDiff(diff, PLAN_DIFF_BYTES_MAX)
+  yield { event: 'begin', from: before.revision, to: after.revision, diff: shown, diffLeftOut: leftOut, changedRoles, pairsMax }
 
   const foreseen = foreseenBits(bits, [before, after])
   const pace = new Pace(signal)

@@ -16,8 +16,8 @@ export function planMessage(event: PlanEvent, form: WireForm): PlanMessage {
 function fieldsOf(event: PlanEvent, form: WireForm): Message {
   switch (event.event) {
     case 'begin': {
-      const { from, to, diff, changedRoles, pairsMax } = event
-      return { from, to, diff: form.object({ ...diff }), changedRoles, pairsMax }
+      const { from, to, diff, diffLeftOut, changedRoles, pairsMax } = event
+      return { from, to, diff: form.object({ ...diff }), diffLeftOut, changedRoles, pairsMax }
     }
     case 'effects':
       return { items: event.items.map((item) => effectsMessage(item, form)) }

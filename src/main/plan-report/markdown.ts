@@ -7,7 +7,7 @@ import { codeSpan, fenceAround, tableCell } from '../markdown-text.ts'
 import type { Plan } from './read-plan.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 import { shortDiff } from './short-diff.ts'
-import { countsOf, firstOf, positionInWords, reachInWords, tokensInWords } from './words.ts'
+import { countsOf, firstOf, leftOutInWords, positionInWords, reachInWords, tokensInWords } from './words.ts'
 
 export interface MarkdownOptions {
   /** Whether to name tenants: names of customers may be nobody's business in a repository. */
@@ -61,9 +61,10 @@ function render({ begin, summary }: Plan, { tenants, refused, approvedBy }: Mark
       rowsMax,
       summary.rolesGone.map((row) => [codeSpan(row.role), String(row.pairs)]),
     ),
-    diff.length === 0
+    diff.length === 0 && begin.diffLeftOut === 0
       ? 'The two policies mean the same.'
       : details('What changes in the policy, in lines', diff.length, fenced('diff', diff, rowsMax)),
+    leftOutInWords(begin) ?? '',
     rows(
       'By role',
       ['role', 'pairs', ...counts],

@@ -5,7 +5,7 @@ import { type Colour, columns, paint, plain, type Terminal } from '../command-li
 import type { Plan } from './read-plan.ts'
 import { EFFECT_KINDS } from './read-plan.ts'
 import { type ShortLine, shortDiff } from './short-diff.ts'
-import { countsOf, effectInWords, firstOf, positionInWords, reachInWords, tokensInWords } from './words.ts'
+import { countsOf, effectInWords, firstOf, leftOutInWords, positionInWords, reachInWords, tokensInWords } from './words.ts'
 
 /** What one screen holds of each list; -o json has all. */
 const TENANTS_SHOWN = 20
@@ -45,7 +45,7 @@ export function prettyBreaches(terminal: Terminal, items: readonly SubjectBreach
 
 export function prettyPlan(terminal: Terminal, { begin, summary }: Plan): string {
   const sections = [
-    `${paint(terminal, 'bold', `plan: ${plain(shortRevision(begin.from))} → ${plain(shortRevision(begin.to))}`)}\n${prettyDiff(terminal, begin.diff)}`,
+    `${paint(terminal, 'bold', `plan: ${plain(shortRevision(begin.from))} → ${plain(shortRevision(begin.to))}`)}\n${prettyDiff(terminal, begin)}`,
     `${reachInWords(summary)}\n${summary.pairs === 0 ? '' : sums(summary)}`,
     table('ROLE', ['PAIRS'], summary.byRole, (row) => [row.role, String(row.pairs), ...countsOf(row)]),
     table(
@@ -73,15 +73,16 @@ export function prettyPlan(terminal: Terminal, { begin, summary }: Plan): string
 }
 
 /** @returns "no difference" in words when there is none */
-export function prettyDiff(terminal: Terminal, diff: Plan['begin']['diff']): string {
-  const all = shortDiff(diff).flatMap(({ under, ...line }) => [
+export function prettyDiff(terminal: Terminal, begin: Pick<Plan['begin'], 'diff' | 'diffLeftOut'>): string {
+  const all = shortDiff(begin.diff).flatMap(({ under, ...line }) => [
     { indent: '', ...line },
     ...under.map((one) => ({ indent: '    ', ...one })),
   ])
-  if (all.length === 0) return 'The two policies mean the same.\n'
+  const leftOut = lines([leftOutInWords(begin)].filter((text) => text !== undefined))
+  if (all.length === 0 && leftOut === '') return 'The two policies mean the same.\n'
   const { shown, more } = firstOf(all, DIFF_LINES_SHOWN)
   const text = shown.map(({ indent, sign, text }) => `${indent}${paint(terminal, SIGN_COLOURS[sign], sign)} ${plain(text)}\n`).join('')
-  return more === 0 ? text : `${text}… and ${more} lines more: castellan policy diff\n`
+  return `${text}${more === 0 ? '' : `… and ${more} lines more: castellan policy diff\n`}${leftOut}`
 }
 
 function sums({ effects, later }: Plan['summary']): string {

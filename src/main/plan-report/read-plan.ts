@@ -62,6 +62,7 @@ export function readPlanEvent(line: unknown): PlanEvent {
         from: textIn(fields, 'from'),
         to: textIn(fields, 'to'),
         diff: readPolicyDiff(fields.value['diff']),
+        diffLeftOut: countIn(fields, 'diffLeftOut'),
         changedRoles: listIn(fields, 'changedRoles', textOf),
         pairsMax: countIn(fields, 'pairsMax'),
       }

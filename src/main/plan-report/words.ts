@@ -1,7 +1,7 @@
 /** What all forms of a plan's report say in the same words. Escapes nothing. Floor 6. */
 import type { Effect, EffectCounts, PlanSummary } from '../../model/policy-plan.ts'
 import { counted } from '../../policy/words.ts'
-import { EFFECT_KINDS } from './read-plan.ts'
+import { EFFECT_KINDS, type PlanBegin } from './read-plan.ts'
 
 /** `3 of 12 …`, and who is left out of it. */
 export function reachInWords({ pairs, pairsAffected, pairsDormant }: PlanSummary): string {
@@ -17,6 +17,12 @@ export function positionInWords({ positionFirst, positionLast }: PlanSummary): s
   return positionFirst === positionLast
     ? `Read at position ${positionFirst}.`
     : `Read from position ${positionFirst} to ${positionLast}: changes were made meanwhile, and who was changed is seen as before or as after. Plan again to be sure.`
+}
+
+/** Nothing: the difference is whole. */
+export function leftOutInWords({ diffLeftOut }: Pick<PlanBegin, 'diffLeftOut'>): string | undefined {
+  if (diffLeftOut === 0) return undefined
+  return `The two policies differ in too much for one plan: ${counted(diffLeftOut, 'line')} of it not shown here; castellan policy diff has all.`
 }
 
 /** Nothing: no token outgrows its form. */

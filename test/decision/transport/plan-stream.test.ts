@@ -39,7 +39,7 @@ const DIFF = {
   roles: { added: [], removed: [], changed: [] },
   constraints: { added: [], removed: [], changed: [] },
 }
-const BEGIN: PlanEvent = { event: 'begin', from: 'a', to: 'b', diff: DIFF, changedRoles: ['coder'], pairsMax: 9 }
+const BEGIN: PlanEvent = { event: 'begin', from: 'a', to: 'b', diff: DIFF, diffLeftOut: 0, changedRoles: ['coder'], pairsMax: 9 }
 const progress = (pairs: number): PlanEvent => ({ event: 'progress', pairs, pairsMax: 9 })
 /** Some hundred kilobytes. */
 const LARGE: PlanEvent = {

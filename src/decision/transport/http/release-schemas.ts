@@ -102,6 +102,7 @@ const effect = z.strictObject({
 export const planLine = z.discriminatedUnion('event', [
   z.strictObject({
     ...{ event: z.literal('begin'), from: hash, to: hash, diff: object },
+    diffLeftOut: count.meta({ description: 'Entries and grants of the difference that are not in it; 0: it is whole.' }),
     ...{ changedRoles: z.array(z.string()), pairsMax: count },
   }),
   z.strictObject({
