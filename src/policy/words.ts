@@ -1,8 +1,8 @@
 /** Conditions, constraints and durations in words, the same ones wherever a policy is shown to people. Escapes nothing. Floor 2. */
-import type { AttributeTest, Condition, Constraint, Operand, PermissionEntry, Scalar, Variable } from '../model/policy.ts'
+import type { AttributeTest, Condition, Constraint, Operand, PermissionEntry, Variable } from '../model/policy.ts'
 import { compareText } from './faults.ts'
 
-/** `amount at most 10000 and createdBy is given and is not the user's id (user.id)`. */
+/** `amount at most 10000 and status is "open" and createdBy is given and is not the user's id (user.id)`: other words, another condition. */
 export function conditionInWords(when: Condition): string {
   return Object.entries(when)
     .sort(([a], [b]) => compareText(a, b))
@@ -103,23 +103,19 @@ function testInWords(test: AttributeTest): string {
   return words.join(' and ')
 }
 
+/** A variable that is the list, and a list of one variable, are two things. */
 function operandsInWords(operands: readonly Operand[] | Variable): string {
-  return '$var' in operands ? variableInWords(operands) : operands.map(operandInWords).join(', ')
+  if ('$var' in operands) return `the list of ${variableInWords(operands)}`
+  return operands.length === 0 ? 'nothing' : operands.map(operandInWords).join(', ')
 }
 
+/** A text is always quoted: `given` and `not` are words of ours. */
 function operandInWords(operand: Operand): string {
-  return typeof operand === 'object' ? variableInWords(operand) : scalarInWords(operand)
+  return typeof operand === 'object' ? variableInWords(operand) : JSON.stringify(operand)
 }
 
 function variableInWords({ $var: path }: Variable): string {
   const [root = '', ...rest] = path.split('.')
   const name = rest[0] === 'attributes' ? rest.slice(1).join('.') : rest.join('.')
   return `the ${root}'s ${name} (${path})`
-}
-
-const BARE = /^[A-Za-z][A-Za-z0-9_-]*$/
-
-/** Quoted where a text could be taken for a number, a truth value or more than one word. */
-function scalarInWords(value: Scalar): string {
-  return typeof value === 'string' && BARE.test(value) && value !== 'true' && value !== 'false' ? value : JSON.stringify(value)
 }

@@ -1,7 +1,8 @@
 /** A policy in words says what it says in signs, always in the same words. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import type { Condition, Constraint } from '../../src/model/policy.ts'
+import type { Condition, Constraint, Scalar } from '../../src/model/policy.ts'
+import { stableJson } from '../../src/policy/canonical.ts'
 import {
   attributesInWords,
   conditionInWords,
@@ -18,25 +19,26 @@ describe('a condition in words', () => {
     [{ amount: { $lte: 10000 }, discountPercent: { $lte: 15 } }, 'amount at most 10000 and discountPercent at most 15'],
     [{ createdBy: { $exists: true, $ne: user } }, "createdBy is given and is not the user's id (user.id)"],
     [{ owner: { $eq: user } }, "owner is the user's id (user.id)"],
-    [{ status: { $eq: 'open' } }, 'status is open'],
+    [{ status: { $eq: 'open' } }, 'status is "open"'],
     [{ urgent: { $eq: true } }, 'urgent is true'],
     [{ urgent: { $eq: 'true' } }, 'urgent is "true"'],
     [{ status: { $eq: '10' } }, 'status is "10"'],
     [{ status: { $eq: 'in work, or not' } }, 'status is "in work, or not"'],
-    [{ status: { $in: ['open', 'coded'] } }, 'status is one of open, coded'],
+    [{ status: { $in: ['open', 'coded'] } }, 'status is one of "open", "coded"'],
     [
       { facilityId: { $in: { $var: 'user.attributes.facilities' } } },
-      "facilityId is one of the user's facilities (user.attributes.facilities)",
+      "facilityId is one of the list of the user's facilities (user.attributes.facilities)",
     ],
-    [{ facilityId: { $in: ['x', user] } }, "facilityId is one of x, the user's id (user.id)"],
-    [{ status: { $exists: true, $nin: ['lost', 'sold'] } }, 'status is given and is none of lost, sold'],
+    [{ facilityId: { $in: ['x', user] } }, 'facilityId is one of "x", the user\'s id (user.id)'],
+    [{ status: { $exists: true, $nin: ['lost', 'sold'] } }, 'status is given and is none of "lost", "sold"'],
     [{ days: { $lt: 30, $gte: 0 } }, 'days at least 0 and below 30'],
     [{ days: { $gt: 30 } }, 'days above 30'],
+    [{ status: { $in: [] } }, 'status is one of nothing'],
     [{ hold: { $exists: false } }, 'hold is not given'],
-    [{ languages: { $all: ['en', 'fr'] } }, 'languages contains all of en, fr'],
+    [{ languages: { $all: ['en', 'fr'] } }, 'languages contains all of "en", "fr"'],
     [
       { languages: { $all: { $var: 'tenant.attributes.desk.languages' } } },
-      "languages contains all of the tenant's desk.languages (tenant.attributes.desk.languages)",
+      "languages contains all of the list of the tenant's desk.languages (tenant.attributes.desk.languages)",
     ],
     [{ languages: { $size: 1 } }, 'languages has 1 item'],
     [{ languages: { $size: 2 } }, 'languages has 2 items'],
@@ -48,6 +50,38 @@ describe('a condition in words', () => {
 
   it('names its attributes in one order, however they were written', () => {
     expect(conditionInWords({ b: { $eq: 1 }, a: { $eq: 2 } })).toBe(conditionInWords({ a: { $eq: 2 }, b: { $eq: 1 } }))
+  })
+
+  it('says another condition in other words', () => {
+    const texts = ['given', 'not', 'not given', 'nothing', 'a', 'a, b', 'a" and b is "a', 'true', '1', "the user's id (user.id)", '']
+    const scalar = fc.constantFrom<Scalar>(...texts, true, 1, 1.5, -1)
+    const variable = fc.constantFrom('user.id', 'user.attributes.id', 'user.attributes.a.b', 'tenant.id').map(($var) => ({ $var }))
+    const operand = fc.oneof(scalar, variable)
+    const operands = fc.oneof(fc.array(operand, { maxLength: 2 }), variable)
+    const one = { $eq: operand, $ne: operand, $lt: operand, $lte: operand, $gt: operand, $gte: operand }
+    const many = { $in: operands, $nin: operands, $all: operands }
+    const test = fc.record({ ...one, ...many, $exists: fc.boolean(), $size: fc.nat(2) }, { requiredKeys: [] })
+    const known = fc.constantFrom('a', 'b', 'is', 'has', 'at', 'above', 'not')
+    const named = fc.dictionary(
+      known,
+      test.map((tests) => ({ $exists: true, ...tests })),
+      { minKeys: 1, maxKeys: 2 },
+    )
+    const few = fc
+      .oneof(...Object.entries({ ...one, ...many }).map(([sign, values]) => values.map((value) => ({ [sign]: value }))))
+      .map((tests): Condition => ({ a: tests }))
+    const same = (a: readonly Condition[], b: readonly Condition[]): boolean => stableJson(a) === stableJson(b)
+    const alternatives = fc.array(fc.oneof(few, named), { minLength: 1, maxLength: 2 })
+    const seen = new Map<string, readonly Condition[]>()
+    fc.assert(
+      fc.property(alternatives, (conditions) => {
+        const words = conditionsInWords(conditions)
+        const other = seen.get(words) ?? conditions
+        seen.set(words, conditions)
+        return same(conditions, other)
+      }),
+      { numRuns: 2_000, endOnFailure: true },
+    )
   })
 
   it('joins alternatives with or', () => {
