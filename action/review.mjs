@@ -4,7 +4,7 @@
  */
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 /** GitHub refuses longer comments. */
 const COMMENT_CHARACTERS_MAX = 65_536
@@ -16,7 +16,7 @@ const GITHUB_TIMEOUT_MS = 15_000
 const ANNOTATIONS_MAX = 100
 
 /**
- * @param needs `run(args, environment)` runs npx; `write` is the job's log; `stopToken` is a secret of this run
+ * @param needs `run(args, environment)` runs npx, outside of the `checkout`; `write` is the job's log; `stopToken` is a secret of this run
  * @returns the exit code of the step: that of the first command that refused
  */
 export async function review(needs) {
@@ -29,9 +29,12 @@ export async function review(needs) {
     return 2
   }
   for (const secret of [inputs.key, inputs.githubToken]) if (secret !== '') write(`::add-mask::${secret}\n`)
-  const castellan = (args, added = {}) => needs.run(npxArguments(inputs.version, args), { ...bare(environment), ...added })
+  // Commands run elsewhere: the folder is named from the root, and places in it are told as seen from the checkout.
+  const folder = resolve(needs.checkout, inputs.policies)
+  const known = { ...bare(environment), GITHUB_WORKSPACE: needs.checkout }
+  const castellan = (args, added = {}) => needs.run(npxArguments(inputs.version, [...args, '--', folder]), { ...known, ...added })
 
-  const validated = await castellan(['policy', 'validate', '-o', 'json', '--', inputs.policies])
+  const validated = await castellan(['policy', 'validate', '-o', 'json'])
   const validity = parse(validated.out)
   if (validity === undefined) return tellFailure(needs, 'castellan policy validate', validated)
   for (const fault of limited(validity.faults)) write(faultAnnotation(inputs.policies, fault))
@@ -41,12 +44,15 @@ export async function review(needs) {
   }
   tellOutputs(environment, { revision: validity.revision })
 
-  const tested = await castellan(['policy', 'test', '-o', 'github', '--', inputs.policies])
+  const tested = await castellan(['policy', 'test', '-o', 'github'])
   // Annotations, which the command has escaped.
   write(tested.out)
   if (tested.code !== 0) tellText(needs, tested.err)
-  const linted = await castellan(['policy', 'lint', '-o', 'json', '--', inputs.policies])
-  for (const finding of limited(parse(linted.out)?.findings)) write(findingAnnotation(inputs.policies, finding))
+  const linted = await castellan(['policy', 'lint', '-o', 'json'])
+  const { findings } = parse(linted.out) ?? {}
+  // It refuses nothing; that there is no answer is not the same as that there is nothing to find.
+  if (!Array.isArray(findings)) tellFailure(needs, 'castellan policy lint', linted, 'warning')
+  for (const finding of limited(findings)) write(findingAnnotation(inputs.policies, finding))
 
   const planned = await plan(needs, inputs, castellan)
   return tested.code === 0 ? planned : tested.code
@@ -98,7 +104,7 @@ async function plan(needs, inputs, castellan) {
   const folder = mkdtempSync(join(tmpdir(), 'castellan-plan-'))
   const file = join(folder, 'plan.md')
   try {
-    const args = ['policy', 'plan', '-o', 'json', `--markdown-file=${file}`, ...inputs.gates, '--', inputs.policies]
+    const args = ['policy', 'plan', '-o', 'json', `--markdown-file=${file}`, ...inputs.gates]
     const planned = await castellan(args, { CASTELLAN_URL: inputs.url, CASTELLAN_KEY: inputs.key })
     const found = parse(planned.out)
     const effects = found?.summary?.effects
@@ -208,9 +214,9 @@ function bare(environment) {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(INPUT_|CASTELLAN_)/.test(name)))
 }
 
-function tellFailure({ write, ...needs }, what, { code, err }) {
+function tellFailure({ write, ...needs }, what, { code, err }, kind = 'error') {
   tellText({ write, ...needs }, err)
-  write(annotation('error', `${what} failed: ${err.trim().split('\n')[0] || `exit code ${code}`}`))
+  write(annotation(kind, `${what} failed: ${err.trim().split('\n')[0] || `exit code ${code}`}`))
   return code === 0 ? 1 : code
 }
 

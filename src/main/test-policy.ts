@@ -101,7 +101,7 @@ function refusedGates(
 function write(terminal: Terminal, report: PolicyTestReport, { output, verbose, skeletons }: PolicyTestOptions): void {
   if (output === 'json') terminal.out(jsonReport(report))
   else if (output === 'junit') terminal.out(junitReport(report))
-  else if (output === 'github') terminal.out(githubReport(report, pathIn(report.directory)))
+  else if (output === 'github') terminal.out(githubReport(report, pathIn(terminal, report.directory)))
   else if (skeletons !== true) terminal.out(prettyReport(terminal, report, verbose === true))
   else {
     // The document alone on standard output, so that it can be led into a file.
@@ -113,13 +113,13 @@ function write(terminal: Terminal, report: PolicyTestReport, { output, verbose, 
 function tellFaults(terminal: Terminal, { faults }: PolicyReading, directory: string, { output }: PolicyTestOptions): void {
   if (output === 'json') terminal.out(faultsJson(faults))
   else if (output === 'junit') terminal.out(junitFaults(faults))
-  else if (output === 'github') terminal.out(githubFaults(faults, pathIn(directory)))
+  else if (output === 'github') terminal.out(githubFaults(faults, pathIn(terminal, directory)))
   else writeFaults(terminal, faults.filter(isError))
 }
 
-/** As seen from the working directory, which in a pipeline is the checkout. */
-function pathIn(directory: string): (file: string) => string {
-  return (file) => relative('.', join(directory, file)).replaceAll('\\', '/')
+/** As seen from the checkout, wherever the command runs; without a pipeline, from the working directory. */
+function pathIn({ environment }: Terminal, directory: string): (file: string) => string {
+  return (file) => relative(environment['GITHUB_WORKSPACE'] || '.', join(directory, file)).replaceAll('\\', '/')
 }
 
 function end(results: readonly PolicyTestResult[], gates: readonly RefusedGate[]): void {

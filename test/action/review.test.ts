@@ -33,7 +33,7 @@ beforeAll(async () => {
   // As npx finds it in a repository that has it installed; what it is called with is kept.
   writeFileSync(
     join(folder, 'bin/npx'),
-    `#!/bin/sh\necho "$@" >> "${folder}/npx.log"\nenv | grep -E '^(INPUT_|CASTELLAN_)' >> "${folder}/npx.log"\nshift 2\nexec "${process.execPath}" "${castellanEntry}" "$@"\n`,
+    `#!/bin/sh\necho "$@" >> "${folder}/npx.log"\necho "cwd $(pwd) $(ls -A | wc -l)" >> "${folder}/npx.log"\nenv | grep -E '^(INPUT_|CASTELLAN_)' >> "${folder}/npx.log"\nshift 2\ntest "$2" = lint && test -e "${folder}/no-lint" && echo went wrong >&2 && exit 1\nexec "${process.execPath}" "${castellanEntry}" "$@"\n`,
   )
   chmodSync(join(folder, 'bin/npx'), 0o755)
   cpSync(join(root, 'policies'), join(folder, 'policies'), { recursive: true })
@@ -257,7 +257,29 @@ describe('the action', () => {
       'lint',
       'plan',
     ])
-    expect(npx.join('\n')).toContain('--approved-by=$(touch pwned); --max-lost=0 -- policies')
+    expect(npx.join('\n')).toContain(`--approved-by=$(touch pwned); --max-lost=0 -- ${join(folder, 'policies')}`)
+  })
+
+  it('runs no command where the pull request could say which program that is', async () => {
+    const { npx, code } = await review(planned())
+    expect(code).toBe(0)
+    const places = npx.filter((line) => line.startsWith('cwd '))
+    expect(places).toHaveLength(4)
+    for (const place of places) {
+      expect(place).not.toContain(folder)
+      expect(place).toMatch(/castellan-run-\S+ 0$/)
+    }
+  })
+
+  it('warns when there is no answer about what is untidy, and goes on', async () => {
+    writeFileSync(join(folder, 'no-lint'), '')
+    try {
+      const reviewed = await review(planned())
+      expect(reviewed).toMatchObject({ code: 0, outputs: { refused: 'false' } })
+      expect(reviewed.out).toContain('::warning::castellan policy lint failed: went wrong\n')
+    } finally {
+      rmSync(join(folder, 'no-lint'))
+    }
   })
 
   it('refuses inputs that are none, by their name', async () => {

@@ -47,6 +47,13 @@ describe('faulty files', () => {
   )
 })
 
+describe('policy test for a pipeline', () => {
+  it('names files as seen from the checkout, wherever it runs', async () => {
+    const { out } = await runCommand(['policy', 'test', broken, '-o', 'github'], { GITHUB_WORKSPACE: folder })
+    expect(out).toMatch(/^::error file=bro[^,/]*\/a\.yaml,line=2,/)
+  })
+})
+
 describe('a folder that is not there', () => {
   const FILES_ONLY = COMMANDS.filter(([name]) => !/plan|budget|diff/.test(name))
 
