@@ -79,7 +79,8 @@ export class SetBreaches {
     for (const rule of after.rules) {
       const others = known.get(await this.#subjectOf(rule, (permission) => permission)) ?? []
       breaches.push({ rule, message: after.messageOf(rule), known: others.filter(({ max }) => max <= rule.max) })
-      if (this.#pace.took(1 + others.length)) await this.#pace.rest()
+      const named = rule.type === 'separation-of-duty' ? rule.permissions.length : 1
+      if (this.#pace.took(named + others.length)) await this.#pace.rest()
     }
     return breaches
   }
