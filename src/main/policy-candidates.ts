@@ -45,6 +45,8 @@ const REVISION = new RegExp(`^[0-9a-f]{${REVISION_PREFIX_CHARACTERS_MIN},64}$`)
 const TAKEN = `${POLICY_FOLDER_DEFAULT} is taken when none is named.`
 const REFS =
   'Name a branch, tag or commit that is here, as in git:main or git:HEAD~1:policies. A shallow clone has few: fetch what is missing, or all (fetch-depth: 0).'
+/** Words that mean something else than a folder: a folder so named must not be taken for that, nor that for it. */
+const RESERVED = new RegExp(`^active$|^git:|${REVISION.source}`)
 const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or a git ref (main, git:main, git:HEAD~1:policies).'
 
 /**
@@ -52,6 +54,12 @@ const FORMS = 'Name a folder, a revision (active, or 8 hex digits and more), or 
  * @throws CommandError when there is no such thing; faults of files are answered
  */
 export async function loadCandidate(what: string, needs: CandidateNeeds): Promise<CandidateFiles | CandidateRevision> {
+  if (RESERVED.test(what) && (await isFolder(needs.directory, what)))
+    throw new CommandError(
+      EXIT.usage,
+      `"${plain(what)}" is a folder here, and the name of something else too.`,
+      `For the folder say ./${plain(what)}; for the other, look from elsewhere or say it in full.`,
+    )
   if (what.startsWith('git:')) {
     const [ref = '', ...folder] = what.slice('git:'.length).split(':')
     return await loadFromGit(ref, folder.length === 0 ? needs.path : folder.join(':'), needs).catch(hinted)

@@ -1,6 +1,6 @@
 /** A policy is found as folder, git ref or revision; git is read without touching a checkout, bounded, and never as an option or a shell. */
 
-import { symlink } from 'node:fs/promises'
+import { rm, symlink } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -100,6 +100,20 @@ describe('a candidate', () => {
   ])('that is none is wrong usage: %s', async (what, message) => {
     await expect(load(what)).rejects.toMatchObject({ name: 'CommandError', exitCode: 2, message: expect.stringContaining(message) })
   })
+
+  it.each(['active', 'git:main', '0123abcd'])(
+    'named as a folder and as something else is wrong usage, and ./ says which: %s',
+    async (what) => {
+      await folder.write({ [`${what}/pay.yaml`]: catalogue(['f']) })
+      await expect(load(what)).rejects.toMatchObject({
+        exitCode: 2,
+        message: `"${what}" is a folder here, and the name of something else too.`,
+        hint: expect.stringContaining(`./${what}`),
+      })
+      expect(await permissionsOf(`./${what}`)).toEqual(['pay.f'])
+      await rm(join(folder.directory, what), { recursive: true })
+    },
+  )
 
   it('of a commit has the faults that a folder would have: sizes; and a link or a submodule is one, whatever its name', async () => {
     folder.git('checkout', '--quiet', '--force', '-b', 'broken')
