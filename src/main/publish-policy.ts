@@ -5,7 +5,7 @@ import type { SubjectBreach } from '../model/policy-plan.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { counted } from '../policy/words.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
-import { parseInstant } from './command-line/instant.ts'
+import { parseTimeToCome } from './command-line/instant.ts'
 import { record, shortRevision, text } from './command-line/pretty.ts'
 import { prettyActivation } from './command-line/pretty-activation.ts'
 import { type Json, path, type ServiceClient, ServiceFault } from './command-line/service-client.ts'
@@ -47,7 +47,7 @@ export async function publishPolicy(
   folder: string,
   options: PublishOptions,
 ): Promise<void> {
-  const atMs = options.at === undefined ? undefined : await parseInstant('--at', options.at, terminal.nowMs())
+  const atMs = options.at === undefined ? undefined : await parseTimeToCome('--at', options.at, terminal.nowMs())
   const candidate = await loadFolder(folder)
   requireTested(terminal, candidate, options)
   const origin = await originOf(terminal, folder, options)

@@ -1,4 +1,5 @@
 /** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 6. */
+import { ACTIVATION_PAST_MS_MAX } from '../../model/limits.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'
 
@@ -22,6 +23,17 @@ export async function parseInstant(option: string, text: string, fromMs: number)
     EXIT.usage,
     `${option}: not an instant or duration: ${plain(text)}`,
     'Write an instant with its offset (2026-11-21T09:00:00Z) or a duration from now (PT2H, P7D).',
+  )
+}
+
+/** As `parseInstant`, for what is to happen then. @throws CommandError (usage) too when it is over: a mistyped year must not mean now */
+export async function parseTimeToCome(option: string, text: string, nowMs: number): Promise<number> {
+  const atMs = await parseInstant(option, text, nowMs)
+  if (atMs >= nowMs - ACTIVATION_PAST_MS_MAX) return atMs
+  throw new CommandError(
+    EXIT.usage,
+    `${option}: ${new Date(atMs).toISOString()} is over.`,
+    `Name a time to come, or leave ${option} out for now.`,
   )
 }
 

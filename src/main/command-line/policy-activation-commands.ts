@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
 import { parseReason, parseRevision, parseScheduledId } from './arguments.ts'
-import { parseInstant } from './instant.ts'
+import { parseTimeToCome } from './instant.ts'
 import { prettyTable, record, text } from './pretty.ts'
 import { prettyActivation, revisionText } from './pretty-activation.ts'
 import { path, query } from './service-client.ts'
@@ -30,7 +30,7 @@ export function addPolicyActivationCommands(group: Command, terminal: Terminal):
     .option('--at <time>', 'not now: an instant (2026-12-01T06:00:00Z), or a duration from now (PT2H)')
     .requiredOption(...REASON)
     .action(async (revision: string, options: ActivateOptions) => {
-      const atMs = options.at === undefined ? undefined : await parseInstant('--at', options.at, terminal.nowMs())
+      const atMs = options.at === undefined ? undefined : await parseTimeToCome('--at', options.at, terminal.nowMs())
       const client = await clientFor(options, terminal.environment)
       const body = { ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }), ...reasonOf(options) }
       const answer = await client.call('POST', path('policy', 'revisions', revision, 'activate'), body, POLICY_REQUEST_TIMEOUT_MS)

@@ -126,6 +126,14 @@ tests: [{ name: a reader holds nothing, person: ann, exactly: [] }]
 })
 
 describe('policy activate and rollback', () => {
+  it('refuse a time that is over before the service is asked: a mistyped year is not now', async () => {
+    const nobody = { environment: { CASTELLAN_URL: 'http://127.0.0.1:1', CASTELLAN_KEY: 'none' } }
+    const over = { code: 2, out: '', err: expect.stringContaining('--at: 2020-01-01T00:00:00.000Z is over.') }
+    const at = ['--at', '2020-01-01T00:00:00Z', ...REASON]
+    expect(await desk.run(['policy', 'activate', first, ...at], undefined, nobody)).toMatchObject(over)
+    expect(await desk.run(['policy', 'publish', another(), '--no-git', '--activate', ...at], undefined, nobody)).toMatchObject(over)
+  })
+
   it('say what is in force, what was, and what still waits for its time', async () => {
     const [one, two] = [await publish(another()), await publish(another())]
     const now = Date.parse('2026-12-01T06:00:00Z')
