@@ -8,7 +8,7 @@ import { PLAN_READER_WAIT_MS_MAX, REVISION_PREFIX_CHARACTERS_MIN } from '../mode
 import type { PlanEvent } from '../model/policy-plan.ts'
 import type { Activation, Candidate, PolicyReleases, Published, PublishInput } from '../model/policy-release.ts'
 import type { RevisionRecord } from '../model/records.ts'
-import { canonicalJson, parseCanonical } from '../policy/canonical.ts'
+import { canonicalText, parseCanonical } from '../policy/canonical.ts'
 import { historyFaults } from '../policy/code-history.ts'
 import { PolicyError } from '../policy/faults.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
@@ -182,7 +182,7 @@ async function publish(needs: PolicyReleaseNeeds, context: ChangeContext, input:
     const history = await readHistory(transaction)
     const faults = historyFaults(bundle, history, dayOf(await transaction.nowMs()), names)
     if (faults.length > 0) throw new PolicyError(faults)
-    await transaction.insertRevision(revision, canonicalJson(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
+    await transaction.insertRevision(revision, canonicalText(bundle), PUBLISHED, { ...origin, publishedBy: context.caller.id })
     const record = await transaction.findRevisionRecord(revision)
     if (record === undefined) throw new StoreError(`The policy revision ${revision} was not kept`)
     const position = await recordApplied(change, { ...audited, before: null, after: record }, [{ kind: 'revision', revision }])

@@ -4,7 +4,7 @@ import type { Log } from '../ground/log.ts'
 import type { PolicyStatus } from '../model/administration.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import type { PolicyBundle } from '../model/policy.ts'
-import { canonicalJson } from './canonical.ts'
+import { canonicalText } from './canonical.ts'
 import { compilePolicy } from './compile.ts'
 import { formatFault, isError, PolicyError, type PolicyFault } from './faults.ts'
 import type { PolicyInForce } from './in-force.ts'
@@ -86,7 +86,7 @@ export async function openPolicyDirectory(needs: PolicyDirectoryNeeds, files: Po
 async function proposeUnlessInForce({ inForce, propose, directory }: PolicyDirectoryNeeds, policy: CompiledPolicy): Promise<void> {
   inForce.offer(policy)
   if (policy.revision === inForce.revision) return
-  await propose({ revision: policy.revision, content: canonicalJson(policy.bundle) }, directory)
+  await propose({ revision: policy.revision, content: canonicalText(policy.bundle) }, directory)
 }
 
 interface Start {
