@@ -53,7 +53,7 @@ const PUBLISHED = 'published'
 export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
   const { records } = needs.store
   // Each plan reads all holders of what it changes, and each candidate is read at one go: checks come first.
-  const plans = new OneAtATime('Another plan is being made here.', 5)
+  const plans = new OneAtATime('Another plan or budget is being made here.', 5)
   const publications = new OneAtATime('Another policy is being published here.', 1)
   const requirePublisher = (caller: Caller) => {
     requireScope(caller, 'publish')
@@ -138,7 +138,8 @@ export function openPolicyReleases(needs: PolicyReleaseNeeds): PolicyReleases {
     },
     async budget(caller, signal) {
       requirePolicyReader(caller)
-      const budget = await policyBudget(await impactNeeds(needs), needs.policy.current(), signal)
+      // It walks all rows, as a plan may.
+      const budget = await plans.run(async () => await policyBudget(await impactNeeds(needs), needs.policy.current(), signal))
       if (budget.worst === undefined || mayNamePeople(caller)) return budget
       const { user: _, ...worst } = budget.worst
       return { ...budget, worst }

@@ -108,10 +108,10 @@ export async function wasActive(db: Knex, revision: string): Promise<boolean> {
 export async function findPrevious(db: Knex): Promise<{ readonly revision: string; readonly activation: number } | undefined> {
   await lockActivations(db)
   const answer: { rows: readonly { readonly revision: string; readonly activation: number }[] } = await db.raw(`
-    with latest as (select coalesce(restores, id) as id from policy_activation order by id desc limit 1)
+    with latest as (select coalesce(done.restores, done.id) as began from policy_activation done order by done.id desc limit 1)
     select before.revision, coalesce(before.restores, before.id) as activation
     from policy_activation before, policy_activation present
-    where present.id = (select id from latest) and before.id < present.id and before.revision <> present.revision
+    where present.id = (select began from latest) and before.id < present.id and before.revision <> present.revision
     order by before.id desc limit 1`)
   return answer.rows[0]
 }

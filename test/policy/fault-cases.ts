@@ -227,6 +227,12 @@ export const MADE: Readonly<Record<string, (base: string) => readonly PolicyFaul
       await symlink(join(folder, 'gone'), join(folder, 'a.yaml'))
       return undefined
     }),
+  'a folder that is linked a second time': () =>
+    inFolder(async (folder) => {
+      await mkdir(join(folder, 'a'))
+      await symlink(join(folder, 'a'), join(folder, 'b'))
+      return undefined
+    }),
   'a folder that changes while it is read': () =>
     inFolder(async (folder) => {
       // So many that a reading takes longer than the next change.

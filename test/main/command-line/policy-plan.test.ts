@@ -33,7 +33,8 @@ const PRETTY = () => `plan: ${shown.from} → ${shown.to}
     + finance.read
 ~ role reader
     + coding.medical-stay.validate
-- role old (1 permission)
+- role old
+    - finance.read
 + constraint four-eyes: nobody holds both finance.payout.create and finance.payout.approve in one tenant at one time
 
 5 of 6 pairs of user and tenant that hold a changed role are affected. Not counted: 1 pair whose account or tenant is closed (deactivated, invited, suspended).
@@ -87,7 +88,7 @@ const MARKDOWN = () => `### Policy plan
 | --- | --: |
 | \`old\` | 1 |
 
-<details><summary>What changes in the policy, in lines (10)</summary>
+<details><summary>What changes in the policy, in lines (11)</summary>
 
 \`\`\`diff
 ~ role clerk
@@ -98,7 +99,8 @@ const MARKDOWN = () => `### Policy plan
 +   finance.read
 ~ role reader
 +   coding.medical-stay.validate
-- role old (1 permission)
+- role old
+-   finance.read
 + constraint four-eyes: nobody holds both finance.payout.create and finance.payout.approve in one tenant at one time
 \`\`\`
 
@@ -235,7 +237,7 @@ describe('the gates of a plan', () => {
   })
 
   it('pass at their bound, and what is approved by somebody who is named', async () => {
-    expect(await plan('--max-lost', '3', '--max-gained', '2', '--protect', 'f.pa')).toEqual({
+    expect(await plan('--max-lost', '3', '--max-gained', '2', '--protect', 't.0')).toEqual({
       code: 0,
       out: `${PRETTY()}Gates passed.\n`,
       err: '',
