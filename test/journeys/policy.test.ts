@@ -263,7 +263,12 @@ describe('a caller', () => {
     const keyOf = async (...scopes: readonly string[]) =>
       String((await ask(replica(0), 'POST', '/v1/callers', { name: scopes.join('-'), scopes })).body['key'])
     const audits = await keyOf('audit', 'decide')
-    for (const args of [['publish', '--no-git'], ['activate', edited, '--reason', 'r'], ['rollback'], ['schedule', 'cancel', 'none']]) {
+    for (const args of [
+      ['publish', '--no-git'],
+      ['activate', edited, '--reason', 'r'],
+      ['rollback'],
+      ['schedule', 'cancel', '00000000-0000-4000-8000-000000000000'],
+    ]) {
       const refused = await castellan(['policy', ...args], audits)
       expect(refused.code).toBe(1)
       expect(refused.err).toContain('publish')
