@@ -205,7 +205,7 @@ export async function readHistory(transaction: ChangeTransaction): Promise<reado
 }
 
 /** @throws StoreError when it is not kept, or this build cannot read it: another one may */
-async function readBundle(store: ActivationNeeds['store'], revision: string): Promise<PolicyBundle> {
+export async function readBundle(store: ActivationNeeds['store'], revision: string): Promise<PolicyBundle> {
   return parseStored(revision, await store.records.findRevision(revision))
 }
 

@@ -17,7 +17,7 @@ import type { ScheduledActivation } from '../model/policy-release.ts'
 import { formatFault, PolicyError } from '../policy/faults.ts'
 import type { Store } from '../store/ports.ts'
 import { changeBy, recordApplied } from './change.ts'
-import { type ActivationNeeds, announceRevision, flipPolicy, waitUntilPrepared } from './policy-activation.ts'
+import { type ActivationNeeds, announceRevision, flipPolicy, readBundle, waitUntilPrepared } from './policy-activation.ts'
 
 /** Who activates at a time that was put down: whoever did it is in the reason. */
 const SYSTEM: Caller = { id: 'system', name: 'system', scopes: [], tenants: null, builtIn: true }
@@ -139,6 +139,8 @@ async function carryOut({ store, activation, log }: PolicyScheduleNeeds, next: S
       if (missed) log.error({ revision, id }, 'an activation to come was missed and will not be made')
       return
     }
+    // What this build cannot read is not announced again and again: another process may be able to.
+    await readBundle(activation.store, revision)
     if (await announceRevision(activation, revision, context)) await waitUntilPrepared(activation, revision)
     await flipPolicy(activation, revision, context, {
       auditNoop: true,

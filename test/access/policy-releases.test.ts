@@ -301,6 +301,8 @@ describe('activating', () => {
 
 describe('an activation at a time to come', () => {
   const inMs = async ({ house }: Replica, ms: number) => (await house.store.change((transaction) => transaction.nowMs())) + ms
+  const move = (id: string | undefined, back: string) =>
+    postgres.database.knex.raw(`update policy_schedule set activate_at = clock_timestamp() - interval '${back}' where id = ?`, [id ?? ''])
   const until = async (done: () => Promise<boolean>) => {
     while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -362,9 +364,7 @@ describe('an activation at a time to come', () => {
     const [stale, late, byHand] = [await publish(), await publish(), await publish()]
     const ids: string[] = []
     for (const revision of [stale, late])
-      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 300) })).scheduled?.id ?? '')
-    const move = (id: string | undefined, back: string) =>
-      postgres.database.knex.raw(`update policy_schedule set activate_at = clock_timestamp() - interval '${back}' where id = ?`, [id ?? ''])
+      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 3_600_000) })).scheduled?.id ?? '')
     await move(ids[0], '1 minute')
     await move(ids[1], '2 hours')
     await one.releases.activate(one.house.context, { revision: byHand })
@@ -389,9 +389,9 @@ describe('an activation at a time to come', () => {
     await postgres.database.knex('policy_revision').where({ revision: damaged }).update({ content: '{"format":2}' })
     const next = await publish(filesOf([permission]))
     const ids: string[] = []
-    for (const [index, revision] of [damaged, refused, next].entries())
-      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 500 + index) })).scheduled?.id ?? '')
-    await until(async () => (await inMs(one, 0)) > (await inMs(one, 0)) - 1 && (await one.house.store.records.listDue()).due.length === 3)
+    for (const revision of [damaged, refused, next])
+      ids.push((await one.releases.activate(one.house.context, { revision, atMs: await inMs(one, 3_600_000) })).scheduled?.id ?? '')
+    for (const [index, id] of ids.entries()) await move(id, `${20 - 5 * index} milliseconds`)
     const again = await open()
     await again.schedule.look()
     expect((await again.releases.getRevision(again.house.admin, 'active')).revision).toBe(next)
