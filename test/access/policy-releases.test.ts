@@ -233,6 +233,30 @@ describe('activating', () => {
     expect(await back({ from: third.slice(0, 12) })).toBe(first)
   })
 
+  it('takes nothing back that was put in force while a rollback was under way', async () => {
+    const { one, other } = await openTwo()
+    const publish = async () => (await one.releases.publish(one.house.context, { files: filesOf([newPermission()]) })).record.revision
+    const [bad, mended] = [await publish(), await publish()]
+    await one.releases.activate(one.house.context, { revision: bad })
+    const { store, policy, activation } = one.house
+    const { acknowledgement } = activation
+    const slow = openPolicyReleases({
+      ...{ store, policy, random: systemRandom, runTests: NONE, schedule: one.schedule },
+      activation: {
+        ...activation,
+        acknowledgement: {
+          ...acknowledgement,
+          waitForReplicas: async (...args) => {
+            await other.releases.activate(other.house.context, { revision: mended })
+            return await acknowledgement.waitForReplicas(...args)
+          },
+        },
+      },
+    })
+    await expect(slow.rollback(one.house.context, {})).rejects.toMatchObject({ code: 'conflict' })
+    expect((await one.releases.getRevision(one.house.admin, 'active')).revision).toBe(mended)
+  })
+
   it('takes what an older process put in force into the history, before any name or code of it gets a second meaning', async () => {
     const { one } = await openTwo()
     const [old, code] = [`office.${word()}`, `o.${word().slice(0, 8)}`]
@@ -488,6 +512,8 @@ describe('reading', () => {
     for (const who of [caller(['decide']), caller(['audit'], ['north'])]) {
       await expect(one.releases.listReplicas(who)).rejects.toMatchObject({ code: 'permission_denied' })
       await expect(one.releases.getRevision(who, 'active')).rejects.toMatchObject({ code: 'permission_denied' })
+      await expect(one.house.administration.listRevisions(who, { pageSize: 1 })).rejects.toMatchObject({ code: 'permission_denied' })
+      expect(() => one.house.administration.policyStatus(who)).toThrow(expect.objectContaining({ code: 'permission_denied' }))
       await expect(one.releases.plan(who, { files: [] }, false, NEVER)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
         code: 'permission_denied',
       })
