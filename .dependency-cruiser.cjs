@@ -15,6 +15,7 @@ const homes = {
   commander: '^src/main/',
   pino: '^src/ground/log\\.ts$',
   'prom-client': '^src/ground/metrics\\.ts$',
+  '@opentelemetry/[^/]+': '^src/ground/tracing',
   redis: '^src/cache/',
   'lru-cache': '^src/(policy|cache|token)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.

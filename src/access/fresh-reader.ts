@@ -2,6 +2,7 @@
 import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
+import type { Level } from '../model/access-state.ts'
 import { StoreError } from '../model/error-code.ts'
 import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import { abortable, throwIfAborted } from './abortable.ts'
@@ -13,8 +14,6 @@ import { BEFORE_ALL, elapsedMs, type Moment, momentOf } from './moment.ts'
 export interface Dated {
   readonly position: number
 }
-
-export type Level = 'memory' | 'redis' | 'store'
 
 export interface Kept<V> {
   readonly value: V

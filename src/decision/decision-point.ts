@@ -11,6 +11,7 @@ import type {
   ByToken,
   CheckQuestion,
   Decision,
+  DecisionBasis,
   DecisionPoint,
   Explanation,
   HolderList,
@@ -52,12 +53,14 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     decisionId: needs.random.uuid(),
     policyRevision: policy.revision,
     position: found.position,
+    basis: basisOf(policy, found, question, [question.permission]),
   })
-  const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken): Decision => ({
+  const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken, permission: string): Decision => ({
     ...denyToken(refusal),
     decisionId: needs.random.uuid(),
     policyRevision: policy.revision,
     position,
+    basis: { permissions: [permission], policy },
   })
 
   return {
@@ -65,7 +68,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       throwIfAborted(signal)
       if ('accessToken' in question) {
         const proved = await resolveToken(needs, question, signal)
-        if ('refusal' in proved) return stampRefused(needs.policy.current(), proved)
+        if ('refusal' in proved) return stampRefused(needs.policy.current(), proved, question.permission)
         return stamp(proved.found.policy, proved.found, named(question, proved), always, proved.token)
       }
       const found = await resolver.resolve(question.tenant, question.user, question.minPosition, signal)
@@ -79,7 +82,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       return questions.map((question) => {
         const subject = batch.of(question)
         if (subject instanceof Error) return subject
-        if ('refusal' in subject) return stampRefused(batch.policy, subject)
+        if ('refusal' in subject) return stampRefused(batch.policy, subject, question.permission)
         try {
           if ('token' in subject) return stamp(batch.policy, subject.found, named(question, subject), suggest, subject.token)
           return stamp(batch.policy, subject, question as CheckQuestion, suggest)
@@ -92,23 +95,25 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
       const { permissions } = question
-      const stamped = (policy: CompiledPolicy, position: number, answer: Pick<PermissionsAnswer, 'allowed' | 'denied'>) => ({
+      const stamped = (position: number, basis: DecisionBasis, answer: Pick<PermissionsAnswer, 'allowed' | 'denied'>) => ({
         ...answer,
         decisionId: needs.random.uuid(),
-        policyRevision: policy.revision,
+        policyRevision: basis.policy.revision,
         position,
+        basis,
       })
       const proved = 'accessToken' in question ? await resolveToken(needs, question, signal) : undefined
       if (proved !== undefined && 'refusal' in proved) {
         const allowed = permissions.map(() => denyToken(proved.refusal).allowed)
-        return stamped(needs.policy.current(), proved.position, { allowed, denied: proved.refusal })
+        return stamped(proved.position, { permissions, policy: needs.policy.current() }, { allowed, denied: proved.refusal })
       }
       const { user, tenant } = proved ?? (question as PermissionsQuestion)
       const found = proved?.found ?? (await resolver.resolve(tenant, user, question.minPosition, signal))
       const { value: state, position, policy } = found
       const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, proved?.token).allowed)
       const denied = closedReason(state, proved?.token)
-      return stamped(policy, position, { allowed, ...(denied === undefined ? {} : { denied }) })
+      const basis = basisOf(policy, found, { user, tenant }, permissions)
+      return stamped(position, basis, { allowed, ...(denied === undefined ? {} : { denied }) })
     },
 
     async listPermissions(user, tenant, signal) {
@@ -143,7 +148,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       throwIfAborted(signal)
       if ('accessToken' in question) {
         const proved = await resolveToken(needs, question, signal)
-        if ('refusal' in proved) return { ...NOBODY, decision: stampRefused(needs.policy.current(), proved) }
+        if ('refusal' in proved) return { ...NOBODY, decision: stampRefused(needs.policy.current(), proved, question.permission) }
         const { found, token } = proved
         const asked = named(question, proved)
         return { decision: stamp(found.policy, found, asked, always, token), ...explain(found.policy, asked, found.value, privileged) }
@@ -152,6 +157,15 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       return { decision: stamp(found.policy, found, question, always), ...explain(found.policy, question, found.value, privileged) }
     },
   }
+}
+
+function basisOf(
+  policy: CompiledPolicy,
+  found: Found<AccessState>,
+  { user, tenant, resource }: Pick<CheckQuestion, 'user' | 'tenant' | 'resource'>,
+  permissions: readonly string[],
+): DecisionBasis {
+  return resource === undefined ? { user, tenant, permissions, policy, found } : { user, tenant, permissions, resource, policy, found }
 }
 
 /** Of somebody whom a token does not prove nothing is told. */

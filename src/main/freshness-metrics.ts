@@ -1,8 +1,9 @@
 /** Counts what keeps answers fresh, for dashboards. On the way of a check a plain number grows, which is read when somebody asks. Floor 6. */
-import type { Level, ReadObserver } from '../access/fresh-reader.ts'
+import type { ReadObserver } from '../access/fresh-reader.ts'
 import type { FreshnessStatus } from '../access/freshness.ts'
 import type { RedisObserver } from '../cache/redis-link.ts'
 import type { Metrics } from '../ground/metrics.ts'
+import type { Level } from '../model/access-state.ts'
 import type { AccessObserver } from './open-access.ts'
 
 export interface FreshnessMetrics {

@@ -1,11 +1,16 @@
 /** Opens the decision service on its foundation: policies, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
+import { openAccessHistory } from '../access/access-history.ts'
 import { openAdministration } from '../access/administration.ts'
+import { openAuditTrail } from '../access/audit-trail.ts'
+import { openDecisionLogReader } from '../access/decision-log-reader.ts'
 import type { Freshness } from '../access/freshness.ts'
 import { openPolicyReleases } from '../access/policy-releases.ts'
 import { openTokenPresenter } from '../access/presented-token.ts'
 import { openServiceTokens } from '../access/service-token.ts'
 import { runCandidateTests } from '../decision/candidate-tests.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
+import { openDecisionLog } from '../decision/log/decision-log.ts'
+import { openLiveDecisions } from '../decision/log/live-decisions.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
 import type { WireMetrics } from '../decision/transport/wire-metrics.ts'
@@ -69,10 +74,23 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     schedule: policies.schedule,
   })
   const tokens = plan.tokens && openTokens(plan.tokens, freshness)
+  const decisionLog = openDecisionLog()
+  // Closed after the wires: what they answered last is written too.
+  lifecycle.add('decision log', () => decisionLog.close())
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
     decisions: openDecisionPoint({ resolver: freshness.resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
     releases,
+    auditTrail: openAuditTrail(),
+    history: openAccessHistory(),
+    decisionLog: openDecisionLogReader(),
+    live: openLiveDecisions(decisionLog),
+    observer: {
+      decided(event) {
+        needs.wireMetrics.decided(event)
+        decisionLog.decided(event)
+      },
+    },
     authentication: openAuthentication({
       findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
       findCallerByToken: tokens && ((token) => tokens.services.findCaller(token)),

@@ -10,6 +10,9 @@ export interface Assignment {
   readonly expiresAtMs: number | null
 }
 
+/** Where what a decision was made from was found. */
+export type Level = 'memory' | 'redis' | 'store'
+
 export interface AccessState {
   /** Feed position read in the same statement as the rows below: they are as of this one (`asOf` in the freshness design). */
   readonly position: number

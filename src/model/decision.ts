@@ -1,5 +1,7 @@
 /** Questions about access and their answers. Floor 1. */
+import type { AccessState, Level } from './access-state.ts'
 import type { Caller } from './caller.ts'
+import type { CompiledPolicy } from './compiled-policy.ts'
 import type { Attributes } from './condition.ts'
 
 export type AllowReason = 'ROLE' | 'TEMPORARY_GRANT'
@@ -66,11 +68,25 @@ export interface Verdict {
   readonly hint?: string
 }
 
+/** What a decision was made from, by reference: records are built from it after the answer. No wire carries it. */
+export interface DecisionBasis {
+  /** Whom the question named or the token proved; absent: a token that proves nobody. */
+  readonly user?: string
+  readonly tenant?: string
+  /** As asked: full names or codes. */
+  readonly permissions: readonly string[]
+  readonly resource?: Attributes
+  readonly policy: CompiledPolicy
+  /** Absent with `user`. */
+  readonly found?: { readonly value: AccessState; readonly level: Level }
+}
+
 export interface Decision extends Verdict {
   readonly decisionId: string
   readonly policyRevision: string
   /** Feed position the answer was made from. */
   readonly position: number
+  readonly basis: DecisionBasis
 }
 
 export interface PermissionsQuestion {
@@ -87,6 +103,7 @@ export interface PermissionsAnswer {
   readonly decisionId: string
   readonly policyRevision: string
   readonly position: number
+  readonly basis: DecisionBasis
 }
 
 export interface HeldPermission {

@@ -9,6 +9,7 @@ import * as audit from '../../migrations/0006-audit.ts'
 import * as freshness from '../../migrations/0007-freshness.ts'
 import * as identity from '../../migrations/0008-identity.ts'
 import * as policyReleases from '../../migrations/0009-policy-releases.ts'
+import * as seeingDecisions from '../../migrations/0010-seeing-decisions.ts'
 import { AppError } from '../ground/errors.ts'
 import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
@@ -30,6 +31,7 @@ const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['0007-freshness', freshness],
   ['0008-identity', identity],
   ['0009-policy-releases', policyReleases],
+  ['0010-seeing-decisions', seeingDecisions],
 ])
 
 const TABLE = 'schema_migration'

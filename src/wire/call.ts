@@ -1,5 +1,6 @@
 /** One call under way, whichever wire it came by: its caller, its signal, its end. Floor 4. */
 import type { Caller } from '../model/caller.ts'
+import type { TraceRef } from '../model/decision-record.ts'
 import { ServiceError } from '../model/error-code.ts'
 import { REQUEST_TIMEOUT_MS } from '../model/limits.ts'
 
@@ -7,6 +8,10 @@ export interface Call {
   readonly caller: Caller
   readonly requestId: string
   readonly signal: AbortSignal
+  /** Monotonic: when it arrived, before it was read. */
+  readonly receivedMs: number
+  /** Absent: it belongs to none. */
+  readonly trace: TraceRef | undefined
 }
 
 /** Ends a call's waiting: by its caller's hanging up, by time, or because the service stops. The signal's reason says which. */

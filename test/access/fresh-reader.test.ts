@@ -1,16 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import {
-  type Dated,
-  FreshReader,
-  type FreshReaderNeeds,
-  holds,
-  type Kept,
-  type Level,
-  type SharedFor,
-} from '../../src/access/fresh-reader.ts'
+import { type Dated, FreshReader, type FreshReaderNeeds, holds, type Kept, type SharedFor } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import { momentOf } from '../../src/access/moment.ts'
 import { openMemoryLevel } from '../../src/cache/memory.ts'
+import type { Level } from '../../src/model/access-state.ts'
 import { StoreError } from '../../src/model/error-code.ts'
 import { FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../../src/model/limits.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'

@@ -157,7 +157,7 @@ describe('all answers about access', () => {
     })
   }
 
-  const plain = ({ decisionId: _, ...rest }: Decision) => rest
+  const plain = ({ decisionId: _, basis: _from, ...rest }: Decision) => rest
 
   it('agree with one another and with the naive evaluator, in worlds of hostile ids', async () => {
     await fc.assert(

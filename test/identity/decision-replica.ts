@@ -47,6 +47,8 @@ export async function openDecisionReplica({ issuer, house: { database }, service
       findCallerByToken: (token) => services.findCaller(token),
       adminKey: undefined,
     }),
+    observer: { decided: () => undefined },
+    ...house.auditing,
     readiness: async () => ({ ready: true, checks: [] }),
   })
   return {

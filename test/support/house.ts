@@ -1,6 +1,9 @@
 /** The whole house without its wires: real decisions and real administration on a real store, as fresh as a replica of the service. */
 
+import { openAccessHistory } from '../../src/access/access-history.ts'
 import { openAdministration } from '../../src/access/administration.ts'
+import { openAuditTrail } from '../../src/access/audit-trail.ts'
+import { openDecisionLogReader } from '../../src/access/decision-log-reader.ts'
 import type { Validity } from '../../src/access/fresh-reader.ts'
 import type { Freshness, FreshnessObserver } from '../../src/access/freshness.ts'
 import { type ActivationNeeds, activatePolicy } from '../../src/access/policy-activation.ts'
@@ -8,6 +11,8 @@ import { openPolicyReleases } from '../../src/access/policy-releases.ts'
 import type { RedisObserver } from '../../src/cache/redis-link.ts'
 import { runCandidateTests } from '../../src/decision/candidate-tests.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
+import { openLiveDecisions } from '../../src/decision/log/live-decisions.ts'
+import type { WireNeeds } from '../../src/decision/transport/wire-needs.ts'
 import { type Clock, systemClock } from '../../src/ground/clock.ts'
 import { Lifecycle } from '../../src/ground/lifecycle.ts'
 import { systemRandom } from '../../src/ground/random.ts'
@@ -40,6 +45,8 @@ export interface House {
   readonly administration: Administration
   /** As where published revisions rule; what is put down for a time to come is not carried out by this house. */
   readonly releases: PolicyReleases
+  /** What auditors ask; nothing is decided behind wires here, so nothing is in the log and nothing to watch. */
+  readonly auditing: Pick<WireNeeds, 'auditTrail' | 'history' | 'decisionLog' | 'live'>
   /** All scopes, all tenants. */
   readonly admin: Caller
   readonly context: ChangeContext
@@ -112,6 +119,12 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     policy,
     activation,
     decisions,
+    auditing: {
+      auditTrail: openAuditTrail(),
+      history: openAccessHistory(),
+      decisionLog: openDecisionLogReader(),
+      live: openLiveDecisions({ subscribe: () => () => undefined }),
+    },
     administration: openAdministration({
       store,
       policy,

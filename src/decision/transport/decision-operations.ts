@@ -1,6 +1,7 @@
 /** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 5. */
 import { requireScope, requireTenant } from '../../access/guard.ts'
-import type { ByToken, CheckQuestion, Decision, DecisionPoint, PermissionsQuestion } from '../../model/decision.ts'
+import type { ByToken, CheckQuestion, Decision, DecisionPoint, PermissionsAnswer, PermissionsQuestion } from '../../model/decision.ts'
+import type { DecidedMethod } from '../../model/decision-record.ts'
 import type { Call } from '../../wire/call.ts'
 import type { Message } from '../../wire/error-message.ts'
 import {
@@ -26,8 +27,8 @@ export type Operation = (plain: Readonly<Record<string, unknown>>, call: Call, f
 
 export interface DecisionOperationNeeds {
   readonly decisions: DecisionPoint
-  /** Counts a decision. */
-  readonly decided: (decision: Decision) => void
+  /** Told of every decision, before it is answered. */
+  readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, call: Call) => void
   /** An unexpected fault inside a batch, which is answered in its place. */
   readonly itemFailed: (fault: Error, call: Call) => void
 }
@@ -41,7 +42,7 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
       requireScope(call.caller, 'decide')
       const question = heldToTenant<CheckQuestion>(parseCheck(plain), call)
       const decision = await decisions.check(question, call.signal)
-      decided(decision)
+      decided(decision, 'Check', call)
       return decisionMessage(decision, form)
     },
     async BatchCheck(plain, call, form) {
@@ -53,7 +54,7 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
       const items = parsed.map((item) => {
         const result = item instanceof Error ? item : (answers[next++] ?? new Error('the decision point left an item unanswered'))
         if (result instanceof Error) needs.itemFailed(result, call)
-        else decided(result)
+        else decided(result, 'BatchCheck', call)
         return resultMessage(result, form)
       })
       return { items }
@@ -61,7 +62,9 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
     async CheckPermissions(plain, call) {
       requireScope(call.caller, 'decide')
       const question = heldToTenant<PermissionsQuestion>(parsePermissions(plain), call)
-      return permissionsMessage(await decisions.checkPermissions(question, call.signal))
+      const answer = await decisions.checkPermissions(question, call.signal)
+      decided(answer, 'CheckPermissions', call)
+      return permissionsMessage(answer)
     },
     async ListPermissions(plain, call) {
       requireScope(call.caller, 'decide')
@@ -79,7 +82,9 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
       requireScope(call.caller, 'decide')
       const question = heldToTenant<CheckQuestion>(parseCheck(plain), call)
       const privileged = call.caller.scopes.includes('administer')
-      return explanationMessage(await decisions.explain(question, privileged, call.signal), form)
+      const explanation = await decisions.explain(question, privileged, call.signal)
+      decided(explanation.decision, 'Explain', call)
+      return explanationMessage(explanation, form)
     },
   }
 }

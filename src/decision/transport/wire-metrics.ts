@@ -1,11 +1,11 @@
 /** Counts what passes over both wires. Labels are bounded: methods are those of our tables, codes and reasons those of the model. Floor 5. */
 import type { Metrics } from '../../ground/metrics.ts'
-import type { Decision } from '../../model/decision.ts'
+import type { Decided } from '../../model/decision-record.ts'
 
 export type Wire = 'grpc' | 'http' | 'identity'
 
 export interface WireMetrics {
-  decided(wire: Wire, decision: Decision): void
+  decided(event: Decided): void
   /** @param code `ok` or an ErrorCode */
   ended(wire: Wire, method: string, code: string, seconds: number): void
 }
@@ -23,7 +23,9 @@ export function openWireMetrics(metrics: Metrics): WireMetrics {
   const requestCounters = new Map<string, { inc(): void }>()
   const timers = new Map<string, { observe(value: number): void }>()
   return {
-    decided(wire, { allowed, reason }) {
+    decided({ wire, decision, method }) {
+      if (!('reason' in decision) || method === 'Explain') return
+      const { allowed, reason } = decision
       const outcome = allowed ? 'allow' : 'deny'
       kept(decisionCounters, `${wire} ${outcome} ${reason}`, () => decisions.labels({ wire, outcome, reason })).inc()
     },

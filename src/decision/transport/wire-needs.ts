@@ -1,7 +1,11 @@
 /** What a wire asks of the house, the same for both. Floor 5. */
 import type { Log } from '../../ground/log.ts'
+import type { AccessHistory, DecisionLogReader } from '../../model/access-history.ts'
 import type { Administration } from '../../model/administration.ts'
+import type { AuditTrail } from '../../model/audit-trail.ts'
 import type { DecisionPoint } from '../../model/decision.ts'
+import type { DecisionObserver } from '../../model/decision-record.ts'
+import type { LiveDecisions } from '../../model/live-decisions.ts'
 import type { PolicyReleases } from '../../model/policy-release.ts'
 import type { Admission } from '../../wire/admission.ts'
 import type { Authentication } from '../../wire/authentication.ts'
@@ -9,9 +13,11 @@ import { knownError } from '../../wire/error-table.ts'
 import type { HttpServerNeeds } from '../../wire/http/server.ts'
 import { logFault } from '../../wire/log-fault.ts'
 import { administrationOperations } from './administration-operations.ts'
+import { auditTrailOperations } from './audit-trail-operations.ts'
 import { decisionOperations, type Operation } from './decision-operations.ts'
+import { historyOperations } from './history-operations.ts'
 import { releaseOperations } from './release-operations.ts'
-import type { Wire, WireMetrics } from './wire-metrics.ts'
+import type { WireMetrics } from './wire-metrics.ts'
 
 export interface WireNeeds extends HttpServerNeeds {
   readonly decisions: DecisionPoint
@@ -21,20 +27,30 @@ export interface WireNeeds extends HttpServerNeeds {
   readonly admission: Admission
   readonly log: Log
   readonly metrics: WireMetrics
+  readonly observer: DecisionObserver
+  readonly auditTrail: AuditTrail
+  readonly history: AccessHistory
+  readonly decisionLog: DecisionLogReader
+  readonly live: LiveDecisions
 }
 
 export type Operations = ReturnType<typeof wireOperations>
 
 /** Every operation with one answer by its gRPC name, counted for `wire`. */
-export function wireOperations(wire: Wire, needs: WireNeeds) {
+export function wireOperations(wire: 'grpc' | 'http', needs: WireNeeds) {
   return {
     ...decisionOperations({
       decisions: needs.decisions,
-      decided: (decision) => needs.metrics.decided(wire, decision),
+      decided(decision, method, { caller, requestId, trace, receivedMs }) {
+        const [atMs, elapsedMs] = [needs.clock.nowMs(), needs.clock.monotonicMs() - receivedMs]
+        needs.observer.decided({ decision, method, wire, caller, requestId, trace, atMs, elapsedMs })
+      },
       itemFailed: (fault, call) => logFault(needs.log, knownError(fault), { wire, method: 'BatchCheck', requestId: call.requestId }),
     }),
     ...administrationOperations(needs.administration),
     ...releaseOperations(needs.releases),
+    ...auditTrailOperations(needs.auditTrail),
+    ...historyOperations(needs.history, needs.decisionLog),
   } satisfies Readonly<Record<string, Operation>>
 }
 export type OperationName = keyof Operations

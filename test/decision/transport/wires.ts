@@ -53,6 +53,7 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
   const logged: Record<string, unknown>[] = []
   const metrics = openMetrics()
   const admission = openAdmission()
+  const wireMetrics = openWireMetrics(metrics)
   const needs = change(
     {
       host: '127.0.0.1',
@@ -66,7 +67,9 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
       }),
       admission,
       log: openLog('info', { write: (line) => void logged.push(JSON.parse(line)) }),
-      metrics: openWireMetrics(metrics),
+      metrics: wireMetrics,
+      observer: wireMetrics,
+      ...house.auditing,
       clock: systemClock,
       random: systemRandom,
     },
@@ -155,7 +158,10 @@ export type Client = any
 
 const INCLUDE = join(packageRoot(), 'proto')
 const OPTIONS = { includeDirs: [INCLUDE], keepCase: false, longs: Number, enums: String, defaults: false, oneofs: true }
-const loaded = loadSync(['castellan/v1/decision_service.proto', 'castellan/v1/administration_service.proto'], OPTIONS)
+const loaded = loadSync(
+  ['castellan/v1/decision_service.proto', 'castellan/v1/administration_service.proto', 'castellan/v1/audit_service.proto'],
+  OPTIONS,
+)
 const details = loadSync(['google/rpc/status.proto', 'google/rpc/error_details.proto'], OPTIONS)
 // biome-ignore lint/suspicious/noExplicitAny: see Client
 const packages = grpc.loadPackageDefinition(loaded) as any

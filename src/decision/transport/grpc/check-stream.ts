@@ -1,6 +1,7 @@
 /** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 5. */
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
+import type { TraceRef } from '../../../model/decision-record.ts'
 import { RequestError, ServiceError } from '../../../model/error-code.ts'
 import { idFault } from '../../../model/ids.ts'
 import { STREAM_IN_FLIGHT_MAX } from '../../../model/limits.ts'
@@ -16,7 +17,7 @@ import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
 import { openStreamRooms, type StreamRoom, type StreamRooms } from './stream-room.ts'
-import { callerOf, messageOf, type Plain } from './unary.ts'
+import { callerOf, grpcTrace, messageOf, type Plain } from './unary.ts'
 
 type Stream = ServerDuplexStream<Decoded, object>
 const METHOD = 'CheckStream'
@@ -50,6 +51,8 @@ class CheckStream {
   readonly #rooms: StreamRooms
   readonly #onOver: () => void
   readonly #underWay = new Map<string, CallEnd>()
+  /** Of the whole stream: its items have no headers. */
+  readonly #trace: TraceRef | undefined
   #room: StreamRoom | undefined
   #writable = true
   #halfClosed = false
@@ -63,6 +66,7 @@ class CheckStream {
     this.#definitions = definitions
     this.#rooms = rooms
     this.#onOver = onOver
+    this.#trace = grpcTrace(stream.metadata)
   }
 
   start(): void {
@@ -121,7 +125,7 @@ class CheckStream {
     const end = new CallEnd()
     this.#underWay.set(id, end)
     this.#room?.take()
-    const work = this.#decide(id, request.message ?? {}, end.signal).finally(() => {
+    const work = this.#decide(id, request.message ?? {}, end.signal, startedMs).finally(() => {
       this.#needs.admission.leave()
       this.#room?.giveBack()
     })
@@ -143,12 +147,13 @@ class CheckStream {
     return id as string
   }
 
-  async #decide(id: string, message: Plain, signal: AbortSignal): Promise<object> {
+  async #decide(id: string, message: Plain, signal: AbortSignal, receivedMs: number): Promise<object> {
     // For every item: a key's revocation that was acknowledged is in force on open streams too.
     const caller = await callerOf(this.#stream.metadata, this.#needs)
     signal.throwIfAborted()
     try {
-      return await this.#check(plainRequest((message['check'] ?? {}) as Plain), { caller, requestId: id, signal }, grpcForm)
+      const call = { caller, requestId: id, signal, receivedMs, trace: this.#trace }
+      return await this.#check(plainRequest((message['check'] ?? {}) as Plain), call, grpcForm)
     } catch (fault) {
       throw within('check', fault)
     }

@@ -12,6 +12,7 @@ const NO_MESSAGE: Decoded = { message: undefined }
 export interface Definitions {
   readonly decision: ServiceDefinition
   readonly administration: ServiceDefinition
+  readonly audit: ServiceDefinition
   /** Bytes of a message by its full name. */
   serialize(name: string, message: object): Buffer
 }
@@ -21,6 +22,7 @@ export function loadDefinitions(): Definitions {
     [
       'castellan/v1/decision_service.proto',
       'castellan/v1/administration_service.proto',
+      'castellan/v1/audit_service.proto',
       'google/rpc/status.proto',
       'google/rpc/error_details.proto',
     ],
@@ -29,6 +31,7 @@ export function loadDefinitions(): Definitions {
   return {
     decision: politely(serviceOf(loaded, 'castellan.v1.DecisionService')),
     administration: politely(serviceOf(loaded, 'castellan.v1.AdministrationService')),
+    audit: politely(serviceOf(loaded, 'castellan.v1.AuditService')),
     serialize: (name, message) => (loaded[name] as MessageTypeDefinition<object, object>).serialize(message),
   }
 }

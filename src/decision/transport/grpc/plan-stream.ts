@@ -12,7 +12,7 @@ import type { PlanOperation } from '../release-operations.ts'
 import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
-import { callerOf, echoedRequestId, messageOf } from './unary.ts'
+import { callerOf, echoedRequestId, grpcTrace, messageOf } from './unary.ts'
 
 type Stream = ServerWritableStream<Decoded, object>
 const METHOD = 'PlanPolicy'
@@ -43,7 +43,8 @@ export function planStream(operation: PlanOperation, plans: OpenPlans, needs: Wi
       const caller = await callerOf(stream.metadata, needs)
       end.signal.throwIfAborted()
       const plain = plainRequest(messageOf(stream.request))
-      for await (const { kind, fields } of operation(plain, { caller, requestId, signal: end.signal }, grpcForm)) {
+      const call = { caller, requestId, signal: end.signal, receivedMs: startedMs, trace: grpcTrace(stream.metadata) }
+      for await (const { kind, fields } of operation(plain, call, grpcForm)) {
         end.signal.throwIfAborted()
         await taken(stream, { [kind]: fields }, end.signal)
       }

@@ -59,6 +59,7 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
     ...only(Object.keys(definitions.administration)),
     PlanPolicy: planStream(planOperation(needs.releases), plans, needs, definitions),
   } as unknown as UntypedServiceImplementation)
+  server.addService(definitions.audit, only(Object.keys(definitions.audit)) as unknown as UntypedServiceImplementation)
   const health = openHealth()
   server.addService(politely(healthService), health.handlers)
   if (!addReflection(server)) needs.log.warn('gRPC reflection is off: dist/castellan.binpb is missing, run `npm run build`')

@@ -2,11 +2,13 @@
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
 import type { Caller } from '../../../model/caller.ts'
+import type { TraceRef } from '../../../model/decision-record.ts'
 import { RequestError, UnauthenticatedError } from '../../../model/error-code.ts'
 import { CallEnd } from '../../../wire/call.ts'
 import { knownError } from '../../../wire/error-table.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
+import { traceOf } from '../../../wire/trace-context.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
 import type { Operation } from '../decision-operations.ts'
 import { LONG_OPERATIONS_MS } from '../release-operations.ts'
@@ -45,7 +47,11 @@ export function unary(
     const work = (async () => {
       const caller = await callerOf(call.metadata, needs)
       end.signal.throwIfAborted()
-      return operation(toPlain(messageOf(call.request)), { caller, requestId, signal: end.signal }, grpcForm)
+      return operation(
+        toPlain(messageOf(call.request)),
+        { caller, requestId, signal: end.signal, receivedMs: startedMs, trace: grpcTrace(call.metadata) },
+        grpcForm,
+      )
     })().finally(() => needs.admission.leave())
     abortable(work, end.signal)
       .then((answer) => {
@@ -64,6 +70,10 @@ export async function callerOf(metadata: Metadata, needs: WireNeeds): Promise<Ca
   const values = metadata.get('authorization')
   if (values.length > 1) throw new UnauthenticatedError('authorization was sent more than once')
   return needs.authentication.authenticate(values[0]?.toString())
+}
+
+export function grpcTrace(metadata: Metadata): TraceRef | undefined {
+  return traceOf(metadata.get('traceparent')[0]?.toString())
 }
 
 /** @throws RequestError for bytes that are no message */

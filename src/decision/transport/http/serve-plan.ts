@@ -19,7 +19,7 @@ export function servePlan(route: Route, operation: PlanOperation, plans: OpenPla
   const receive = receiving(route, needs.authentication)
 
   return (request, response, params) => {
-    const { requestId, ended, failed } = opening(route, needs, request, response)
+    const { requestId, startedMs, trace, ended, failed } = opening(route, needs, request, response)
     try {
       needs.admission.enter()
     } catch (fault) {
@@ -31,7 +31,8 @@ export function servePlan(route: Route, operation: PlanOperation, plans: OpenPla
     response.on('close', () => end.cancel())
     const work = (async () => {
       const { caller, plain } = await receive(request, params, end.signal)
-      for await (const { kind, fields } of operation(plain, { caller, requestId, signal: end.signal }, httpForm)) {
+      const call = { caller, requestId, signal: end.signal, receivedMs: startedMs, trace }
+      for await (const { kind, fields } of operation(plain, call, httpForm)) {
         end.signal.throwIfAborted()
         // Only now: what fails before its first event is answered as any request is.
         if (!response.headersSent) response.writeHead(200, headersOf(requestId))

@@ -10,6 +10,7 @@ import { writeAnswer, writeProblem } from '../../../wire/http/problem.ts'
 import type { ConnectionHeaders } from '../../../wire/http/server.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
+import { traceOf } from '../../../wire/trace-context.ts'
 import { httpForm } from '../../translate/wire-form.ts'
 import { LONG_OPERATIONS_MS } from '../release-operations.ts'
 import type { OperationName, Operations, WireNeeds } from '../wire-needs.ts'
@@ -29,7 +30,7 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
   const timeoutMs = LONG_OPERATIONS_MS[route.operation]
 
   return (request, response, params) => {
-    const { requestId, ended, failed } = opening(route, needs, request, response)
+    const { requestId, startedMs, trace, ended, failed } = opening(route, needs, request, response)
     try {
       needs.admission.enter()
     } catch (fault) {
@@ -40,7 +41,7 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
     response.on('close', () => end.cancel())
     const work = (async () => {
       const { caller, plain } = await receive(request, params, end.signal)
-      return operation(plain, { caller, requestId, signal: end.signal }, httpForm)
+      return operation(plain, { caller, requestId, signal: end.signal, receivedMs: startedMs, trace }, httpForm)
     })().finally(() => needs.admission.leave())
     abortable(work, end.signal)
       .then((answer) => {
@@ -82,6 +83,8 @@ export function opening(route: Route, needs: ServeNeeds, request: IncomingMessag
   const ended = (code: string) => needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
   return {
     requestId,
+    startedMs,
+    trace: traceOf(singleHeader(request, 'traceparent')),
     /** @param code `ok` or an ErrorCode */
     ended,
     /** Answers with a problem, unless an answer has begun. */

@@ -1,0 +1,70 @@
+/**
+ * 0010: audit rows in chains of hashes with signed checkpoints, the decision log, and indexes for questions about the past. Backwards-compatible:
+ * older processes write audit rows that stand in no chain (`castellan audit verify` names those), and know nothing of the rest.
+ */
+import type { Knex } from 'knex'
+
+/** Chain 0 is that of changes that take a feed position; events of logins and sessions spread over the others, so that they do not wait for one lock. */
+const CHAINS = 17
+
+export async function up(db: Knex): Promise<void> {
+  // Rows that are there already stay outside: what was never hashed cannot be vouched for afterwards.
+  await db.raw(`alter table audit_event
+    add column chain         smallint check (chain >= 0),
+    add column sequence      bigint check (sequence >= 1),
+    add column previous_hash bytea check (octet_length(previous_hash) = 32),
+    add column hash          bytea check (octet_length(hash) = 32),
+    add constraint audit_event_link_whole check (num_nonnulls(chain, sequence, previous_hash, hash) in (0, 4))`)
+  await db.raw(`create unique index audit_event_in_chain on audit_event (chain, sequence)`)
+  await db.raw(`create table audit_head (
+    chain    smallint primary key check (chain >= 0),
+    sequence bigint not null default 0 check (sequence >= 0),
+    hash     bytea not null default decode(repeat('00', 32), 'hex') check (octet_length(hash) = 32)
+  )`)
+  await db.raw(`insert into audit_head (chain) select generate_series(0, ${CHAINS - 1})`)
+  await db.raw(`create table audit_checkpoint (
+    number     bigint primary key check (number >= 1),
+    at         timestamptz(3) not null default date_trunc('milliseconds', clock_timestamp()),
+    key_id     text not null check (char_length(key_id) between 1 and 200),
+    jws        text not null check (char_length(jws) <= 100000)
+  )`)
+  await db.raw(`create trigger audit_checkpoint_is_append_only before update or delete or truncate on audit_checkpoint
+    for each statement execute function refuse_change()`)
+  // What a user and a tenant were at some time, and which policy was in force: the few changes of state among the many events.
+  const statesOf = `action in ('user.put', 'user.deactivate', 'user.reactivate', 'user.invite', 'user.sign-up', 'login.succeed')`
+  await db.raw(`create index audit_event_states_of_user on audit_event (user_id, id) where ${statesOf}`)
+  await db.raw(`create index audit_event_of_assignments on audit_event (user_id, tenant_id, id)
+    where action in ('assignment.grant', 'assignment.revoke')`)
+  await db.raw(`create index audit_event_states_of_tenant on audit_event (tenant_id, id) where action like 'tenant.%'`)
+  await db.raw(`create index audit_event_of_policy on audit_event (id) where action = 'policy.activate'`)
+  // Who held a role, revoked rows too; and what ends soon.
+  await db.raw(`create index role_assignment_holders_ever on role_assignment (tenant_id, role, user_id)`)
+  await db.raw(
+    `create index role_assignment_by_end on role_assignment (expires_at, id) where revoked_at is null and expires_at is not null`,
+  )
+
+  // One partition a day, made by who writes and dropped whole when it is older than what is kept.
+  await db.raw(`create table decision_log (
+    at          timestamptz(3) not null,
+    id          text collate "C" not null check (octet_length(id) between 1 and 256),
+    tenant_id   text collate "C",
+    user_id     text collate "C",
+    caller_id   text collate "C" not null,
+    permission  text collate "C",
+    allowed     boolean not null,
+    reason      text,
+    record      jsonb not null,
+    primary key (at, id)
+  ) partition by range (at)`)
+  await db.raw(`create index decision_log_by_id on decision_log (id)`)
+  await db.raw(`create index decision_log_of_tenant on decision_log (tenant_id, at)`)
+  await db.raw(`create index decision_log_of_user on decision_log (user_id, at)`)
+  await db.raw(`create index decision_log_of_permission on decision_log (permission, at)`)
+  // What a report about unused permissions has to own up to.
+  await db.raw(`create table decision_log_loss (
+    at      timestamptz(3) not null default date_trunc('milliseconds', clock_timestamp()),
+    replica text not null check (char_length(replica) between 1 and 200),
+    lost    bigint not null check (lost > 0)
+  )`)
+  await db.raw(`create index decision_log_loss_by_time on decision_log_loss (at)`)
+}
