@@ -84,7 +84,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     auditTrail: openAuditTrail(),
     history: openAccessHistory(),
     decisionLog: openDecisionLogReader(),
-    live: openLiveDecisions(decisionLog),
+    live: openLiveDecisions(decisionLog, { clock }),
     observer: {
       decided(event) {
         needs.wireMetrics.decided(event)

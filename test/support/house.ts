@@ -123,7 +123,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
       auditTrail: openAuditTrail(),
       history: openAccessHistory(),
       decisionLog: openDecisionLogReader(),
-      live: openLiveDecisions({ subscribe: () => () => undefined }),
+      live: openLiveDecisions({ subscribe: () => () => undefined }, { clock }),
     },
     administration: openAdministration({
       store,

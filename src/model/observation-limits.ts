@@ -1,0 +1,65 @@
+/** Limits of what is seen of decisions and changes: the log, the live stream, the audit trail, metrics and traces, each with its reason. Floor 1. */
+
+/** Readers of the live stream in one process, and of one caller: each may hold LIVE_QUEUE_BYTES_MAX, and looks at every decision. */
+export const LIVE_READERS_MAX = 32
+export const LIVE_READERS_PER_CALLER_MAX = 8
+/** Decisions that wait for one reader, and bytes of them, before the oldest is lost: a second of a busy service, some megabytes. */
+export const LIVE_QUEUE_RECORDS_MAX = 2_000
+export const LIVE_QUEUE_BYTES_MAX = 4_194_304
+/** Events of one step of a stream, and bytes of their records: between two steps its caller's key is looked at again, and others have their turn. */
+export const LIVE_BATCH_EVENTS_MAX = 100
+export const LIVE_BATCH_BYTES_MAX = 262_144
+/** Milliseconds without an event after which a reader is told that its stream stands: below the idle timeouts of proxies, and how long a key that was revoked may keep a silent stream. */
+export const LIVE_HEARTBEAT_MS = 5_000
+/** Milliseconds that a reader of the live stream may take nothing before it is cut. */
+export const LIVE_READER_WAIT_MS_MAX = 30_000
+/** Milliseconds after which a reader over HTTP should come again when its stream broke; clients of server-sent events take it for their pause. */
+export const LIVE_RETRY_MS = 2_000
+
+/** Chains of audit records beside that of changes with a position (migration 0010 makes their heads): logins of different people rarely wait for one lock. */
+export const AUDIT_EVENT_CHAINS = 16
+/** Audit rows of one statement: 17 values each stay far below the 65,535 that PostgreSQL takes. */
+export const AUDIT_ROWS_WRITTEN_AT_ONCE_MAX = 500
+
+/**
+ * Decisions that wait to become records. Draining one takes some microseconds and receiving one many more, so that this is only reached when the
+ * event loop is held up; large resources take longer to read than to drain, so a queue of many large ones never builds up.
+ */
+export const DECISIONS_WAITING_MAX = 20_000
+/** Milliseconds of one turn in which records are built: what waits behind it is a check. */
+export const DECISIONS_SLICE_MS = 2
+/** Decisions built between two looks at the clock. */
+export const DECISIONS_SLICE_RECORDS = 8
+/** Longest text of a resource in a record, in characters: a log of decisions is not a store of documents. */
+export const DECISION_TEXT_CHARACTERS_MAX = 1_000
+/** Longest list of a resource's attribute in a record. */
+export const DECISION_LIST_MAX = 100
+/** What one sink holds back at most while it is slow or away, in records and in bytes of JSON: half a minute of a thousand checks a second. */
+export const SINK_RECORDS_MAX = 30_000
+export const SINK_BYTES_MAX = 33_554_432
+/** One batch of a sink, in records and in bytes of JSON: large enough to be cheap, small enough to be tried again whole. */
+export const SINK_BATCH_RECORDS_MAX = 500
+export const SINK_BATCH_BYTES_MAX = 524_288
+/** Milliseconds for which the first record of a batch waits for others. */
+export const SINK_LINGER_MS = 200
+/** Milliseconds between two batches for a database inside this process, which has one connection for checks too; and their records. */
+export const SINK_EMBEDDED_PAUSE_MS = 250
+export const SINK_EMBEDDED_BATCH_RECORDS_MAX = 100
+/** Milliseconds for one attempt to write a batch. */
+export const SINK_ATTEMPT_MS = 10_000
+/** Milliseconds for which a batch is tried again before it is given up, and the first and the longest wait between two attempts. */
+export const SINK_RETRY_MS = 60_000
+export const SINK_BACKOFF_MS_MIN = 100
+export const SINK_BACKOFF_MS_MAX = 5_000
+/** Milliseconds for all sinks together to write what waits when the service stops: a part of what a stop may take. */
+export const SINK_CLOSE_MS = 5_000
+/** Milliseconds without a loss after which losing is over; less would tell of each record under a load that is a little too much. */
+export const SINK_LOSING_QUIET_MS = 10_000
+/** Most bytes that are read of a collector's answer: it says how many records it refused, or nothing of use. */
+export const SINK_ANSWER_BYTES_MAX = 65_536
+/** Bytes that a pipe takes whole or not at all (PIPE_BUF of Linux): lines of our log go down the same pipe, and must not stand inside of a record. */
+export const PIPE_WHOLE_BYTES_MAX = 4_096
+/** Paths that one mask may name. */
+export const MASK_PATHS_MAX = 100
+/** How often partitions of days are looked after, milliseconds. */
+export const DECISION_PARTITIONS_LOOK_MS = 600_000
