@@ -55,7 +55,7 @@ export class LiveQueue {
     this.#push({ unseen: count })
   }
 
-  /** What waits, what was lost first: at most `recordsMax` of them, and as many bytes, but at least one. Empty when nothing waits. */
+  /** What waits, what was lost first: at most `recordsMax` and `bytesMax` of records, but at least one. Empty when nothing waits. */
   take({ recordsMax, bytesMax }: LiveQueueBounds): LiveEvent[] {
     const taken: LiveEvent[] = []
     if (this.#unseen > 0) taken.push({ kind: 'lost', count: this.#unseen, atMost: true })
@@ -66,8 +66,8 @@ export class LiveQueue {
     while (this.#length > 0 && taken.length < recordsMax) {
       const next = this.#ring[this.#first]
       if (next !== undefined && 'record' in next) {
+        if (bytes > 0 && bytes + next.bytes > bytesMax) break
         bytes += next.bytes
-        if (taken.length > 0 && bytes > bytesMax) break
         taken.push({ kind: 'decision', record: next.record })
       } else if (next !== undefined) taken.push({ kind: 'lost', count: next.unseen, atMost: true })
       this.#shift()
