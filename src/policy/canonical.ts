@@ -1,14 +1,15 @@
 /** The one canonical text of a bundle, its hash, and the way back from a stored text. Floor 2. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { AttributeTest, Condition, Constraint, PolicyBundle, RoleEntry, RoleGrant } from '../model/policy.ts'
+import { membersText, stableJson } from '../ground/canonical-json.ts'
+import type { AttributeTest, Condition, Constraint, PermissionEntry, PolicyBundle, RoleEntry, RoleGrant } from '../model/policy.ts'
 import { compareText, PolicyError } from './faults.ts'
 import { ATTRIBUTE_TYPES, attributeTestSchema } from './schema.ts'
 
 /** Sorted, with equal entries once, wherever order has no meaning. */
 export function canonicalBundle(bundle: PolicyBundle): PolicyBundle {
   return {
-    permissions: sortBy(bundle.permissions, (permission) => permission.name),
+    permissions: sortBy(bundle.permissions, (permission) => permission.name).map(canonicalPermission),
     reserved: sortBy(bundle.reserved, (tombstone) => `${tombstone.name} ${tombstone.code}`),
     roles: sortBy(bundle.roles, (role) => role.name).map((role) => ({ ...role, grants: canonicalGrants(role.grants) })),
     constraints: sortBy(bundle.constraints, (constraint) => constraint.id).map(canonicalConstraint),
@@ -81,6 +82,10 @@ function canonicalTest(test: AttributeTest): AttributeTest {
   )
 }
 
+function canonicalPermission(permission: PermissionEntry): PermissionEntry {
+  return permission.log === undefined ? permission : { ...permission, log: sortedDistinct(permission.log) }
+}
+
 function canonicalConstraint(constraint: Constraint): Constraint {
   // Permissions of a separation of duty keep their order: messages name them as their author did, first step first.
   return constraint.tenants === undefined ? constraint : { ...constraint, tenants: sortedDistinct(constraint.tenants) }
@@ -95,24 +100,6 @@ function sortBy<T>(list: readonly T[], key: (item: T) => string): readonly T[] {
   return [...list].sort((a, b) => compareText(key(a), key(b)))
 }
 
-/** JSON with keys in order of their code units and without blanks. Bundles are shallow, so the recursion is too. */
-export function stableJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return membersText(value, (_, member) => stableJson(member))
-}
-
-function membersText(value: object, text: (key: string, member: unknown) => string): string {
-  const members = new Map(Object.entries(value))
-  let written = ''
-  // The language's own order of texts is that of their code units.
-  for (const key of [...members.keys()].sort()) {
-    const member = members.get(key)
-    if (member !== undefined) written += `${written === '' ? '' : ','}${JSON.stringify(key)}:${text(key, member)}`
-  }
-  return `{${written}}`
-}
-
 const names = z.array(z.string())
 const bundleSchema = z.strictObject({
   permissions: z.array(
@@ -125,6 +112,7 @@ const bundleSchema = z.strictObject({
       risk: z.enum(['low', 'normal', 'high']),
       stage: z.enum(['active', 'disabled']),
       attributes: z.record(z.string(), z.enum(ATTRIBUTE_TYPES)),
+      log: z.array(z.string()).min(1).exactOptional(),
       deprecated: z
         .strictObject({ since: z.string(), removeAfter: z.string().exactOptional(), replacedBy: z.string().exactOptional() })
         .exactOptional(),

@@ -1,10 +1,11 @@
 /** What differs between two bundles. Pure; says nothing of people (a plan does), writes nothing for a terminal. Floor 2. */
 
+import { stableJson } from '../ground/canonical-json.ts'
 import type { Condition, PermissionEntry, PolicyBundle, RoleEntry, RoleGrant } from '../model/policy.ts'
 import type { FieldChange, GrantChange, PermissionChange, PolicyDiff, ReasonChange, RoleChange } from '../model/policy-diff.ts'
-import { canonicalBundle, stableJson } from './canonical.ts'
+import { canonicalBundle } from './canonical.ts'
 import { compareText } from './faults.ts'
-import { attributesInWords, conditionInWords, deprecationInWords, durationInWords } from './words.ts'
+import { attributesInWords, conditionInWords, deprecationInWords, durationInWords, loggedInWords } from './words.ts'
 
 /** Empty (see `isEmptyDiff`) exactly when both have one revision. */
 export function diffPolicies(before: PolicyBundle, after: PolicyBundle): PolicyDiff {
@@ -83,6 +84,7 @@ function diffPermission(before: PermissionEntry, after: PermissionEntry): readon
     ['risk', before.risk, after.risk],
     ['stage', before.stage, after.stage],
     ['attributes', attributesInWords(before.attributes), attributesInWords(after.attributes)],
+    ['log', loggedInWords(before.log), loggedInWords(after.log)],
     ['deprecated', deprecationInWords(before.deprecated), deprecationInWords(after.deprecated)],
   ])
   return fields.length === 0 ? [] : [{ name: after.name, code: after.code, fields }]

@@ -1,11 +1,14 @@
-/** The audit trail: appended in the transaction of its change, listed newest first, never altered (a trigger refuses). Floor 2. */
+/** The audit trail: appended at the end of the transaction of its change, listed newest first, never altered (a trigger refuses). Floor 2. */
 import type { Knex } from 'knex'
 import type { AuditFilter, PageInput } from '../model/administration.ts'
+import type { AuditLink } from '../model/audit-trail.ts'
+import { AUDIT_ROWS_WRITTEN_AT_ONCE_MAX } from '../model/observation-limits.ts'
 import type { AuditRecord, Page } from '../model/records.ts'
+import { type AuditContent, chainOf, hashOfRecord, storable } from './audit-chain.ts'
 import { decodeNumberPageToken, readPage } from './page.ts'
-import { msOf, timestampOf } from './value-types.ts'
+import { CLOCK_SQL, msOf, msSql, timestampOf } from './value-types.ts'
 
-const COLUMNS = [
+export const AUDIT_COLUMNS = [
   'id',
   'at',
   'action',
@@ -22,7 +25,7 @@ const COLUMNS = [
   'request_id',
 ] as const
 
-interface Row {
+export interface AuditRow {
   readonly id: number
   readonly at: Date
   readonly action: AuditRecord['action']
@@ -39,8 +42,57 @@ interface Row {
   readonly request_id: string | null
 }
 
-export async function appendAudit(db: Knex, record: Omit<AuditRecord, 'id' | 'atMs'>): Promise<void> {
-  await db('audit_event').insert({
+/** The records of one transaction: collected while it works, written once as its very last lock, so that nobody waits at a head for somebody's work. */
+export class AuditEntries {
+  readonly #records: AuditContent[] = []
+
+  append(record: AuditContent): void {
+    this.#records.push(storable(record))
+  }
+
+  /** @param tookPosition whether the transaction took a feed position */
+  async write(db: Knex.Transaction, tookPosition: boolean): Promise<void> {
+    const [first] = this.#records
+    if (first === undefined) return
+    const chain = chainOf(first, tookPosition)
+    const head = await takeTurn(db, chain, this.#records.length)
+    let previousHash = head.hash
+    const rows = this.#records.map((record, index) => {
+      const place = { chain, sequence: head.sequence - this.#records.length + index + 1, previousHash }
+      const link = { ...place, hash: hashOfRecord({ ...record, atMs: head.at_ms }, place) }
+      previousHash = link.hash
+      return rowOf(record, head.at_ms, link)
+    })
+    for (let from = 0; from < rows.length; from += AUDIT_ROWS_WRITTEN_AT_ONCE_MAX)
+      await db('audit_event').insert(rows.slice(from, from + AUDIT_ROWS_WRITTEN_AT_ONCE_MAX))
+    await db('audit_head')
+      .where({ chain })
+      .update({ hash: Buffer.from(previousHash, 'hex') })
+  }
+}
+
+/**
+ * Locks the head until the end of the transaction; the hash is still that of the record before. Within a chain time does not run backwards,
+ * whatever the database's clock does.
+ */
+async function takeTurn(
+  db: Knex.Transaction,
+  chain: number,
+  records: number,
+): Promise<{ readonly sequence: number; readonly hash: string; readonly at_ms: number }> {
+  const answer: { rows: readonly { readonly sequence: number; readonly hash: string; readonly at_ms: number }[] } = await db.raw(
+    `update audit_head set sequence = sequence + :records::bigint, at = greatest(at, ${CLOCK_SQL}) where chain = :chain::smallint
+      returning sequence, encode(hash, 'hex') as hash, ${msSql('at')} as at_ms`,
+    { records, chain },
+  )
+  const [head] = answer.rows
+  if (head === undefined) throw new Error(`The audit has no head of chain ${chain}`)
+  return head
+}
+
+function rowOf(record: AuditContent, atMs: number, link: AuditLink) {
+  return {
+    at: timestampOf(atMs),
     action: record.action,
     result: record.result,
     actor: record.actor,
@@ -53,7 +105,11 @@ export async function appendAudit(db: Knex, record: Omit<AuditRecord, 'id' | 'at
     after: jsonOf(record.after),
     position: record.position,
     request_id: record.requestId,
-  })
+    chain: link.chain,
+    sequence: link.sequence,
+    previous_hash: Buffer.from(link.previousHash, 'hex'),
+    hash: Buffer.from(link.hash, 'hex'),
+  }
 }
 
 export async function listAudit(
@@ -67,8 +123,8 @@ export async function listAudit(
     page,
     (record) => String(record.id),
     async (limit) => {
-      const query: Knex.QueryBuilder<Row, Row[]> = db<Row>('audit_event')
-        .select<Row[]>(...COLUMNS)
+      const query: Knex.QueryBuilder<AuditRow, AuditRow[]> = db<AuditRow>('audit_event')
+        .select<AuditRow[]>(...AUDIT_COLUMNS)
         .orderBy('id', 'desc')
         .limit(limit)
       if (filter.tenant !== undefined) query.where('tenant_id', filter.tenant)
@@ -79,7 +135,7 @@ export async function listAudit(
       if (filter.untilMs !== undefined) query.where('at', '<', timestampOf(filter.untilMs))
       if (tenants !== null) query.whereIn('tenant_id', [...tenants])
       if (before !== undefined) query.where('id', '<', before)
-      return (await query).map(toRecord)
+      return (await query).map(auditRecordOf)
     },
   )
 }
@@ -89,7 +145,7 @@ function jsonOf(value: unknown): string | null {
   return value === undefined || value === null ? null : JSON.stringify(value)
 }
 
-function toRecord(row: Row): AuditRecord {
+export function auditRecordOf(row: AuditRow): AuditRecord {
   return {
     id: row.id,
     atMs: msOf(row.at),

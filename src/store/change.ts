@@ -5,7 +5,7 @@ import type { Random } from '../ground/random.ts'
 import { StoreError } from '../model/error-code.ts'
 import { CHANGE_ATTEMPTS_MAX } from '../model/limits.ts'
 import * as assignments from './assignments.ts'
-import { appendAudit } from './audit.ts'
+import { AuditEntries } from './audit.ts'
 import * as callers from './callers.ts'
 import type { Database } from './database.ts'
 import { isConnectionLost, isRetryable, storeFault } from './fault.ts'
@@ -54,10 +54,12 @@ async function attemptChange<T>(database: Database, work: (change: ChangeTransac
       const failed = new FirstFault()
       const feedTurn = new FeedTurn()
       try {
-        const result = await work(openChangeTransaction(transaction, failed, feedTurn))
+        const audit = new AuditEntries()
+        const result = await work(openChangeTransaction(transaction, failed, feedTurn, audit))
         // PostgreSQL answers the COMMIT of a failed transaction by rolling back, without an error: a fault that `work` swallowed counts.
         failed.rethrow()
         await failed.watch(async () => feedTurn.end())
+        await failed.watch(() => audit.write(transaction, feedTurn.taken))
         committing = true
         return result
       } catch (fault) {
@@ -107,6 +109,10 @@ class FeedTurn {
     this.#activated = revision
   }
 
+  get taken(): boolean {
+    return this.#taken
+  }
+
   take(changes: readonly FeedChange[]): void {
     if (this.#taken) throw new Error('A transaction takes one feed position, not two')
     this.#taken = true
@@ -121,7 +127,7 @@ class FeedTurn {
   }
 }
 
-function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTurn: FeedTurn): ChangeTransaction {
+function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTurn: FeedTurn, audit: AuditEntries): ChangeTransaction {
   const run = <T>(work: () => Promise<T>): Promise<T> => failed.watch(work)
   return {
     identity: openIdentityTransaction(db, run),
@@ -174,6 +180,6 @@ function openChangeTransaction(db: Knex.Transaction, failed: FirstFault, feedTur
       }),
     readStanding: (callerId) => run(() => readStanding(db, callerId)),
     readPosition: () => run(() => readPosition(db)),
-    appendAudit: (record) => run(() => appendAudit(db, record)),
+    appendAudit: (record) => run(async () => audit.append(record)),
   }
 }

@@ -25,21 +25,21 @@ export function decodePageToken(token: string | undefined): string | undefined {
     // Decoding is lenient towards what it does not know; only what encodes back to the same was made by us.
     if (encodePageToken(key) === token && idFault(key) === undefined) return key
   }
-  throw tokenError()
+  throw pageTokenError()
 }
 
 /** The same for lists whose key is a number. */
 export function decodeNumberPageToken(token: string | undefined): number | undefined {
   const key = decodePageToken(token)
   if (key === undefined) return undefined
-  if (!/^[1-9][0-9]{0,15}$/.test(key) || !Number.isSafeInteger(Number(key))) throw tokenError()
+  if (!/^[1-9][0-9]{0,15}$/.test(key) || !Number.isSafeInteger(Number(key))) throw pageTokenError()
   return Number(key)
 }
 
 /** The same for lists whose key is a UUID. */
 export function decodeUuidPageToken(token: string | undefined): string | undefined {
   const key = decodePageToken(token)
-  if (key !== undefined && !isUuid(key)) throw tokenError()
+  if (key !== undefined && !isUuid(key)) throw pageTokenError()
   return key
 }
 
@@ -63,7 +63,8 @@ export async function readPage<T>(
   return rows.length > size && last !== undefined ? { items, nextPageToken: encodePageToken(keyOf(last)) } : { items }
 }
 
-function tokenError(): RequestError {
+/** For lists whose key has a form of its own. */
+export function pageTokenError(): RequestError {
   return new RequestError(
     [{ field: 'pageToken', message: 'is not a token that this list gave' }],
     'Leave it out to begin at the first page.',

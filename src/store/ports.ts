@@ -5,6 +5,7 @@ import type { CallerReading, CallerRecord } from '../model/caller.ts'
 import type { Attributes } from '../model/condition.ts'
 import type { ActivationRecord, RevisionOrigin, ScheduledActivation } from '../model/policy-release.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
+import type { AuditTrailStore } from './audit-ports.ts'
 import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
 
 /** The way of a check ends here. */
@@ -204,7 +205,7 @@ export interface ChangeStanding {
   readonly policy?: { readonly revision: string; readonly position: number }
 }
 
-/** What happens inside one transaction. Lock order: tenant, user, feed head; the feed head last (freshness, "The feed"). */
+/** What happens inside one transaction. Lock order: tenant, user, feed head (freshness, "The feed"), and after all others the head of an audit chain. */
 export interface ChangeTransaction {
   /** People who log in. */
   readonly identity: IdentityTransaction
@@ -276,6 +277,7 @@ export interface ChangeTransaction {
   readStanding(callerId: string | undefined): Promise<ChangeStanding>
   /** The head without taking a new position: what a `noop` answers with. */
   readPosition(): Promise<number>
+  /** Written at the end of the transaction, in the order of the calls; when that fails, so does the change. */
   appendAudit(record: Omit<AuditRecord, 'id' | 'atMs'>): Promise<void>
 }
 
@@ -285,6 +287,7 @@ export interface Store {
   readonly impact: ImpactReader
   readonly replicas: ReplicaRegistry
   readonly identity: IdentityReader
+  readonly auditTrail: AuditTrailStore
   /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */
   pruneFeed(keptMs: number): Promise<boolean>
   /** Runs `work` in one transaction; all of it or nothing. Deadlocks and serialization failures are retried a few times. */

@@ -3,6 +3,7 @@ import { systemRandom } from '../ground/random.ts'
 import { CHANGE_WAIT_MS_MAX } from '../model/limits.ts'
 import { listAssignments } from './assignments.ts'
 import { listAudit } from './audit.ts'
+import { openAuditTrailStore } from './audit-trail.ts'
 import { findCallerByKeyHash, listCallers } from './callers.ts'
 import { type Backoff, jitteredBackoff, runChange } from './change.ts'
 import { ChangeTurns } from './change-turns.ts'
@@ -31,6 +32,7 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
     impact: openImpactReader(database),
     replicas: openReplicaRegistry(database),
     identity: openIdentityReader(database, turns),
+    auditTrail: openAuditTrailStore(database, turns),
     pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),
     change: (work) => turns.run(() => runChange(database, backoff, work)),
     ping: async () => {

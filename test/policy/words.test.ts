@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import type { Condition, Constraint, Scalar } from '../../src/model/policy.ts'
-import { stableJson } from '../../src/policy/canonical.ts'
+import { stableJson } from '../../src/ground/canonical-json.ts'
 import {
   attributesInWords,
   conditionInWords,

@@ -3,7 +3,7 @@ import { GATE_EXAMPLES_MAX } from '../../model/limits.ts'
 import type { PermissionEntry, PolicyBundle, Risk } from '../../model/policy.ts'
 import type { PolicyDiff, RoleChange } from '../../model/policy-diff.ts'
 import type { EffectCounts, PlanSummary } from '../../model/policy-plan.ts'
-import { stableJson } from '../../policy/canonical.ts'
+import { stableJson } from '../../ground/canonical-json.ts'
 import { listInWords } from '../../policy/words.ts'
 import { type RuleChange, ruleChanges } from './rule-changes.ts'
 

@@ -2,7 +2,7 @@
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { ConditionContext } from '../../model/condition.ts'
 import type { Condition, PermissionEntry } from '../../model/policy.ts'
-import { stableJson } from '../../policy/canonical.ts'
+import { stableJson } from '../../ground/canonical-json.ts'
 import { compileCondition, typeOf } from '../../policy/condition.ts'
 import { compareText } from '../../policy/faults.ts'
 

@@ -1,0 +1,38 @@
+/** The audit trail as a proof, as the house asks the store for it. What is signed and what it proves is not said here. Floor 2. */
+import type { PageInput } from '../model/administration.ts'
+import type { AuditCheckpoint, AuditHead, ChainedRecord } from '../model/audit-trail.ts'
+import type { Page } from '../model/records.ts'
+
+export interface AuditTrailStore {
+  /** Records without a link first, by id; then by chain, sequence and id. @param after absent: all; else only what stands after this place in its chain */
+  listChained(page: PageInput, after?: ChainPlace): Promise<Page<ChainedRecord>>
+  /** Of one snapshot, by chain. */
+  listHeads(): Promise<readonly AuditHead[]>
+  /** Oldest first. */
+  listCheckpoints(page: PageInput): Promise<Page<AuditCheckpoint>>
+  /**
+   * Stores one more checkpoint, unless somebody else is at it, or the last one is younger than `afterMs`, or `sign` says that there is nothing new.
+   * @param sign is given the state of one snapshot and the database's time
+   */
+  addCheckpoint(afterMs: number, sign: SignCheckpoint): Promise<CheckpointTurn>
+}
+
+export interface ChainPlace {
+  readonly chain: number
+  readonly sequence: number
+}
+
+export type SignCheckpoint = (
+  last: AuditCheckpoint | undefined,
+  heads: readonly AuditHead[],
+  atMs: number,
+) => Promise<AuditCheckpoint | undefined>
+
+export interface CheckpointTurn {
+  /** Absent: none was made. */
+  readonly made: AuditCheckpoint | undefined
+  /** The youngest there is now; unknown when somebody else is at it. */
+  readonly last: AuditCheckpoint | undefined
+  /** Milliseconds until the next one is due. */
+  readonly nextInMs: number
+}
