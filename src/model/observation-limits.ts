@@ -63,3 +63,7 @@ export const PIPE_WHOLE_BYTES_MAX = 4_096
 export const MASK_PATHS_MAX = 100
 /** How often partitions of days are looked after, milliseconds. */
 export const DECISION_PARTITIONS_LOOK_MS = 600_000
+/** Permissions, callers and tenants that have series of their own, each one for allow and one for deny; who comes later is counted as `other`. */
+export const METRIC_PERMISSIONS_MAX = 1_000
+export const METRIC_CALLERS_MAX = 200
+export const METRIC_TENANTS_MAX = 50
