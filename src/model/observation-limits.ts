@@ -67,3 +67,19 @@ export const DECISION_PARTITIONS_LOOK_MS = 600_000
 export const METRIC_PERMISSIONS_MAX = 1_000
 export const METRIC_CALLERS_MAX = 200
 export const METRIC_TENANTS_MAX = 50
+
+/** People that one page of a question about another time looks at: whoever held a role at any time comes into question, and most may not have then. */
+export const HISTORY_HOLDERS_LOOKED_AT_MAX = 1_000
+/** Compiled policies of other times kept in a process: auditors ask about one after the other, and each costs what the one in force does. */
+export const HISTORY_POLICIES_KEPT_MAX = 2
+/** Times a page of holders is read again when an activation came between the look at the policy and the look at the rows. */
+export const HISTORY_ATTEMPTS_MAX = 3
+/** How far ahead assignments that end are listed, milliseconds: a year and a day. */
+export const EXPIRING_WITHIN_MS_MAX = 366 * 86_400_000
+/** Rows of the decision log that one page looks at: filters that no index serves would otherwise read all of it for a rare record. */
+export const DECISIONS_LOOKED_AT_MAX = 5_000
+/** Days that a report about unused permissions looks back, and how many when nothing was said. */
+export const ROLE_USE_DAYS_MAX = 366
+export const ROLE_USE_DAYS_DEFAULT = 90
+/** Milliseconds of the log that one statement of such a report reads: a partition, so that each stays below the time that a statement may take. */
+export const ROLE_USE_SLICE_MS = 86_400_000
