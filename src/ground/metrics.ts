@@ -1,5 +1,6 @@
 /** The registry of metrics of one process. No module-level registry: two services in one process do not mix. Floor 0. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, type MetricObject, type OpenMetricsContentType, Registry } from 'prom-client'
+import { BucketHistogram } from './histogram.ts'
 
 export type SetCount<L extends string> = (labels: Readonly<Record<L, string>>, count: number) => void
 
@@ -7,14 +8,18 @@ export interface Metrics {
   /** @param collect called when somebody asks: `set` says how far a count that is kept elsewhere has come */
   counter<L extends string>(name: string, help: string, labels: readonly L[], collect?: (set: SetCount<L>) => void): Counter<L>
   gauge<L extends string>(name: string, help: string, labels: readonly L[], collect?: (gauge: Gauge<L>) => void): Gauge<L>
-  histogram<L extends string>(name: string, help: string, labels: readonly L[], buckets: readonly number[]): Histogram<L>
-  /** Prometheus text exposition format. */
-  text(): Promise<{ readonly contentType: string; readonly body: string }>
+  histogram<L extends string>(name: string, help: string, labels: readonly L[], buckets: readonly number[]): BucketHistogram<L>
+  /** @param accept what a scraper asks for: OpenMetrics, which has exemplars, or else Prometheus' text format */
+  text(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>
 }
+
+/** Numbers of now under a name that promises a count: tools that check names refuse them, and each is there by kind, without the suffix. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `castellan_nodejs_active_${what}_total`)
 
 export function openMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'castellan_' })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
   const registers = [registry]
   return {
     counter: (name, help, labels, collect) =>
@@ -46,7 +51,36 @@ export function openMetrics(): Metrics {
               },
             }),
       }),
-    histogram: (name, help, labels, buckets) => new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers }),
-    text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    histogram: (name, help, labels, buckets) => {
+      const histogram = new BucketHistogram(name, help, labels, buckets)
+      // It has what the registry asks of a metric, though not the class.
+      registry.registerMetric(histogram as unknown as Metric)
+      return histogram
+    },
+    text: async (accept = '') => {
+      const asked = wantsOpenMetrics(accept) ? openMetricsView(registry) : registry
+      return { contentType: asked.contentType, body: await asked.metrics() }
+    },
   }
+}
+
+/** Prometheus names it before anything else. */
+function wantsOpenMetrics(accept: string): boolean {
+  return accept.split(',').some((range) => /^\s*application\/openmetrics-text\b/i.test(range) && !/;\s*q=0(?:\.0*)?\s*$/i.test(range))
+}
+
+/** A registry writes one format, and in this one it renames what it holds: so each scrape has a view of its own. */
+function openMetricsView(registry: Registry): Registry<OpenMetricsContentType> {
+  const view = new Registry<OpenMetricsContentType>()
+  view.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  for (const metric of registry.getMetricsAsArray() as unknown as readonly (MetricObject & { get(): Promise<MetricObject> })[]) {
+    const { name, help, type, aggregator } = metric
+    const get = async () => {
+      const found = await metric.get()
+      // The suffix belongs to the samples of a counter here, and the registry puts it there.
+      return String(found.type) === 'counter' ? { ...found, name: found.name.replace(/_total$/, '') } : found
+    }
+    view.registerMetric({ name, help, type, aggregator, get } as unknown as Metric)
+  }
+  return view
 }

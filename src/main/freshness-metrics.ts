@@ -34,18 +34,22 @@ export function openFreshnessMetrics(metrics: Metrics): FreshnessMetrics {
   const cacheErrors = new Map<string, number>(['connect', 'get', 'put', 'head', 'ring', 'limit'].map((operation) => [operation, 0]))
   const redis = { connected: false, breakerOpen: false }
 
-  const lag = metrics.histogram(
-    'castellan_invalidation_lag_seconds',
-    'From the writing of a change to its application in this replica, on the clock of the database; what a start reads again is not counted',
-    [],
-    LAG_SECONDS_BUCKETS,
-  )
-  const effective = metrics.histogram(
-    'castellan_revocation_effective_seconds',
-    'From the commit of a change to its being in force on all replicas',
-    [],
-    EFFECTIVE_SECONDS_BUCKETS,
-  )
+  const lag = metrics
+    .histogram(
+      'castellan_invalidation_lag_seconds',
+      'From the writing of a change to its application in this replica, on the clock of the database; what a start reads again is not counted',
+      [],
+      LAG_SECONDS_BUCKETS,
+    )
+    .labels({})
+  const effective = metrics
+    .histogram(
+      'castellan_revocation_effective_seconds',
+      'From the commit of a change to its being in force on all replicas',
+      [],
+      EFFECTIVE_SECONDS_BUCKETS,
+    )
+    .labels({})
   addReadCounters(metrics, { states, callers, sessions, keys })
   metrics.counter('castellan_feed_read_errors_total', 'Readings of the feed that failed', [], (set) => set({}, feedReadErrors))
   metrics.counter(

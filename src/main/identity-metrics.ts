@@ -63,7 +63,7 @@ export function openIdentityMetrics(metrics: Metrics): IdentityObserver {
     loggedIn: (result) => logins.inc({ result }),
     refreshed: (result) => refreshes.inc({ result }),
     limited: (limit) => limited.inc({ limit }),
-    issued: (token) => characters.observe({ form: token.permissions }, token.characters),
+    issued: (token) => characters.labels({ form: token.permissions }).observe(token.characters),
     mailed: (result) => mails.inc({ result }),
     keyAges: (seconds) => {
       ages = seconds

@@ -74,6 +74,8 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     schedule: policies.schedule,
   })
   const tokens = plan.tokens && openTokens(plan.tokens, freshness)
+  const admission = openAdmission()
+  needs.wireMetrics.watchInFlight('decision', () => admission.inFlight())
   const decisionLog = openDecisionLog()
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())
@@ -96,7 +98,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
       findCallerByToken: tokens && ((token) => tokens.services.findCaller(token)),
       adminKey: plan.adminKey,
     }),
-    admission: openAdmission(),
+    admission,
     log,
     metrics: needs.wireMetrics,
     clock,

@@ -10,6 +10,7 @@ import { type Database, type DatabaseOptions, openDatabase } from '../store/data
 import { migrate, requireMigrated } from '../store/migrations.ts'
 import type { Store } from '../store/ports.ts'
 import { openStore } from '../store/store.ts'
+import { addDatabaseMetrics, countingAudit } from './database-metrics.ts'
 import { type FreshnessMetrics, openFreshnessMetrics } from './freshness-metrics.ts'
 import { type Access, type AccessPlan, openAccess } from './open-access.ts'
 
@@ -50,7 +51,8 @@ export async function openFoundation(
   lifecycle: Lifecycle,
 ): Promise<Foundation> {
   const database = await openDatabase(plan.database)
-  const store = openStore(database)
+  const store = countingAudit(openStore(database), needs.metrics)
+  addDatabaseMetrics(needs.metrics, database)
   lifecycle.add('store', () => store.close())
   await prepareSchema(database, plan.schema, needs.log)
   // One process has this database: whoever is in it as a replica has died, and no change is to wait for it.

@@ -118,6 +118,8 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
     policyStatus,
     signingFault: () => keys.fault(),
   })
+  const admission = openAdmission()
+  needs.wireMetrics.watchInFlight('identity', () => admission.inFlight())
   wire.serve((connectionHeaders) =>
     identityApp(
       {
@@ -137,7 +139,7 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
         permissionIndex: () => store.identity.listPermissionIndex(),
         listRevocations: (since, limit) => store.identity.listRevocations(since, limit),
         ...(mail.mailbox === undefined || needs.checkUrl === undefined ? {} : { dev: { mails: mail.mailbox, checkUrl: needs.checkUrl } }),
-        admission: openAdmission(),
+        admission,
         ended: (method, code, seconds) => needs.wireMetrics.ended('identity', method, code, seconds),
       },
       connectionHeaders,

@@ -61,7 +61,7 @@ async function openParts(
   const wire = identityPlan && (await openIdentityWire(identityPlan, needs, lifecycle))
   const tokens = identityPlan && wire ? { issuer: wire.issuer, audience: identityPlan.audience } : plan.tokens
   const foundation = await openFoundation(plan, needs, files?.policy, lifecycle)
-  const joined = { ...needs, foundation, wireMetrics: openWireMetrics(needs.metrics), serving: () => state.ready }
+  const joined = { ...needs, foundation, wireMetrics: openWireMetrics(needs.metrics, plan.metricsTenants), serving: () => state.ready }
   const decision = await openDecision({ ...plan, tokens }, { ...joined, files }, lifecycle)
   const checkUrl = `${plan.tls === undefined ? 'http' : 'https'}://${addressOf(plan.http.host, decision.ports.http)}/v1/check`
   const identity = identityPlan && wire && (await openIdentity(identityPlan, { ...joined, wire, redis: plan.redis, checkUrl }, lifecycle))

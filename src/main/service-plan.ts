@@ -57,6 +57,8 @@ export interface TokenPlan {
 }
 
 export interface ServicePlan extends FoundationPlan, DecisionPlan {
+  /** Whose decisions are counted apart; absent: nobody's. */
+  readonly metricsTenants?: readonly string[]
   /** How long to answer on after reporting not ready. */
   readonly settleMs: number
 }
@@ -74,6 +76,7 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
     connectionAgeMs: settings.connectionAgeSeconds * 1_000,
     tokens: readTokens(settings),
     adminTenant: settings.adminTenant,
+    metricsTenants: settings.metricsTenants,
   }
 }
 

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { REDIS_ADDRESS_FORMS } from '../cache/redis-address.ts'
 import { defaultedSetting, optionalSetting } from '../ground/settings.ts'
-import { flag, host, keyText, path, port, redisAddress, wholeNumber } from './setting-forms.ts'
+import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
+import { flag, host, keyText, path, port, redisAddress, tenantList, wholeNumber } from './setting-forms.ts'
 
 /** An automation's first key must not be guessable: 32 characters are 128 bits even when written in hex. */
 export const ADMIN_KEY_CHARACTERS_MIN = 32
@@ -16,6 +17,14 @@ export const serviceSettings = {
   grpcPort: port('CASTELLAN_GRPC_PORT', 'Port of gRPC: decisions, administration, health, reflection.', '9090'),
   metricsHost: host('CASTELLAN_METRICS_HOST', 'Address on which probes and metrics listen; they ask for no key.'),
   metricsPort: port('CASTELLAN_METRICS_PORT', 'Port of `/livez`, `/readyz` and `/metrics`.', '9464'),
+  metricsTenants: defaultedSetting({
+    name: 'CASTELLAN_METRICS_TENANTS',
+    meaning: 'Tenants whose decisions `/metrics` counts apart. No other tenant is named there, for there may be any number of them.',
+    accepts: `ids of tenants, separated by commas, at most ${METRIC_TENANTS_MAX}`,
+    schema: tenantList,
+    fallback: '',
+    fallbackMeaning: 'none',
+  }),
   databaseUrl: optionalSetting({
     name: 'CASTELLAN_DATABASE_URL',
     meaning: 'PostgreSQL for `serve` and `migrate`, which require it; `dev` keeps its own database and refuses it.',

@@ -3,7 +3,9 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseRedisAddress } from '../cache/redis-address.ts'
 import { defaultedSetting, type Setting } from '../ground/settings.ts'
+import { idFault } from '../model/ids.ts'
 import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/limits.ts'
+import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
 
 export const wholeNumber = (least: number, most: number) =>
   z
@@ -38,6 +40,14 @@ export const redisAddress = z.string().transform((text, context) => {
   if (address !== undefined) return address
   // Without the text: it may hold a password.
   context.addIssue({ code: 'custom', message: 'is not an address of Redis' })
+  return z.NEVER
+})
+
+/** Ids with a comma cannot be named by it. */
+export const tenantList = z.string().transform((text, context): readonly string[] => {
+  const tenants = text === '' ? [] : text.split(',').map((part) => part.trim())
+  if (tenants.length <= METRIC_TENANTS_MAX && tenants.every((tenant) => idFault(tenant) === undefined)) return [...new Set(tenants)]
+  context.addIssue({ code: 'custom', message: 'is not a list of tenants' })
   return z.NEVER
 })
 

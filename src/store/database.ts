@@ -48,13 +48,23 @@ export interface Database {
    * Absent where there is but one connection.
    */
   readonly createClient?: (applicationName: string) => PgConnection
+  /** How the pool is at this moment. */
+  connections(): PoolCounts
   /** A transaction on a connection without time limits of ours: for migrations. */
   unboundedTransaction<T>(work: (transaction: Knex.Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
+export interface PoolCounts {
+  readonly used: number
+  readonly free: number
+  /** Who wants a connection, and has none yet. */
+  readonly waiting: number
+}
+
 /** The part of knex's client that hands out pooled connections. */
 interface Pooled<Connection> {
+  readonly pool?: { numUsed(): number; numFree(): number; numPendingAcquires(): number }
   acquireConnection(): Promise<Connection>
   releaseConnection(connection: Connection): Promise<void>
 }
@@ -122,6 +132,7 @@ function openPostgres(options: PostgresOptions): Database {
         await pool.releaseConnection(connection)
       }
     },
+    connections: () => countsOf(pool),
     close: () => knex.destroy(),
   }
 }
@@ -157,11 +168,18 @@ async function openPglite(options: PgliteOptions): Promise<Database> {
         }
       }),
     unboundedTransaction: (work) => knex.transaction(work),
+    connections: () => countsOf(pool),
     close: async () => {
       await knex.destroy()
       if (!instance.closed) await instance.close()
     },
   }
+}
+
+/** knex takes the pool away when it closes. */
+function countsOf({ pool }: Pooled<unknown>): PoolCounts {
+  if (pool === undefined) return { used: 0, free: 0, waiting: 0 }
+  return { used: pool.numUsed(), free: pool.numFree(), waiting: pool.numPendingAcquires() }
 }
 
 /** knex prints to the console unless told otherwise; what matters of it reaches us as errors. */

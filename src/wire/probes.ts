@@ -25,13 +25,13 @@ export async function openProbeServer(needs: {
   readonly readiness: Readiness
 }): Promise<ProbeServer> {
   const readiness = sharedReadiness(needs.readiness)
-  async function page(path: string): Promise<Page> {
+  async function page(path: string, accept: string | undefined): Promise<Page> {
     if (path === '/livez') return { status: 200, contentType: TEXT, body: 'alive\n' }
     if (path === '/readyz') {
       const report = await readiness()
       return { status: report.ready ? 200 : 503, contentType: 'application/json', body: JSON.stringify(report) }
     }
-    if (path === '/metrics') return { status: 200, ...(await needs.metrics.text()) }
+    if (path === '/metrics') return { status: 200, ...(await needs.metrics.text(accept)) }
     return { status: 404, contentType: TEXT, body: 'not found: try /livez, /readyz, /metrics\n' }
   }
   const server = createServer(
@@ -39,7 +39,7 @@ export async function openProbeServer(needs: {
     (request, response) => {
       const readable = request.method === 'GET' || request.method === 'HEAD'
       const answer = readable
-        ? page((request.url ?? '').split('?', 1)[0] ?? '')
+        ? page((request.url ?? '').split('?', 1)[0] ?? '', request.headers.accept)
         : Promise.resolve({ status: 405, contentType: TEXT, body: 'GET or HEAD\n' })
       answer
         .catch((): Page => ({ status: 500, contentType: TEXT, body: 'failed\n' }))
