@@ -59,6 +59,13 @@ export interface ScheduledActivation {
   readonly createdAtMs: number
 }
 
+/** Of the activations that wait: those whose time is there on the database's clock, soonest first, and in how many milliseconds the next one's is. */
+export interface DueActivations {
+  readonly waiting: number
+  readonly due: readonly ScheduledActivation[]
+  readonly nextInMs?: number
+}
+
 /** One line of the history: this revision was in force from then until the next line. */
 export interface ActivationRecord {
   /** Grows with each activation. */

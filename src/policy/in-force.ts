@@ -2,27 +2,20 @@
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
 import { StoreError } from '../model/error-code.ts'
 import { POLICIES_COMPILED_KEPT_MAX } from '../model/limits.ts'
-import { parseCanonical, revisionOf } from './canonical.ts'
-import { compilePolicy } from './compile.ts'
-
-export interface PolicyInForceNeeds {
-  /** Canonical JSON of a stored revision. */
-  readonly findRevision: (revision: string) => Promise<string | undefined>
-}
+import { CompiledPolicies, type CompiledPoliciesNeeds } from './compiled-policies.ts'
 
 /** @param before the revision that was in force here until now; absent: none was */
 export type AdoptionListener = (policy: CompiledPolicy, before: string | undefined) => void
 
 export class PolicyInForce implements PolicySource {
-  readonly #needs: PolicyInForceNeeds
-  /** By revision, the one used last at the end: what is in force, was in force, or is about to be. */
-  readonly #compiled = new Map<string, Promise<CompiledPolicy>>()
+  /** What is in force, was in force, or is about to be. */
+  readonly #compiled: CompiledPolicies
   #inForce: { readonly policy: CompiledPolicy; readonly position: number } | undefined
   #prepared: string | undefined
   #listener: AdoptionListener = () => undefined
 
-  constructor(needs: PolicyInForceNeeds) {
-    this.#needs = needs
+  constructor(needs: CompiledPoliciesNeeds) {
+    this.#compiled = new CompiledPolicies(needs, POLICIES_COMPILED_KEPT_MAX)
   }
 
   /** @throws StoreError before the first adoption: nothing is decided without a policy */
@@ -47,24 +40,24 @@ export class PolicyInForce implements PolicySource {
 
   /** One that was compiled elsewhere in this process need not be compiled again. */
   offer(policy: CompiledPolicy): void {
-    this.#keep(policy.revision, Promise.resolve(policy))
+    this.#compiled.offer(policy)
     this.#prepared = policy.revision
   }
 
   /** Loads and compiles beside what is in force. @throws StoreError when the store has it not, or damaged */
   async prepare(revision: string): Promise<void> {
-    await this.#compile(revision)
+    await this.#compiled.get(revision)
     this.#prepared = revision
   }
 
   /** Any stored revision, for who only looks at it. @throws StoreError as `prepare` */
   async find(revision: string): Promise<CompiledPolicy> {
-    return revision === this.revision ? this.current() : await this.#compile(revision)
+    return revision === this.revision ? this.current() : await this.#compiled.get(revision)
   }
 
   /** Takes force, whole: a check is answered from one revision or the other. @throws StoreError as `prepare`; nothing has changed then */
   async adopt(revision: string, position: number): Promise<void> {
-    const policy = await this.#compile(revision)
+    const policy = await this.#compiled.get(revision)
     const before = this.revision
     this.#inForce = { policy, position }
     if (before !== revision) this.#listener(policy, before)
@@ -78,37 +71,5 @@ export class PolicyInForce implements PolicySource {
   /** What was adopted may never have been: the database is another one. */
   forget(): void {
     this.#inForce = undefined
-  }
-
-  async #compile(revision: string): Promise<CompiledPolicy> {
-    const known = this.#compiled.get(revision)
-    const compiling = known ?? this.#load(revision)
-    this.#keep(revision, compiling)
-    try {
-      return await compiling
-    } catch (fault) {
-      if (this.#compiled.get(revision) === compiling) this.#compiled.delete(revision)
-      throw fault
-    }
-  }
-
-  async #load(revision: string): Promise<CompiledPolicy> {
-    const content = await this.#needs.findRevision(revision)
-    if (content === undefined) throw new StoreError(`The store has no policy revision ${revision}`)
-    if (revisionOf(content) !== revision) throw new StoreError(`The stored policy revision ${revision} is damaged`)
-    try {
-      return compilePolicy(parseCanonical(content), revision)
-    } catch (cause) {
-      throw new StoreError(`This build cannot use the stored policy revision ${revision}`, cause)
-    }
-  }
-
-  #keep(revision: string, compiled: Promise<CompiledPolicy>): void {
-    this.#compiled.delete(revision)
-    this.#compiled.set(revision, compiled)
-    for (const oldest of this.#compiled.keys()) {
-      if (this.#compiled.size <= POLICIES_COMPILED_KEPT_MAX) return
-      this.#compiled.delete(oldest)
-    }
   }
 }

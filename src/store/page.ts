@@ -43,6 +43,23 @@ export function decodeUuidPageToken(token: string | undefined): string | undefin
   return key
 }
 
+/** The last millisecond of year 9999, UTC: later ones have another form as text. */
+const KEY_MS_MAX = Date.UTC(10_000, 0, 1) - 1
+
+/** The key of lists that go by time, and by id at the same time. */
+export function timedKey(atMs: number, id: string): string {
+  return `${atMs}:${id}`
+}
+
+/** The same for lists whose key is a `timedKey`. */
+export function decodeTimedPageToken(token: string | undefined): { readonly atMs: number; readonly id: string } | undefined {
+  const key = decodePageToken(token)
+  if (key === undefined) return undefined
+  const [, ms, id] = /^(0|[1-9][0-9]{0,14}):(.+)$/.exec(key) ?? []
+  if (ms === undefined || id === undefined || Number(ms) > KEY_MS_MAX) throw pageTokenError()
+  return { atMs: Number(ms), id }
+}
+
 /**
  * Reads one row more than the page holds, to know whether another page follows.
  * @param read gives at most `limit` rows after the page's key, in order
@@ -53,14 +70,18 @@ export async function readPage<T>(
   keyOf: (item: T) => string,
   read: (limit: number) => Promise<readonly T[]>,
 ): Promise<Page<T>> {
-  if (!Number.isSafeInteger(page.pageSize) || page.pageSize < 1) {
-    throw new RequestError([{ field: 'pageSize', message: 'must be a whole number from 1 on' }])
-  }
-  const size = Math.min(page.pageSize, PAGE_SIZE_MAX)
+  const size = pageSizeOf(page)
   const rows = await read(size + 1)
   const items = rows.slice(0, size)
   const last = items.at(-1)
   return rows.length > size && last !== undefined ? { items, nextPageToken: encodePageToken(keyOf(last)) } : { items }
+}
+
+/** @throws RequestError on field `pageSize` */
+export function pageSizeOf({ pageSize }: PageInput): number {
+  if (!Number.isSafeInteger(pageSize) || pageSize < 1)
+    throw new RequestError([{ field: 'pageSize', message: 'must be a whole number from 1 on' }])
+  return Math.min(pageSize, PAGE_SIZE_MAX)
 }
 
 /** For lists whose key has a form of its own. */

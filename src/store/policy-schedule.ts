@@ -1,7 +1,6 @@
 /** Activations to come: rows that wait for their time. Decides nothing about which are due to whom. Floor 2. */
 import type { Knex } from 'knex'
-import type { ScheduledActivation } from '../model/policy-release.ts'
-import type { DueActivations } from './ports.ts'
+import type { DueActivations, ScheduledActivation } from '../model/policy-release.ts'
 import { msOf, msSql, timestampOf } from './value-types.ts'
 
 interface Row {

@@ -3,9 +3,10 @@ import type { AccessState, Assignment } from '../model/access-state.ts'
 import type { AuditFilter, PageInput } from '../model/administration.ts'
 import type { CallerReading, CallerRecord } from '../model/caller.ts'
 import type { Attributes } from '../model/condition.ts'
-import type { ActivationRecord, RevisionOrigin, ScheduledActivation } from '../model/policy-release.ts'
+import type { ActivationRecord, DueActivations, RevisionOrigin, ScheduledActivation } from '../model/policy-release.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
 import type { AuditTrailStore } from './audit-ports.ts'
+import type { DecisionLogTable, HistoryReader } from './history-ports.ts'
 import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
 
 /** The way of a check ends here. */
@@ -55,13 +56,6 @@ export interface RecordReader {
   /** Those that wait, soonest first. */
   listScheduled(): Promise<readonly ScheduledActivation[]>
   listDue(): Promise<DueActivations>
-}
-
-/** Of the activations that wait: those whose time is there on the database's clock, soonest first, and in how many milliseconds the next one's is. */
-export interface DueActivations {
-  readonly waiting: number
-  readonly due: readonly ScheduledActivation[]
-  readonly nextInMs?: number
 }
 
 /** One pair of user and tenant with everything it holds now or will hold; what a plan looks at. */
@@ -287,6 +281,8 @@ export interface Store {
   readonly impact: ImpactReader
   readonly replicas: ReplicaRegistry
   readonly identity: IdentityReader
+  readonly history: HistoryReader
+  readonly decisionLog: DecisionLogTable
   readonly auditTrail: AuditTrailStore
   /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */
   pruneFeed(keptMs: number): Promise<boolean>

@@ -1,6 +1,7 @@
 /** The store as the rest of the house sees it: its ports over one open database. Floor 2. */
 import { systemRandom } from '../ground/random.ts'
 import { CHANGE_WAIT_MS_MAX } from '../model/limits.ts'
+import { openHistoryReader } from './access-history.ts'
 import { listAssignments } from './assignments.ts'
 import { listAudit } from './audit.ts'
 import { openAuditTrailStore } from './audit-trail.ts'
@@ -8,6 +9,7 @@ import { findCallerByKeyHash, listCallers } from './callers.ts'
 import { type Backoff, jitteredBackoff, runChange } from './change.ts'
 import { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
+import { openDecisionLogTable } from './decision-log-reader.ts'
 import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
 import { openIdentityReader } from './identity.ts'
@@ -32,6 +34,8 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
     impact: openImpactReader(database),
     replicas: openReplicaRegistry(database),
     identity: openIdentityReader(database, turns),
+    history: openHistoryReader(database),
+    decisionLog: openDecisionLogTable(database),
     auditTrail: openAuditTrailStore(database, turns),
     pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),
     change: (work) => turns.run(() => runChange(database, backoff, work)),

@@ -1,0 +1,148 @@
+/** Reads the table of the decision log: pages, one record, uses of a role. Each call one statement that looks at a bounded number of rows or one stretch of time. Writes nothing. Floor 2. */
+import type { PageInput } from '../model/administration.ts'
+import type { DecisionFilter, DecisionRecord } from '../model/decision-record.ts'
+import { DECISIONS_LOOKED_AT_MAX } from '../model/observation-limits.ts'
+import type { Page } from '../model/records.ts'
+import type { Database } from './database.ts'
+import type { DecisionLogTable, RoleUses } from './history-ports.ts'
+import { decodeTimedPageToken, encodePageToken, pageSizeOf, timedKey } from './page.ts'
+import { msSql, timestampOf } from './value-types.ts'
+
+interface PageRow {
+  readonly looked_at: number
+  /** Of the oldest that was looked at. */
+  readonly last_ms: number | null
+  readonly last_id: string | null
+  readonly found: readonly { readonly atMs: number; readonly record: DecisionRecord }[]
+}
+interface UsesRow {
+  readonly permission: string | null
+  readonly uses: number
+  readonly last_used_ms: number
+  readonly sampled: number | null
+}
+
+const COVERAGE_SQL = `select ${msSql('clock_timestamp()')} as now_ms,
+  (select ${msSql('at')} from decision_log order by decision_log.at, id limit 1) as oldest_ms,
+  (select coalesce(sum(lost), 0)::bigint from decision_log_loss where at >= $1::timestamptz) as lost`
+
+/**
+ * $1 role, $2 permissions, $3 and $4 from and until, $5 tenants or null. One pass: a check that the role allowed is a use of its permission; of many
+ * names asked at once those count that were allowed while the role was in force.
+ */
+export const COUNT_ROLE_USES_SQL = `select used.permission, count(used.permission) as uses, ${msSql('max(entry.at)')} as last_used_ms,
+    min((entry.record ->> 'sampled')::float8) filter (where entry.allowed) as sampled
+  from decision_log entry
+  left join lateral (
+    select entry.permission where entry.permission = any($2::text[]) and entry.record -> 'via' ? $1
+    union all
+    select named.permission
+    from jsonb_to_recordset(case when entry.permission is null then entry.record -> 'permissions' end) named(permission text, allowed boolean)
+    where entry.record -> 'roles' ? $1 and named.allowed and named.permission = any($2::text[])
+  ) used on true
+  where entry.at >= $3::timestamptz and entry.at < $4::timestamptz and (entry.allowed or entry.permission is null)
+    and ($5::text[] is null or entry.tenant_id = any($5::text[]))
+  group by used.permission`
+
+export function openDecisionLogTable(database: Database): DecisionLogTable {
+  // Unnamed, as all of these: planned for these very values.
+  const ask = <R>(sql: string, values: readonly unknown[]) => database.queryPrepared<R>(undefined, sql, values)
+  return {
+    async list(filter, tenants, page): Promise<Page<DecisionRecord>> {
+      const size = pageSizeOf(page)
+      const { sql, values } = listDecisionsSql(filter, tenants, page, size + 1)
+      const [row] = await ask<PageRow>(sql, values)
+      if (row === undefined) return { items: [] }
+      const found = row.found.slice(0, size)
+      const items = found.map(({ record }) => record)
+      const last = found.at(-1)
+      if (row.found.length > size && last !== undefined)
+        return { items, nextPageToken: encodePageToken(timedKey(last.atMs, last.record.id)) }
+      if (row.looked_at < DECISIONS_LOOKED_AT_MAX || row.last_ms === null || row.last_id === null) return { items }
+      return { items, nextPageToken: encodePageToken(timedKey(row.last_ms, row.last_id)) }
+    },
+
+    async find(id) {
+      const [row] = await ask<{ readonly record: DecisionRecord }>('select record from decision_log where id = $1 limit 1', [id])
+      return row?.record
+    },
+
+    async readCoverage(sinceMs) {
+      const rows = await ask<{ now_ms: number; oldest_ms: number | null; lost: number }>(COVERAGE_SQL, [timestampOf(sinceMs)])
+      const [row] = rows
+      if (row === undefined) throw new Error('The database did not say its time')
+      return { nowMs: row.now_ms, lost: row.lost, ...(row.oldest_ms === null ? {} : { oldestMs: row.oldest_ms }) }
+    },
+
+    async countRoleUses(role, permissions, tenants, fromMs, untilMs): Promise<RoleUses> {
+      const values = [role, [...permissions], timestampOf(fromMs), timestampOf(untilMs), tenants === null ? null : [...tenants]]
+      const rows = await ask<UsesRow>(COUNT_ROLE_USES_SQL, values)
+      const shares = rows.flatMap(({ sampled }) => (sampled === null ? [] : [sampled]))
+      return {
+        ...(shares.length === 0 ? {} : { sampled: Math.min(...shares) }),
+        uses: rows.flatMap(({ permission, uses, last_used_ms: lastUsedMs }) =>
+          permission === null ? [] : [{ permission, uses, lastUsedMs }],
+        ),
+      }
+    },
+  }
+}
+
+/**
+ * The innermost rows by time and by one more thing that an index has; what else was asked is held against those. So a page costs the same whatever
+ * is rare in it.
+ * @param limit records to find
+ */
+export function listDecisionsSql(
+  filter: DecisionFilter,
+  tenants: readonly string[] | null,
+  { pageToken }: PageInput,
+  limit: number,
+): { readonly sql: string; readonly values: readonly unknown[] } {
+  const values: unknown[] = []
+  const place = (value: unknown) => `$${values.push(value)}`
+  const range: string[] = []
+  const before = decodeTimedPageToken(pageToken)
+  if (before !== undefined)
+    range.push(`(entry.at, entry.id) < (${place(timestampOf(before.atMs))}::timestamptz, ${place(before.id)}::text)`)
+  if (filter.sinceMs !== undefined) range.push(`entry.at >= ${place(timestampOf(filter.sinceMs))}::timestamptz`)
+  if (filter.untilMs !== undefined) range.push(`entry.at < ${place(timestampOf(filter.untilMs))}::timestamptz`)
+  const rest: string[] = []
+  const equal = (column: string, value: unknown) => {
+    if (value !== undefined) rest.push(`entry.${column} = ${place(value)}`)
+  }
+  equal('caller_id', filter.caller)
+  equal('allowed', filter.allowed)
+  equal('reason', filter.reason)
+  const wanted = filter.tenant === undefined ? tenants : [filter.tenant]
+  const ofTenants = wanted === null ? undefined : place([...wanted])
+  let source: string
+  if (filter.user !== undefined || filter.permission !== undefined) {
+    const by = filter.user === undefined ? 'permission' : 'user_id'
+    range.push(`entry.${by} = ${place(filter.user ?? filter.permission)}`)
+    if (by === 'user_id') equal('permission', filter.permission)
+    if (ofTenants !== undefined) rest.push(`entry.tenant_id = any(${ofTenants}::text[])`)
+    source = newest(range, DECISIONS_LOOKED_AT_MAX)
+  } else if (ofTenants === undefined) {
+    source = newest(range, DECISIONS_LOOKED_AT_MAX)
+  } else {
+    // From each tenant as many as from all: the newest of all of them are among these.
+    source = `select each.* from (select distinct named collate "C" as id from unnest(${ofTenants}::text[]) named) tenants
+      cross join lateral (${newest([...range, 'entry.tenant_id = tenants.id'], DECISIONS_LOOKED_AT_MAX)}) each
+      order by each.at desc, each.id desc limit ${DECISIONS_LOOKED_AT_MAX}`
+  }
+  const sql = `with looked_at as materialized (${source}),
+    found as materialized (
+      select entry.at, entry.id from looked_at entry${rest.length === 0 ? '' : ` where ${rest.join(' and ')}`}
+      order by entry.at desc, entry.id desc limit ${place(limit)})
+    select (select count(*) from looked_at) as looked_at, ${msSql('last.at')} as last_ms, last.id as last_id,
+      (select coalesce(json_agg(json_build_object('atMs', ${msSql('found.at')}, 'record', whole.record) order by found.at desc, found.id desc), '[]')
+        from found cross join lateral (select record from decision_log where at = found.at and id = found.id) whole) as found
+    from (values (1)) one left join lateral (select at, id from looked_at order by at, id limit 1) last on true`
+  return { sql, values }
+}
+
+function newest(conditions: readonly string[], limit: number): string {
+  return `select entry.at, entry.id, entry.tenant_id, entry.caller_id, entry.permission, entry.allowed, entry.reason from decision_log entry
+    ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')} `}order by entry.at desc, entry.id desc limit ${limit}`
+}
