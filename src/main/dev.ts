@@ -22,6 +22,7 @@ import { addressOf, planFrom, policiesFrom } from './service-plan.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 import { readDevSettings } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
+import { tracingPlanFrom } from './tracing-settings.ts'
 import { readVersion } from './version.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, DataDirectoryError, PolicyFolderError, ListenError */
@@ -54,6 +55,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
   const service = await openService(
     {
       ...plan,
+      tracing: tracingPlanFrom(terminal.environment),
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
       policies: source,

@@ -10,6 +10,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Random } from '../ground/random.ts'
+import type { Tracing } from '../ground/tracing.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import {
   MEMORY_CALLERS_BYTES_MAX,
@@ -24,6 +25,7 @@ import { PolicyInForce } from '../policy/in-force.ts'
 import type { Database } from '../store/database.ts'
 import { openFeed } from '../store/feed-reader.ts'
 import type { Doorbell, Store } from '../store/ports.ts'
+import { tracedShared } from './traced-parts.ts'
 
 export interface AccessPlan {
   /** Memory for access states in process. */
@@ -40,6 +42,7 @@ export interface AccessNeeds extends Pick<FreshnessNeeds, 'holds'> {
   readonly random: Random
   readonly log: Log
   readonly observe: AccessObserver
+  readonly tracing?: Tracing | undefined
   /** Compiled from files already: when it is the one in force, its stored content is not needed. */
   readonly offered?: CompiledPolicy | undefined
 }
@@ -80,7 +83,7 @@ export async function openAccess(plan: AccessPlan, needs: AccessNeeds, lifecycle
     doorbell: redis === undefined ? feed.doorbell : bothBells(redis.doorbell, feed.doorbell),
     policy,
     memory,
-    shared: redis?.cache,
+    shared: redis && (needs.tracing === undefined ? redis.cache : tracedShared(redis.cache, needs.tracing)),
     clock,
     log,
     observe: observe.freshness,

@@ -30,6 +30,7 @@ import { addPolicyMetrics } from './policy-metrics.ts'
 import { PUBLISH_ONE } from './published-policies.ts'
 import { openReadiness } from './readiness.ts'
 import type { DecisionPlan, TokenPlan } from './service-plan.ts'
+import { callSpans, tellingObserver, tracedResolver } from './traced-parts.ts'
 
 export interface DecisionService {
   readonly ports: { readonly http: number; readonly grpc: number; readonly probes: number }
@@ -52,7 +53,7 @@ export interface DecisionServiceNeeds extends ServiceNeeds {
 
 /** Listens when it resolves. @throws PolicyFolderError, StoreError, ListenError */
 export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNeeds, lifecycle: Lifecycle): Promise<DecisionService> {
-  const { clock, random, log, metrics, foundation } = needs
+  const { clock, random, log, metrics, tracing, foundation } = needs
   const { store, access } = foundation
   const { freshness, policy } = access
   const policies = await openPolicies(plan, needs.files, { store, clock, log }, access)
@@ -74,22 +75,25 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     schedule: policies.schedule,
   })
   const tokens = plan.tokens && openTokens(plan.tokens, freshness)
+  const resolver = tracing === undefined ? freshness.resolver : tracedResolver(freshness.resolver, tracing)
+  const told = tracing && tellingObserver(tracing)
   const admission = openAdmission()
   needs.wireMetrics.watchInFlight('decision', () => admission.inFlight())
   const decisionLog = openDecisionLog()
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
-    decisions: openDecisionPoint({ resolver: freshness.resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
+    decisions: openDecisionPoint({ resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
     releases,
-    auditTrail: openAuditTrail(),
+    auditTrail: openAuditTrail(store),
     history: openAccessHistory(),
     decisionLog: openDecisionLogReader(),
     live: openLiveDecisions(decisionLog, { clock }),
     observer: {
       decided(event) {
         needs.wireMetrics.decided(event)
+        told?.decided(event)
         decisionLog.decided(event)
       },
     },
@@ -101,6 +105,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     admission,
     log,
     metrics: needs.wireMetrics,
+    spans: tracing && callSpans(tracing),
     clock,
     random,
     ...(plan.tls === undefined ? {} : { tls: plan.tls }),

@@ -5,6 +5,7 @@ import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Metrics } from '../ground/metrics.ts'
 import type { Random } from '../ground/random.ts'
+import type { Tracing } from '../ground/tracing.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../store/database.ts'
 import { migrate, requireMigrated } from '../store/migrations.ts'
@@ -13,6 +14,7 @@ import { openStore } from '../store/store.ts'
 import { addDatabaseMetrics, countingAudit } from './database-metrics.ts'
 import { type FreshnessMetrics, openFreshnessMetrics } from './freshness-metrics.ts'
 import { type Access, type AccessPlan, openAccess } from './open-access.ts'
+import { tracedStore } from './traced-parts.ts'
 
 export interface FoundationPlan extends AccessPlan {
   readonly database: DatabaseOptions
@@ -26,6 +28,8 @@ export interface ServiceNeeds {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  /** Absent: nobody asked for traces, and nothing is wrapped for them. */
+  readonly tracing?: Tracing | undefined
   /** Only a run that shows what the rule of freshness is good for gives another one; no setting does. */
   readonly holds?: Validity
 }
@@ -51,7 +55,8 @@ export async function openFoundation(
   lifecycle: Lifecycle,
 ): Promise<Foundation> {
   const database = await openDatabase(plan.database)
-  const store = countingAudit(openStore(database), needs.metrics)
+  const counted = countingAudit(openStore(database), needs.metrics)
+  const store = needs.tracing === undefined ? counted : tracedStore(counted, needs.tracing)
   addDatabaseMetrics(needs.metrics, database)
   lifecycle.add('store', () => store.close())
   await prepareSchema(database, plan.schema, needs.log)

@@ -11,6 +11,7 @@ import { openDecision } from './open-decision.ts'
 import { closeAll, drainAll, openFoundation, type ServiceNeeds } from './open-foundation.ts'
 import { openIdentity } from './open-identity.ts'
 import { openIdentityWire } from './open-identity-wire.ts'
+import { openProcessTracing } from './open-tracing.ts'
 import { readPolicies } from './policy-folder.ts'
 import { addressOf, type ServicePlan } from './service-plan.ts'
 
@@ -55,13 +56,20 @@ async function openParts(
   lifecycle: Lifecycle,
 ): Promise<Service> {
   const state = { ready: false, stopped: undefined as Promise<void> | undefined }
+  const tracing = await openProcessTracing(plan.tracing, needs, lifecycle)
   // Before there is anything to wait for: a folder that cannot be read at all is told at once.
   const files = plan.policies.source === 'directory' ? await readPolicies(plan.policies.directory) : undefined
   // First: whose tokens the decision service takes may be known only by the port that is taken here.
   const wire = identityPlan && (await openIdentityWire(identityPlan, needs, lifecycle))
   const tokens = identityPlan && wire ? { issuer: wire.issuer, audience: identityPlan.audience } : plan.tokens
-  const foundation = await openFoundation(plan, needs, files?.policy, lifecycle)
-  const joined = { ...needs, foundation, wireMetrics: openWireMetrics(needs.metrics, plan.metricsTenants), serving: () => state.ready }
+  const foundation = await openFoundation(plan, { ...needs, tracing }, files?.policy, lifecycle)
+  const joined = {
+    ...needs,
+    tracing,
+    foundation,
+    wireMetrics: openWireMetrics(needs.metrics, plan.metricsTenants),
+    serving: () => state.ready,
+  }
   const decision = await openDecision({ ...plan, tokens }, { ...joined, files }, lifecycle)
   const checkUrl = `${plan.tls === undefined ? 'http' : 'https'}://${addressOf(plan.http.host, decision.ports.http)}/v1/check`
   const identity = identityPlan && wire && (await openIdentity(identityPlan, { ...joined, wire, redis: plan.redis, checkUrl }, lifecycle))

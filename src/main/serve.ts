@@ -11,10 +11,12 @@ import { isLoopback } from './setting-forms.ts'
 import { settingTable } from './setting-table.ts'
 import { readServeSettings } from './settings.ts'
 import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
+import { tracingPlanFrom } from './tracing-settings.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, StoreError, ListenError; AppError when the database is not at this build's schema */
 export async function serve(terminal: Terminal): Promise<void> {
   const settings = readServeSettings(terminal.environment)
+  const tracing = tracingPlanFrom(terminal.environment)
   const log = openLog(settings.logLevel ?? 'info')
   exitOnEscapedFault(process, log)
   log.info({ settings: printableSettings(settingTable, settings) }, 'starts')
@@ -24,6 +26,7 @@ export async function serve(terminal: Terminal): Promise<void> {
   const service = await openService(
     {
       ...planFrom(settings),
+      tracing,
       database: {
         kind: 'postgres',
         url: settings.databaseUrl ?? '',

@@ -3,6 +3,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { AppError } from '../ground/errors.ts'
+import type { TracingPlan } from '../ground/tracing.ts'
 import type { TlsFiles } from '../wire/http/server.ts'
 import type { AccessPlan } from './open-access.ts'
 import type { FoundationPlan } from './open-foundation.ts'
@@ -59,6 +60,8 @@ export interface TokenPlan {
 export interface ServicePlan extends FoundationPlan, DecisionPlan {
   /** Whose decisions are counted apart; absent: nobody's. */
   readonly metricsTenants?: readonly string[]
+  /** Absent: nothing is traced. */
+  readonly tracing?: TracingPlan | undefined
   /** How long to answer on after reporting not ready. */
   readonly settleMs: number
 }

@@ -13,6 +13,8 @@ export interface TraceRef {
   /** 16 digits. */
   readonly spanId: string
   readonly sampled: boolean
+  /** `tracestate` as it came, for spans that go on from it; no record has it. */
+  readonly state?: string
 }
 
 /** One decision at the moment of its answer, by reference: cheap to make on the way of a check. Records are built from it afterwards. */

@@ -9,6 +9,7 @@ import type { LiveDecisions } from '../../model/live-decisions.ts'
 import type { PolicyReleases } from '../../model/policy-release.ts'
 import type { Admission } from '../../wire/admission.ts'
 import type { Authentication } from '../../wire/authentication.ts'
+import type { CallSpans } from '../../wire/call-spans.ts'
 import { knownError } from '../../wire/error-table.ts'
 import type { HttpServerNeeds } from '../../wire/http/server.ts'
 import { logFault } from '../../wire/log-fault.ts'
@@ -28,6 +29,8 @@ export interface WireNeeds extends HttpServerNeeds {
   readonly log: Log
   readonly metrics: WireMetrics
   readonly observer: DecisionObserver
+  /** Absent: nothing is traced. */
+  readonly spans?: CallSpans | undefined
   readonly auditTrail: AuditTrail
   readonly history: AccessHistory
   readonly decisionLog: DecisionLogReader

@@ -122,17 +122,26 @@ class CheckStream {
       return
     }
     const startedMs = this.#needs.clock.monotonicMs()
+    const span = this.#needs.spans?.begin('grpc', METHOD, this.#trace)
     const end = new CallEnd()
     this.#underWay.set(id, end)
     this.#room?.take()
-    const work = this.#decide(id, request.message ?? {}, end.signal, startedMs).finally(() => {
+    const decide = () => this.#decide(id, request.message ?? {}, end.signal, startedMs, span === undefined ? this.#trace : span.trace)
+    const work = (span === undefined ? decide() : span.run(decide)).finally(() => {
       this.#needs.admission.leave()
       this.#room?.giveBack()
     })
     abortable(work, end.signal)
       .then(
-        (decision) => this.#finished(id, { decision }, 'ok', startedMs),
-        (fault) => this.#failedItem(id, fault, startedMs),
+        (decision) => {
+          span?.ended('ok', false)
+          this.#finished(id, { decision }, 'ok', startedMs)
+        },
+        (fault) => {
+          const { code, row } = knownError(fault)
+          span?.ended(code, row.http >= 500)
+          this.#failedItem(id, fault, startedMs)
+        },
       )
       .finally(() => end.done())
     this.#continue()
@@ -147,12 +156,12 @@ class CheckStream {
     return id as string
   }
 
-  async #decide(id: string, message: Plain, signal: AbortSignal, receivedMs: number): Promise<object> {
+  async #decide(id: string, message: Plain, signal: AbortSignal, receivedMs: number, trace: TraceRef | undefined): Promise<object> {
     // For every item: a key's revocation that was acknowledged is in force on open streams too.
     const caller = await callerOf(this.#stream.metadata, this.#needs)
     signal.throwIfAborted()
     try {
-      const call = { caller, requestId: id, signal, receivedMs, trace: this.#trace }
+      const call = { caller, requestId: id, signal, receivedMs, trace }
       return await this.#check(plainRequest((message['check'] ?? {}) as Plain), call, grpcForm)
     } catch (fault) {
       throw within('check', fault)

@@ -29,12 +29,19 @@ export function unary(
     if (call.cancelled) return
     const startedMs = needs.clock.monotonicMs()
     const requestId = echoedRequestId(call, needs)
-    const ended = (code: string) => needs.metrics.ended('grpc', method, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+    const incoming = grpcTrace(call.metadata)
+    const span = needs.spans?.begin('grpc', method, incoming)
+    const ended = (code: string, fault: boolean) => {
+      needs.metrics.ended('grpc', method, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+      span?.ended(code, fault)
+    }
     const failed = (fault: unknown) => {
       const known = knownError(fault)
       logFault(needs.log, known, { wire: 'grpc', method, requestId })
-      ended(known.code)
-      callback(faultOf(known, definitions))
+      ended(known.code, known.row.http >= 500)
+      const answered = faultOf(known, definitions)
+      if (span?.response !== undefined) answered.metadata?.set(TRACE_RESPONSE, span.response)
+      callback(answered)
     }
     try {
       needs.admission.enter()
@@ -44,19 +51,21 @@ export function unary(
     }
     const end = new CallEnd(LONG_OPERATIONS_MS[method])
     call.on('cancelled', () => end.cancel())
-    const work = (async () => {
+    const operate = async () => {
       const caller = await callerOf(call.metadata, needs)
       end.signal.throwIfAborted()
       return operation(
         toPlain(messageOf(call.request)),
-        { caller, requestId, signal: end.signal, receivedMs: startedMs, trace: grpcTrace(call.metadata) },
+        { caller, requestId, signal: end.signal, receivedMs: startedMs, trace: span === undefined ? incoming : span.trace },
         grpcForm,
       )
-    })().finally(() => needs.admission.leave())
+    }
+    const work = (span === undefined ? operate() : span.run(operate)).finally(() => needs.admission.leave())
     abortable(work, end.signal)
       .then((answer) => {
-        callback(null, answer)
-        ended('ok')
+        if (span?.response === undefined) callback(null, answer)
+        else callback(null, answer, trailerOf(span.response))
+        ended('ok', false)
       }, failed)
       .finally(() => end.done())
   }
@@ -73,7 +82,16 @@ export async function callerOf(metadata: Metadata, needs: WireNeeds): Promise<Ca
 }
 
 export function grpcTrace(metadata: Metadata): TraceRef | undefined {
-  return traceOf(metadata.get('traceparent')[0]?.toString())
+  return traceOf(metadata.get('traceparent')[0]?.toString(), () => metadata.get('tracestate').join(','))
+}
+
+const TRACE_RESPONSE = 'traceresponse'
+
+/** In the trailers: the first metadata may have gone already. */
+function trailerOf(traceResponse: string): Metadata {
+  const trailer = new Metadata()
+  trailer.set(TRACE_RESPONSE, traceResponse)
+  return trailer
 }
 
 /** @throws RequestError for bytes that are no message */

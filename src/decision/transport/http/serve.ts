@@ -30,7 +30,7 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
   const timeoutMs = LONG_OPERATIONS_MS[route.operation]
 
   return (request, response, params) => {
-    const { requestId, startedMs, trace, ended, failed } = opening(route, needs, request, response)
+    const { requestId, startedMs, trace, headers, run, ended, failed } = opening(route, needs, request, response)
     try {
       needs.admission.enter()
     } catch (fault) {
@@ -39,14 +39,14 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
     }
     const end = new CallEnd(timeoutMs)
     response.on('close', () => end.cancel())
-    const work = (async () => {
+    const work = run(async () => {
       const { caller, plain } = await receive(request, params, end.signal)
       return operation(plain, { caller, requestId, signal: end.signal, receivedMs: startedMs, trace }, httpForm)
-    })().finally(() => needs.admission.leave())
+    }).finally(() => needs.admission.leave())
     abortable(work, end.signal)
       .then((answer) => {
         end.done()
-        succeeded(answer, request, response, requestId)
+        succeeded(answer, request, response, requestId, headers())
         ended('ok')
       })
       .catch((fault) => {
@@ -55,8 +55,13 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
       })
   }
 
-  function succeeded(answer: Message, request: IncomingMessage, response: ServerResponse, requestId: string): void {
-    const headers = needs.connectionHeaders(request)
+  function succeeded(
+    answer: Message,
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    headers: Readonly<Record<string, string>>,
+  ): void {
     if (route.etag === true) {
       const etag = etagOf(answer)
       const tagged = { ...headers, etag, 'cache-control': 'private, no-cache' }
@@ -80,11 +85,23 @@ export function serveRoute(route: Route & { readonly operation: OperationName },
 export function opening(route: Route, needs: ServeNeeds, request: IncomingMessage, response: ServerResponse) {
   const startedMs = needs.clock.monotonicMs()
   const requestId = requestIdOf(singleHeader(request, 'x-request-id'), needs.random)
-  const ended = (code: string) => needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+  const incoming = traceOf(singleHeader(request, 'traceparent'), () => request.headers['tracestate']?.toString())
+  const span = needs.spans?.begin('http', route.operation, incoming)
+  const headers = (): Readonly<Record<string, string>> => {
+    const connection = needs.connectionHeaders(request)
+    return span?.response === undefined ? connection : { ...connection, traceresponse: span.response }
+  }
+  const ended = (code: string, fault = false) => {
+    needs.metrics.ended('http', route.operation, code, (needs.clock.monotonicMs() - startedMs) / 1000)
+    span?.ended(code, fault)
+  }
   return {
     requestId,
     startedMs,
-    trace: traceOf(singleHeader(request, 'traceparent')),
+    trace: span === undefined ? incoming : span.trace,
+    /** Of the answer: of the connection, and of the trace. */
+    headers,
+    run: span?.run ?? untraced,
     /** @param code `ok` or an ErrorCode */
     ended,
     /** Answers with a problem, unless an answer has begun. */
@@ -93,10 +110,14 @@ export function opening(route: Route, needs: ServeNeeds, request: IncomingMessag
       logFault(needs.log, known, { wire: 'http', method: route.operation, requestId })
       // A body that did not arrive in time is its sender's delay, not ours.
       const late = known.code === 'deadline_exceeded' && !request.complete
-      writeProblem(request, response, known, requestId, needs.connectionHeaders(request), late ? 408 : known.row.http)
-      ended(known.code)
+      writeProblem(request, response, known, requestId, headers(), late ? 408 : known.row.http)
+      ended(known.code, known.row.http >= 500)
     },
   }
+}
+
+function untraced<T>(work: () => T): T {
+  return work()
 }
 
 /** A new assignment's id stands at the top too, where a script finds it without knowing records. */
