@@ -14,6 +14,12 @@ export interface AuditLink {
   readonly hash: string
 }
 
+export interface ChainPlace {
+  readonly chain: number
+  /** 0: before the first. */
+  readonly sequence: number
+}
+
 export interface ChainedRecord {
   readonly record: AuditRecord
   /** Absent: written by a process that knew no chains, or by somebody who was none of ours. */
@@ -47,8 +53,8 @@ export interface AuditCheckpoint {
 
 /** For verifiers. Each call is guarded inside: scope `audit`, all tenants. */
 export interface AuditTrail {
-  /** By chain and sequence; records without a link first, by id. */
-  listChained(caller: Caller, page: PageInput): Promise<Page<ChainedRecord>>
+  /** By chain and sequence; records without a link first, by id. @param after absent: all; else only what stands behind this place in its chain */
+  listChained(caller: Caller, page: PageInput, after?: ChainPlace): Promise<Page<ChainedRecord>>
   listHeads(caller: Caller): Promise<readonly AuditHead[]>
   /** Oldest first. */
   listCheckpoints(caller: Caller, page: PageInput): Promise<Page<AuditCheckpoint>>

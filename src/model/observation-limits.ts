@@ -20,6 +20,16 @@ export const LIVE_RETRY_MS = 2_000
 export const AUDIT_EVENT_CHAINS = 16
 /** Audit rows of one statement: 17 values each stay far below the 65,535 that PostgreSQL takes. */
 export const AUDIT_ROWS_WRITTEN_AT_ONCE_MAX = 500
+/** Milliseconds after which a checkpoint that failed is tried again: soon, and without a storm while the database is away. */
+export const AUDIT_CHECKPOINT_RETRY_MS = 30_000
+/** Public keys that a verifier takes: one a year for a life. */
+export const AUDIT_KEYS_MAX = 100
+/** Places on either side at which a verifier looks for where a record was written that was moved. */
+export const AUDIT_MOVED_LOOK_MAX = 64
+/** Ids of records without a link that a verifier holds: of more than these, written after chaining began, the first is not known. */
+export const AUDIT_UNCHAINED_REMEMBERED_MAX = 100_000
+/** Checkpoints that a verifier holds, stored or kept: five years of one each five minutes. */
+export const AUDIT_CHECKPOINTS_VERIFIED_MAX = 500_000
 
 /**
  * Decisions that wait to become records. Draining one takes some microseconds and receiving one many more, so that this is only reached when the

@@ -1,6 +1,6 @@
 /** The audit trail as a proof, as the house asks the store for it. What is signed and what it proves is not said here. Floor 2. */
 import type { PageInput } from '../model/administration.ts'
-import type { AuditCheckpoint, AuditHead, ChainedRecord } from '../model/audit-trail.ts'
+import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace } from '../model/audit-trail.ts'
 import type { Page } from '../model/records.ts'
 
 export interface AuditTrailStore {
@@ -15,11 +15,6 @@ export interface AuditTrailStore {
    * @param sign is given the state of one snapshot and the database's time
    */
   addCheckpoint(afterMs: number, sign: SignCheckpoint): Promise<CheckpointTurn>
-}
-
-export interface ChainPlace {
-  readonly chain: number
-  readonly sequence: number
 }
 
 export type SignCheckpoint = (

@@ -1,10 +1,10 @@
 /** Rows of the audit trail with their links, heads of chains and checkpoints; what `audit.ts` wrote, read for verifiers. Floor 2. */
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
-import type { AuditCheckpoint, AuditHead, ChainedRecord } from '../model/audit-trail.ts'
+import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace } from '../model/audit-trail.ts'
 import type { Page } from '../model/records.ts'
 import { AUDIT_COLUMNS, type AuditRow, auditRecordOf } from './audit.ts'
-import type { AuditTrailStore, ChainPlace, CheckpointTurn, SignCheckpoint } from './audit-ports.ts'
+import type { AuditTrailStore, CheckpointTurn, SignCheckpoint } from './audit-ports.ts'
 import type { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'

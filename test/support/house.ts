@@ -120,7 +120,7 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     activation,
     decisions,
     auditing: {
-      auditTrail: openAuditTrail(),
+      auditTrail: openAuditTrail(store),
       history: openAccessHistory(),
       decisionLog: openDecisionLogReader(),
       live: openLiveDecisions({ subscribe: () => () => undefined }, { clock }),
