@@ -17,11 +17,12 @@ export interface Call {
 /** Ends a call's waiting: by its caller's hanging up, by time, or because the service stops. The signal's reason says which. */
 export class CallEnd {
   readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout | undefined
   #done = false
 
-  /** @param timeoutMs of calls that may take longer, or less long, than usual */
-  constructor(timeoutMs: number = REQUEST_TIMEOUT_MS) {
+  /** @param timeoutMs of calls that may take longer, or less long, than usual; `endless`: nothing but its reader or the service ends it */
+  constructor(timeoutMs: number | 'endless' = REQUEST_TIMEOUT_MS) {
+    if (timeoutMs === 'endless') return
     this.#timer = setTimeout(
       () =>
         this.#controller.abort(
@@ -43,6 +44,11 @@ export class CallEnd {
   /** The service stops, and this call would go on for longer than that may take. After `done` it means nothing. */
   stop(): void {
     this.#abort(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
+  }
+
+  /** Its reader takes nothing of its answer. After `done` it means nothing. */
+  giveUp(): void {
+    this.#abort(new ServiceError('deadline_exceeded', 'The reader took nothing for too long.', { hint: 'Read faster, or ask for less.' }))
   }
 
   /** The call is answered; nothing aborts any more. */

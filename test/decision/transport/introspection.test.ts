@@ -32,6 +32,7 @@ describe('gRPC reflection', () => {
     expect(methods).toContain('castellan.v1.DecisionService/Check')
     expect(methods).toContain('castellan.v1.DecisionService/CheckStream')
     expect(methods).toContain('castellan.v1.AdministrationService/PutTenant')
+    expect(methods).toContain('castellan.v1.AuditService/WatchDecisions')
     const question = { user: 'ann', tenant: 'north', permission: 't.0', resource: { a: { b: [1, 'x', null] } }, minPosition: '1' }
     const authorization = ['--header', `authorization: Bearer ${wires.keys.decide}`]
     const answer = await buf(...authorization, '--data', JSON.stringify(question), `${address}/castellan.v1.DecisionService/Check`)

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { planLine } from '../../../src/decision/transport/http/release-schemas.ts'
-import { openPlans } from '../../../src/decision/transport/open-plans.ts'
+import { openStreams } from '../../../src/decision/transport/open-streams.ts'
 import type { WireNeeds } from '../../../src/decision/transport/wire-needs.ts'
 import { ServiceError as OurServiceError, StoreError } from '../../../src/model/error-code.ts'
 import type { PlanEvent } from '../../../src/model/policy-plan.ts'
@@ -363,7 +363,7 @@ describe('a service that stops', () => {
   })
 
   it('ends a plan at once that is begun over a connection that is left', () => {
-    const plans = openPlans()
+    const plans = openStreams()
     plans.drain()
     const end = new CallEnd()
     plans.add(end)()

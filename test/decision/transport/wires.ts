@@ -172,6 +172,9 @@ export function decisionClient(port: number, credentials = grpc.credentials.crea
 export function administrationClient(port: number): Client {
   return new packages.castellan.v1.AdministrationService(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
 }
+export function auditClient(port: number): Client {
+  return new packages.castellan.v1.AuditService(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
+}
 
 export function bearer(key: string): grpc.Metadata {
   const metadata = new grpc.Metadata()

@@ -7,7 +7,7 @@ import { knownError } from '../../../wire/error-table.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
-import type { OpenPlans } from '../open-plans.ts'
+import type { OpenStreams } from '../open-streams.ts'
 import type { PlanOperation } from '../release-operations.ts'
 import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
@@ -17,7 +17,7 @@ import { callerOf, echoedRequestId, grpcTrace, messageOf } from './unary.ts'
 type Stream = ServerWritableStream<Decoded, object>
 const METHOD = 'PlanPolicy'
 
-export function planStream(operation: PlanOperation, plans: OpenPlans, needs: WireNeeds, definitions: Definitions) {
+export function planStream(operation: PlanOperation, streams: OpenStreams, needs: WireNeeds, definitions: Definitions) {
   return (stream: Stream): void => {
     if (stream.cancelled) return
     const startedMs = needs.clock.monotonicMs()
@@ -37,7 +37,7 @@ export function planStream(operation: PlanOperation, plans: OpenPlans, needs: Wi
       return
     }
     const end = new CallEnd(PLAN_TIMEOUT_MS)
-    const over = plans.add(end)
+    const over = streams.add(end)
     stream.on('cancelled', () => end.cancel())
     const work = (async () => {
       const caller = await callerOf(stream.metadata, needs)

@@ -12,8 +12,9 @@ import {
 import type { TlsFiles } from '../../../wire/http/server.ts'
 import { plainBatch } from '../../translate/decision-requests.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
-import { openPlans } from '../open-plans.ts'
+import { openStreams } from '../open-streams.ts'
 import { planOperation } from '../release-operations.ts'
+import { watchOperation } from '../watch-operation.ts'
 import { type OperationName, type WireNeeds, wireOperations } from '../wire-needs.ts'
 import { openCheckStreams } from './check-stream.ts'
 import { type Decoded, loadDefinitions, politely } from './definitions.ts'
@@ -21,6 +22,7 @@ import { openHealth } from './health.ts'
 import { planStream } from './plan-stream.ts'
 import { addReflection } from './reflection.ts'
 import { unary } from './unary.ts'
+import { watchStream } from './watch-stream.ts'
 
 export interface GrpcServer {
   readonly port: number
@@ -48,18 +50,21 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
   for (const method of Object.keys(operations) as OperationName[]) {
     handlers[method] = unary(method, operations[method], method === 'BatchCheck' ? plainBatch : plainRequest, needs, definitions)
   }
-  const streams = openCheckStreams(operations.Check, needs, definitions)
+  const checks = openCheckStreams(operations.Check, needs, definitions)
   const only = (names: readonly string[]) => Object.fromEntries(Object.entries(handlers).filter(([name]) => names.includes(name)))
   server.addService(definitions.decision, {
     ...only(Object.keys(definitions.decision)),
-    CheckStream: streams.handle,
+    CheckStream: checks.handle,
   } as unknown as UntypedServiceImplementation)
-  const plans = openPlans()
+  const streams = openStreams()
   server.addService(definitions.administration, {
     ...only(Object.keys(definitions.administration)),
-    PlanPolicy: planStream(planOperation(needs.releases), plans, needs, definitions),
+    PlanPolicy: planStream(planOperation(needs.releases), streams, needs, definitions),
   } as unknown as UntypedServiceImplementation)
-  server.addService(definitions.audit, only(Object.keys(definitions.audit)) as unknown as UntypedServiceImplementation)
+  server.addService(definitions.audit, {
+    ...only(Object.keys(definitions.audit)),
+    WatchDecisions: watchStream(watchOperation(needs.live), streams, needs, definitions),
+  } as unknown as UntypedServiceImplementation)
   const health = openHealth()
   server.addService(politely(healthService), health.handlers)
   if (!addReflection(server)) needs.log.warn('gRPC reflection is off: dist/castellan.binpb is missing, run `npm run build`')
@@ -72,8 +77,8 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
     async drain() {
       health.set(false)
       health.close()
+      checks.drain()
       streams.drain()
-      plans.drain()
       await within(DRAIN_TIMEOUT_MS, shutdown())
     },
     async close() {

@@ -9,21 +9,24 @@ import { openUnmatched, strictApp, type Unmatched } from '../../../wire/http/exp
 import { writeAnswer } from '../../../wire/http/problem.ts'
 import type { Handle } from '../../../wire/http/server.ts'
 import { type Readiness, sharedReadiness } from '../../../wire/readiness.ts'
-import type { OpenPlans } from '../open-plans.ts'
+import type { OpenStreams } from '../open-streams.ts'
 import type { PlanOperation } from '../release-operations.ts'
+import type { WatchOperation } from '../watch-operation.ts'
 import { openApiDocument } from './openapi.ts'
 import { apiPage } from './pages.ts'
 import type { Route } from './route.ts'
 import { ROUTES } from './routes.ts'
 import { type Serve, type ServeNeeds, serveRoute } from './serve.ts'
 import { servePlan } from './serve-plan.ts'
+import { serveWatch } from './serve-watch.ts'
 
 type Answer = { readonly status: number; readonly contentType: string; readonly body: string | Buffer }
 
 export interface AppNeeds extends ServeNeeds {
   readonly readiness: Readiness
   readonly plan: PlanOperation
-  readonly plans: OpenPlans
+  readonly watch: WatchOperation
+  readonly streams: OpenStreams
 }
 
 export function httpApp(needs: AppNeeds): Handle {
@@ -57,7 +60,9 @@ export function httpApp(needs: AppNeeds): Handle {
 
 function serving(route: Route, needs: AppNeeds): Serve {
   const { operation } = route
-  return operation === 'PlanPolicy' ? servePlan(route, needs.plan, needs.plans, needs) : serveRoute({ ...route, operation }, needs)
+  if (operation === 'PlanPolicy') return servePlan(route, needs.plan, needs.streams, needs)
+  if (operation === 'WatchDecisions') return serveWatch(route, needs.watch, needs.streams, needs)
+  return serveRoute({ ...route, operation }, needs)
 }
 
 function helmetOf(tls: boolean) {

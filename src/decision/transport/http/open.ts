@@ -1,21 +1,23 @@
 /** The HTTP wire of decisions and administration: express behind a short cut for the hot routes. Floor 5. */
 import { type HttpServer, openHttpServer } from '../../../wire/http/server.ts'
 import type { Readiness } from '../../../wire/readiness.ts'
-import { openPlans } from '../open-plans.ts'
+import { openStreams } from '../open-streams.ts'
 import { planOperation } from '../release-operations.ts'
+import { watchOperation } from '../watch-operation.ts'
 import { type WireNeeds, wireOperations } from '../wire-needs.ts'
 import { type AppNeeds, httpApp } from './app.ts'
 import { DECISION_ROUTES } from './decision-routes.ts'
 import { type Serve, serveRoute } from './serve.ts'
 
 export async function openHttpWire(needs: WireNeeds & { readonly readiness: Readiness }): Promise<HttpServer> {
-  const plans = openPlans()
+  const streams = openStreams()
   const server = await openHttpServer(needs, (connectionHeaders) => {
     const serveNeeds: AppNeeds = {
       ...needs,
       operations: wireOperations('http', needs),
       plan: planOperation(needs.releases),
-      plans,
+      watch: watchOperation(needs.live),
+      streams,
       connectionHeaders,
     }
     const app = httpApp(serveNeeds)
@@ -31,7 +33,7 @@ export async function openHttpWire(needs: WireNeeds & { readonly readiness: Read
   return {
     ...server,
     drain() {
-      plans.drain()
+      streams.drain()
       return server.drain()
     },
   }

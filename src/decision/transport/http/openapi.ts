@@ -7,6 +7,7 @@ import { BODIES, FIELDS } from './examples.ts'
 import { otherFields, pathFields, type Route } from './route.ts'
 import { ROUTES } from './routes.ts'
 import { LINES_TYPE } from './serve-plan.ts'
+import { EVENTS_TYPE } from './serve-watch.ts'
 
 type Json = Record<string, unknown>
 
@@ -68,7 +69,7 @@ function operationOf(route: Route): Json {
   const others = otherFields(route)
   const success = {
     description: answeredDescription(route),
-    content: { [route.operation === 'PlanPolicy' ? LINES_TYPE : 'application/json']: { schema: responseOf(route) } },
+    content: { [contentTypeOf(route)]: { schema: responseOf(route) } },
   }
   return {
     operationId: route.operation,
@@ -86,7 +87,14 @@ function operationOf(route: Route): Json {
   }
 }
 
+function contentTypeOf({ operation }: Route): string {
+  if (operation === 'PlanPolicy') return LINES_TYPE
+  return operation === 'WatchDecisions' ? EVENTS_TYPE : 'application/json'
+}
+
 function answeredDescription(route: Route): string {
+  if (route.operation === 'WatchDecisions')
+    return 'Events without end; `data` is of this schema: `decision`, its `id` the decision id; `lost`; `heartbeat`, first and whenever nothing happened; a last `error`. Nothing is replayed.'
   if (route.operation === 'PlanPolicy')
     return 'One event a line, of this schema. Only a last line `end` completes a plan; a last line `error` says why it ended before.'
   return route.etag === true ? 'Answered; `ETag` is weak.' : 'Answered.'

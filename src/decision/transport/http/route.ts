@@ -8,13 +8,13 @@ export interface Route {
   /** `{name}` stands for one segment, which becomes the field of that name. */
   readonly path: string
   /** Its gRPC name. */
-  readonly operation: OperationName | 'PlanPolicy'
+  readonly operation: OperationName | 'PlanPolicy' | 'WatchDecisions'
   readonly summary: string
   /** One of these the caller's key must carry. */
   readonly scopes: readonly Scope[]
   /** Path, and query or body, together: the same object that the gRPC message becomes. */
   readonly request: z.ZodObject
-  /** The answer; of PlanPolicy, one line of it. */
+  /** The answer; of PlanPolicy, one line of it; of WatchDecisions, the data of one event. */
   readonly response: z.ZodType
   /** No body at all is an empty one. */
   readonly bodyOptional?: true

@@ -5,11 +5,14 @@ import { DECISION_ROUTES } from './decision-routes.ts'
 import { HISTORY_ROUTES } from './history-routes.ts'
 import { RELEASE_ROUTES } from './release-routes.ts'
 import type { Route } from './route.ts'
+import { WATCH_ROUTES } from './watch-routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...DECISION_ROUTES,
   ...ADMINISTRATION_ROUTES,
   ...RELEASE_ROUTES,
   ...AUDIT_TRAIL_ROUTES,
+  // Before the decision with an id: its address is none.
+  ...WATCH_ROUTES,
   ...HISTORY_ROUTES,
 ]

@@ -1,14 +1,14 @@
-/** The plans that one wire is streaming, so that its stopping ends them. Knows no wire. Floor 5. */
+/** The answers that one wire is streaming for longer than a request may take, so that its stopping ends them. Knows no wire. Floor 5. */
 import type { CallEnd } from '../../wire/call.ts'
 
-export interface OpenPlans {
-  /** @returns what to call when the plan is over */
+export interface OpenStreams {
+  /** @returns what to call when the stream is over */
   add(end: CallEnd): () => void
   /** Ends all of them with an error, and each that is begun from now on: they may go on for longer than stopping may take. */
   drain(): void
 }
 
-export function openPlans(): OpenPlans {
+export function openStreams(): OpenStreams {
   const open = new Set<CallEnd>()
   let draining = false
   return {
