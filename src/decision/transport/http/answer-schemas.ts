@@ -140,7 +140,7 @@ export const caller = z.strictObject({
   expiresAt: instant.exactOptional(),
   revokedAt: instant.exactOptional(),
 })
-const audit = z.strictObject({
+export const audit = z.strictObject({
   id: z.int(),
   at: instant,
   action: z.string(),
