@@ -1,4 +1,4 @@
-/** Spans of what a process does, for who asks for them by OpenTelemetry's variables. Loads nothing of OpenTelemetry until it is opened. Floor 0. */
+/** Spans of what a process does, for who asks for them by OpenTelemetry's variables. Loads nothing of OpenTelemetry (tracing-sdk.ts does). Floor 0. */
 
 /** Identity of a span, as W3C Trace Context has it. */
 export interface SpanRef {
@@ -29,7 +29,7 @@ export interface Tracing {
   within<T>(name: string, work: () => Promise<T>, told: (result: T) => SpanAttributes): Promise<T>
   /** Says more of the span that is under way; nothing where none is. */
   tell(attributes: SpanAttributes): void
-  /** Sends what is left; at most CLOSE_MS. */
+  /** Sends what is left; for a few seconds at most. */
   close(): Promise<void>
 }
 
@@ -44,10 +44,4 @@ export interface TracingPlan {
 export interface TracingObserver {
   /** So many spans were taken by the collector, or not. */
   exported(spans: number, taken: boolean): void
-}
-
-/** The only way to the SDK: a process that does not trace never loads it. */
-export async function openTracing(plan: TracingPlan, observe: TracingObserver): Promise<Tracing> {
-  const { SdkTracing } = await import('./tracing-sdk.ts')
-  return new SdkTracing(plan, observe)
 }

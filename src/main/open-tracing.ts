@@ -2,7 +2,7 @@
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Metrics } from '../ground/metrics.ts'
-import { openTracing, type Tracing, type TracingPlan } from '../ground/tracing.ts'
+import type { Tracing, TracingPlan } from '../ground/tracing.ts'
 
 /** Opened first, so that it is closed last: what closes before may still be traced. */
 export async function openProcessTracing(
@@ -17,7 +17,9 @@ export async function openProcessTracing(
     set({ result: 'taken' }, counts.taken)
     set({ result: 'lost' }, counts.lost)
   })
-  const tracing = await openTracing(plan, {
+  // The only way to the SDK: a process that does not trace never loads it.
+  const { SdkTracing } = await import('../ground/tracing-sdk.ts')
+  const tracing = new SdkTracing(plan, {
     exported(spans, taken) {
       counts[taken ? 'taken' : 'lost'] += spans
       if (!taken && !losing) log.warn({ spans }, 'the collector of traces does not take them: spans are lost')
