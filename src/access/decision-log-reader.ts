@@ -1,9 +1,37 @@
-/** The decision log in the database, guarded. Floor 3. */
+/** The decision log in the database, guarded. Writes nothing and filters nothing beyond whose tenants they are. Floor 3. */
 import type { DecisionLogReader } from '../model/access-history.ts'
+import { NotFoundError } from '../model/error-code.ts'
+import type { DecisionLogTable } from '../store/history-ports.ts'
+import { requireScope, requireTenant } from './guard.ts'
 
-export function openDecisionLogReader(): DecisionLogReader {
-  const notYet = async (): Promise<never> => {
-    throw new Error('not built yet')
+/** @param table absent: no sink of this service writes decisions into the database */
+export function openDecisionLogReader(table: DecisionLogTable | undefined): DecisionLogReader {
+  return {
+    async list(caller, filter, page) {
+      requireScope(caller, 'audit')
+      if (filter.tenant !== undefined) requireTenant(caller, filter.tenant)
+      if (table === undefined) throw decisionLogMissing()
+      return await table.list(filter, caller.tenants, page)
+    },
+
+    async get(caller, decisionId) {
+      requireScope(caller, 'audit')
+      if (table === undefined) throw decisionLogMissing()
+      const record = await table.find(decisionId)
+      // Of another tenant's decision not even that it was made.
+      const isTheirs = caller.tenants === null || (record?.tenant !== undefined && caller.tenants.includes(record.tenant))
+      if (record !== undefined && isTheirs) return record
+      throw new NotFoundError(
+        'The log has no decision of this id.',
+        'It may be older than what the log keeps, sampled away, or on its way: decisions are written a moment after they are answered.',
+      )
+    },
   }
-  return { list: notYet, get: notYet }
+}
+
+export function decisionLogMissing(): NotFoundError {
+  return new NotFoundError(
+    'This service keeps no decision log in its database.',
+    'Name `postgres` among the sinks in CASTELLAN_DECISION_LOG.',
+  )
 }

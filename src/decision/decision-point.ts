@@ -216,7 +216,7 @@ function suggested(policy: CompiledPolicy, question: CheckQuestion, verdict: Ver
   return near === undefined ? verdict : { ...verdict, hint: `did you mean "${near}"?` }
 }
 
-function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {
+export function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {
   const near = policy.suggestPermission(permission)
   return new NotFoundError('The permission is in no catalogue.', near === undefined ? undefined : `Did you mean "${near}"?`)
 }

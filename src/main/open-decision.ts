@@ -1,5 +1,4 @@
 /** Opens the decision service on its foundation: policies, administration, its wires and the probes. Closes nothing itself (lifecycle does). Floor 6. */
-import { openAccessHistory } from '../access/access-history.ts'
 import { openAdministration } from '../access/administration.ts'
 import { openAuditTrail } from '../access/audit-trail.ts'
 import { openDecisionLogReader } from '../access/decision-log-reader.ts'
@@ -9,6 +8,7 @@ import { openTokenPresenter } from '../access/presented-token.ts'
 import { openServiceTokens } from '../access/service-token.ts'
 import { runCandidateTests } from '../decision/candidate-tests.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
+import { openAccessHistory } from '../decision/history/access-history.ts'
 import { openDecisionLog } from '../decision/log/decision-log.ts'
 import { openLiveDecisions } from '../decision/log/live-decisions.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
@@ -87,8 +87,8 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     administration,
     releases,
     auditTrail: openAuditTrail(store),
-    history: openAccessHistory(),
-    decisionLog: openDecisionLogReader(),
+    history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionsKept: true }),
+    decisionLog: openDecisionLogReader(store.decisionLog),
     live: openLiveDecisions(decisionLog, { clock }),
     observer: {
       decided(event) {

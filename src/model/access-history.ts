@@ -21,8 +21,8 @@ export interface AccessHistory {
     filter: { readonly tenant?: string; readonly withinMs: number },
     page: PageInput,
   ): Promise<Page<AssignmentRecord>>
-  /** Scope `audit`. @throws NotFoundError for a role that is not in the policy, or where no decision log is kept in the database */
-  reportRoleUse(caller: Caller, question: RoleUseQuestion): Promise<RoleUse>
+  /** Scope `audit`. The signal ends it between two statements. @throws NotFoundError for a role that is not in the policy, or where no decision log is kept in the database */
+  reportRoleUse(caller: Caller, question: RoleUseQuestion, signal: AbortSignal): Promise<RoleUse>
 }
 
 export interface RoleUseQuestion {

@@ -14,7 +14,6 @@ import {
 import type { Database } from './database.ts'
 import type { HistoryReader, HoldersThen, PolicyThen, StateThen } from './history-ports.ts'
 import { decodeTimedPageToken, readPage, timedKey } from './page.ts'
-import type { Holder } from './ports.ts'
 import { timestampOf } from './value-types.ts'
 
 interface PolicyColumn {
@@ -33,7 +32,7 @@ interface StateRow extends HeadColumns {
 }
 interface HoldersRow extends HeadColumns {
   readonly looked_through: string | null
-  readonly holders: readonly Holder[]
+  readonly holders: HoldersThen['holders']
 }
 interface ExpiringRow {
   readonly id: string
@@ -80,7 +79,6 @@ export function openHistoryReader(database: Database): HistoryReader {
       return {
         ...policyOf(row),
         position: row.position,
-        policyPosition: row.policy_position,
         tenant: tenantOf(row),
         holders: row.holders,
         ...(next === undefined ? {} : { next }),

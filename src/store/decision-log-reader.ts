@@ -6,7 +6,7 @@ import type { Page } from '../model/records.ts'
 import type { Database } from './database.ts'
 import type { DecisionLogTable, RoleUses } from './history-ports.ts'
 import { decodeTimedPageToken, encodePageToken, pageSizeOf, timedKey } from './page.ts'
-import { msSql, timestampOf } from './value-types.ts'
+import { intervalSql, msSql, timestampOf } from './value-types.ts'
 
 interface PageRow {
   readonly looked_at: number
@@ -24,7 +24,7 @@ interface UsesRow {
 
 const COVERAGE_SQL = `select ${msSql('clock_timestamp()')} as now_ms,
   (select ${msSql('at')} from decision_log order by decision_log.at, id limit 1) as oldest_ms,
-  (select coalesce(sum(lost), 0)::bigint from decision_log_loss where at >= $1::timestamptz) as lost`
+  (select coalesce(sum(lost), 0)::bigint from decision_log_loss where at >= clock_timestamp() - ${intervalSql('$1')}) as lost`
 
 /**
  * $1 role, $2 permissions, $3 and $4 from and until, $5 tenants or null. One pass: a check that the role allowed is a use of its permission; of many
@@ -67,9 +67,8 @@ export function openDecisionLogTable(database: Database): DecisionLogTable {
       return row?.record
     },
 
-    async readCoverage(sinceMs) {
-      const rows = await ask<{ now_ms: number; oldest_ms: number | null; lost: number }>(COVERAGE_SQL, [timestampOf(sinceMs)])
-      const [row] = rows
+    async readCoverage(windowMs) {
+      const [row] = await ask<{ now_ms: number; oldest_ms: number | null; lost: number }>(COVERAGE_SQL, [windowMs])
       if (row === undefined) throw new Error('The database did not say its time')
       return { nowMs: row.now_ms, lost: row.lost, ...(row.oldest_ms === null ? {} : { oldestMs: row.oldest_ms }) }
     },

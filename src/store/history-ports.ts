@@ -1,9 +1,9 @@
 /** What the rest of the house asks of storage about other times than now, and about decisions that were made. Floor 2. */
 import type { AccessState } from '../model/access-state.ts'
 import type { PageInput } from '../model/administration.ts'
+import type { Attributes } from '../model/condition.ts'
 import type { DecisionFilter, DecisionRecord } from '../model/decision-record.ts'
 import type { AssignmentRecord, Page } from '../model/records.ts'
-import type { Holders } from './ports.ts'
 
 /** A time of which is asked, on the database's clock. */
 export interface Asked {
@@ -20,7 +20,11 @@ export interface PolicyThen {
 /** `readAtMs` is the time of which was asked; `position` and `policyPosition` are of the read. Of assignments only those in force then. */
 export type StateThen = AccessState & PolicyThen
 
-export interface HoldersThen extends Holders, PolicyThen {
+export interface HoldersThen extends PolicyThen {
+  readonly position: number
+  readonly tenant: StateThen['tenant']
+  /** In byte order; roles distinct and sorted, only those that were asked for and were in force. */
+  readonly holders: readonly { readonly user: string; readonly attributes: Attributes; readonly roles: readonly string[] }[]
   /** After whom the next page begins; absent: this was the last one. A page can be empty and not the last. */
   readonly next?: string
 }
@@ -51,8 +55,8 @@ export interface DecisionLogTable {
   /** Newest first; looks at a bounded number of rows a page, so that a page can be short, or empty, and not the last. */
   list(filter: DecisionFilter, tenants: readonly string[] | null, page: PageInput): Promise<Page<DecisionRecord>>
   find(id: string): Promise<DecisionRecord | undefined>
-  /** The database's time, the time of the oldest record, and what was lost since `sinceMs`. */
-  readCoverage(sinceMs: number): Promise<{ readonly nowMs: number; readonly oldestMs?: number; readonly lost: number }>
+  /** The database's time, the time of the oldest record, and what was lost in the last `windowMs`. */
+  readCoverage(windowMs: number): Promise<{ readonly nowMs: number; readonly oldestMs?: number; readonly lost: number }>
   /** In [fromMs, untilMs). */
   countRoleUses(
     role: string,

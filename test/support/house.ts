@@ -1,6 +1,5 @@
 /** The whole house without its wires: real decisions and real administration on a real store, as fresh as a replica of the service. */
 
-import { openAccessHistory } from '../../src/access/access-history.ts'
 import { openAdministration } from '../../src/access/administration.ts'
 import { openAuditTrail } from '../../src/access/audit-trail.ts'
 import { openDecisionLogReader } from '../../src/access/decision-log-reader.ts'
@@ -11,6 +10,7 @@ import { openPolicyReleases } from '../../src/access/policy-releases.ts'
 import type { RedisObserver } from '../../src/cache/redis-link.ts'
 import { runCandidateTests } from '../../src/decision/candidate-tests.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
+import { openAccessHistory } from '../../src/decision/history/access-history.ts'
 import { openLiveDecisions } from '../../src/decision/log/live-decisions.ts'
 import type { WireNeeds } from '../../src/decision/transport/wire-needs.ts'
 import { type Clock, systemClock } from '../../src/ground/clock.ts'
@@ -121,8 +121,8 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     decisions,
     auditing: {
       auditTrail: openAuditTrail(store),
-      history: openAccessHistory(),
-      decisionLog: openDecisionLogReader(),
+      history: openAccessHistory({ store, policy, schedule: true, decisionsKept: true }),
+      decisionLog: openDecisionLogReader(store.decisionLog),
       live: openLiveDecisions({ subscribe: () => () => undefined }, { clock }),
     },
     administration: openAdministration({

@@ -5,7 +5,15 @@ import { RequestError } from '../../model/error-code.ts'
 import { idFault } from '../../model/ids.ts'
 import { BATCH_ITEMS_MAX, PAGE_SIZE_DEFAULT, PRESENTED_TOKEN_CHARACTERS_MAX } from '../../model/limits.ts'
 import { attributesFault } from '../../wire/attributes.ts'
-import { accessTokenSchema, idSchema, pageFields, permissionSchema, positionSchema, resourceSchema } from '../../wire/scalars.ts'
+import {
+  accessTokenSchema,
+  idSchema,
+  instantSchema,
+  pageFields,
+  permissionSchema,
+  positionSchema,
+  resourceSchema,
+} from '../../wire/scalars.ts'
 import { parseWith, within } from '../../wire/violations.ts'
 import { plainRequest } from './grpc-message.ts'
 
@@ -146,12 +154,16 @@ export function parsePermissions(plain: Plain): ParsedPermissions {
   return plain['accessToken'] === undefined ? parseWith(namedPermissionsSchema, plain) : parseWith(tokenPermissionsSchema, plain)
 }
 
-export const listPermissionsSchema = z.strictObject({ user: idSchema, tenant: idSchema })
-export function parseListPermissions(plain: Plain): { readonly user: string; readonly tenant: string } {
+const atSchema = instantSchema.exactOptional().meta({
+  description: 'RFC 3339 with an offset: then, or by then, instead of now. Needs the scope `audit` or `administer` in place of `decide`.',
+})
+export const listPermissionsSchema = z.strictObject({ user: idSchema, tenant: idSchema, at: atSchema })
+export function parseListPermissions(plain: Plain): { readonly user: string; readonly tenant: string; readonly at?: number } {
   return parseWith(listPermissionsSchema, plain)
 }
 
-export const listUsersSchema = z.strictObject({ tenant: idSchema, permission: permissionSchema, ...pageFields })
-export function parseListUsers(plain: Plain): HoldersQuestion {
-  return { pageSize: PAGE_SIZE_DEFAULT, ...parseWith(listUsersSchema, plain) }
+export const listUsersSchema = z.strictObject({ tenant: idSchema, permission: permissionSchema, at: atSchema, ...pageFields })
+export function parseListUsers(plain: Plain): { readonly question: HoldersQuestion; readonly at?: number } {
+  const { at, ...question } = parseWith(listUsersSchema, plain)
+  return { question: { pageSize: PAGE_SIZE_DEFAULT, ...question }, ...(at === undefined ? {} : { at }) }
 }

@@ -1,5 +1,6 @@
 /** The questions both wires can carry: parse, hold the caller to scope and tenant, ask, write the answer. Floor 5. */
 import { requireScope, requireTenant } from '../../access/guard.ts'
+import type { AccessHistory } from '../../model/access-history.ts'
 import type { ByToken, CheckQuestion, Decision, DecisionPoint, PermissionsAnswer, PermissionsQuestion } from '../../model/decision.ts'
 import type { DecidedMethod } from '../../model/decision-record.ts'
 import type { Call } from '../../wire/call.ts'
@@ -27,6 +28,8 @@ export type Operation = (plain: Readonly<Record<string, unknown>>, call: Call, f
 
 export interface DecisionOperationNeeds {
   readonly decisions: DecisionPoint
+  /** The lists at another time than now; guarded inside. */
+  readonly history: AccessHistory
   /** Told of every decision, before it is answered. */
   readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, call: Call) => void
   /** An unexpected fault inside a batch, which is answered in its place. */
@@ -36,7 +39,7 @@ export interface DecisionOperationNeeds {
 export type DecisionMethod = 'Check' | 'BatchCheck' | 'CheckPermissions' | 'ListPermissions' | 'ListUsers' | 'Explain'
 
 export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Record<DecisionMethod, Operation>> {
-  const { decisions, decided } = needs
+  const { decisions, history, decided } = needs
   return {
     async Check(plain, call, form) {
       requireScope(call.caller, 'decide')
@@ -67,14 +70,16 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
       return permissionsMessage(answer)
     },
     async ListPermissions(plain, call) {
-      requireScope(call.caller, 'decide')
-      const { user, tenant } = parseListPermissions(plain)
+      if (plain['at'] === undefined) requireScope(call.caller, 'decide')
+      const { user, tenant, at } = parseListPermissions(plain)
+      if (at !== undefined) return permissionListMessage(await history.listPermissionsAt(call.caller, user, tenant, at))
       requireTenant(call.caller, tenant)
       return permissionListMessage(await decisions.listPermissions(user, tenant, call.signal))
     },
     async ListUsers(plain, call) {
-      requireScope(call.caller, 'decide')
-      const question = parseListUsers(plain)
+      if (plain['at'] === undefined) requireScope(call.caller, 'decide')
+      const { question, at } = parseListUsers(plain)
+      if (at !== undefined) return holderListMessage(await history.listUsersAt(call.caller, question, at))
       requireTenant(call.caller, question.tenant)
       return holderListMessage(await decisions.listUsers(question, call.signal))
     },

@@ -44,6 +44,7 @@ export function wireOperations(wire: 'grpc' | 'http', needs: WireNeeds) {
   return {
     ...decisionOperations({
       decisions: needs.decisions,
+      history: needs.history,
       decided(decision, method, { caller, requestId, trace, receivedMs }) {
         const [atMs, elapsedMs] = [needs.clock.nowMs(), needs.clock.monotonicMs() - receivedMs]
         needs.observer.decided({ decision, method, wire, caller, requestId, trace, atMs, elapsedMs })
