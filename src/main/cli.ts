@@ -13,5 +13,11 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   progress: process.stderr.isTTY === true,
   drained: () =>
     process.stdout.writableNeedDrain ? new Promise((resolve) => process.stdout.once('drain', () => resolve())) : Promise.resolve(),
+  interrupted: (run) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, run)
+    return () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, run)
+    }
+  },
   nowMs: () => Date.now(),
 })

@@ -4,6 +4,7 @@ import { readVersion } from '../version.ts'
 import { addAssignmentCommands } from './assignment-commands.ts'
 import { addAuditCommands, addCallerCommands } from './caller-commands.ts'
 import { addDecisionCommands } from './decision-commands.ts'
+import { addDecisionLogCommands } from './decision-log-commands.ts'
 import { addLoginCommands } from './login-commands.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addProcessCommands } from './process-commands.ts'
@@ -28,6 +29,7 @@ export function buildProgram(terminal: Terminal): Command {
   addPolicyCommands(program, terminal)
   addScaffoldCommands(program, terminal)
   addDecisionCommands(program, terminal)
+  addDecisionLogCommands(program, terminal)
   addAssignmentCommands(program, terminal)
   addSubjectCommands(program, terminal)
   addCallerCommands(program, terminal)

@@ -1,5 +1,6 @@
 /** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 6. */
 import { POLICY_BYTES_MAX } from '../../model/limits.ts'
+import { EVENTS_TYPE, eventsOf, openSilence } from './event-stream.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'
 
@@ -22,6 +23,17 @@ export interface ServiceClient {
    * @throws as `call`; CommandError when the connection breaks or a line is no JSON object
    */
   lines(path: string, body: Json, timeoutMs: number): AsyncIterable<Json>
+  /**
+   * Server-sent events as they come; reads on only when asked for the next, and ends when the service or the connection does.
+   * @param silenceMs without a word, after which the connection is taken for dead
+   * @throws as `call`, also when the service ends with an event that is an error; CommandError when the connection breaks or the signal aborts
+   */
+  events(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<ServerEvent>
+}
+
+export interface ServerEvent {
+  readonly event: string
+  readonly data: Json
 }
 
 /** The service answered with an error. */
@@ -42,7 +54,7 @@ export class ServiceFault extends CommandError {
  */
 export function openServiceClient(url: string, key: string | undefined, setting = 'CASTELLAN_URL'): ServiceClient {
   const base = url.replace(/\/+$/, '')
-  const request = (method: string, accept: string, body: Json | undefined, timeoutMs: number): RequestInit => ({
+  const request = (method: string, accept: string, body: Json | undefined, until: number | AbortSignal): RequestInit => ({
     method,
     headers: {
       accept,
@@ -52,7 +64,7 @@ export function openServiceClient(url: string, key: string | undefined, setting 
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     // A redirect would hand the key to another address.
     redirect: 'error',
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: typeof until === 'number' ? AbortSignal.timeout(until) : until,
   })
   return {
     async call(method, path, body, timeoutMs = ANSWER_TIMEOUT_MS) {
@@ -69,10 +81,28 @@ export function openServiceClient(url: string, key: string | undefined, setting 
       if (!answer.ok || answer.body === null || !/^application\/x-ndjson\b/.test(answer.headers.get('content-type') ?? ''))
         throw serviceFault(answer.status, parseObject(await reaching(reached, () => answer.text())), base)
       for await (const line of linesOf(answer.body, reached)) {
-        const content = parseObject(line)
-        if (content === undefined)
-          throw new CommandError(EXIT.fault, `${base} answered a line that is no JSON object: is it a Castellan service?`)
-        yield content
+        if (line !== '') yield objectOf(line, base)
+      }
+    },
+    async *events(path, silenceMs, signal) {
+      const reached = { base, setting, timeoutMs: silenceMs }
+      const silence = openSilence(silenceMs)
+      try {
+        const until = AbortSignal.any([signal, silence.signal])
+        const accept = `${EVENTS_TYPE}, application/problem+json`
+        const answer = await reaching(reached, () => fetch(`${base}${path}`, request('GET', accept, undefined, until)))
+        if (!answer.ok || answer.body === null || !(answer.headers.get('content-type') ?? '').startsWith(EVENTS_TYPE))
+          throw serviceFault(answer.status, parseObject(await reaching(reached, () => answer.text())), base)
+        for await (const { event, data } of eventsOf(silence.hearing(linesOf(answer.body, reached)))) {
+          const content = objectOf(data, base)
+          if (event === 'error') throw serviceFault(Number(content['status'] ?? 0), content, base)
+          // A reader who takes long over one event does not make the service silent.
+          silence.pause()
+          yield { event, data: content }
+          silence.resume()
+        }
+      } finally {
+        silence.pause()
       }
     },
   }
@@ -126,7 +156,7 @@ async function* linesOf(body: ReadableStream<Uint8Array>, reached: Reached): Asy
       const pieces = decoder.decode(value, { stream: !done }).split('\n')
       pieces[0] = rest + (pieces[0] ?? '')
       rest = pieces.pop() ?? ''
-      for (const line of pieces) if (line !== '') yield line
+      yield* pieces
       if (done) {
         if (rest !== '') yield rest
         return
@@ -146,6 +176,13 @@ function causeText(fault: unknown, timeoutMs: number): string {
   if (name === 'TimeoutError') return `nothing within ${timeoutMs / 1_000} s`
   const under = (cause ?? {}) as { readonly code?: unknown; readonly message?: unknown }
   return [under.code, under.message, message].find((one): one is string => typeof one === 'string') ?? 'unknown fault'
+}
+
+function objectOf(text: string, base: string): Json {
+  const content = parseObject(text)
+  if (content === undefined)
+    throw new CommandError(EXIT.fault, `${base} answered something that is no JSON object: is it a Castellan service?`)
+  return content
 }
 
 function parseObject(text: string): Json | undefined {

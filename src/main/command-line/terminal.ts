@@ -8,6 +8,11 @@ export interface Terminal {
   readonly progress?: boolean
   /** Resolves when what was written is on its way: a long answer waits for a slow reader instead of piling up. */
   drained?(): Promise<void>
+  /**
+   * Calls once, when whoever started the command wants it to end; absent: it is never ended so. For commands that have no end of their own.
+   * @returns what gives the signal back to its usual meaning
+   */
+  interrupted?(run: () => void): () => void
   nowMs(): number
 }
 
