@@ -19,7 +19,7 @@ const homes = {
   redis: '^src/cache/',
   'lru-cache': '^src/(policy|cache|token)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
-  zod: '^src/(ground/settings\\.ts$|main/(?:setting-forms|(?:client|identity|service)-settings)\\.ts$|policy/|wire/|decision/|identity/)',
+  zod: '^src/(ground/settings\\.ts$|main/(?:setting-forms|(?:client|decision-log|identity|service)-settings)\\.ts$|policy/|wire/|decision/|identity/)',
   jose: '^src/token/',
   nodemailer: '^src/identity/mail/',
 }

@@ -10,6 +10,7 @@ import { printableSettings } from '../ground/settings.ts'
 import { banner } from './banner.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { inDataDirectorySync } from './data-directory.ts'
+import { decisionLogPlanFrom } from './decision-log-plan.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
 import { openDevelopmentSecret } from './development-secret.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -56,6 +57,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
     {
       ...plan,
       tracing: tracingPlanFrom(terminal.environment),
+      decisionLog: decisionLogPlanFrom(settings, terminal.environment, 'postgres'),
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
       policies: source,

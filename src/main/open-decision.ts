@@ -9,7 +9,6 @@ import { openServiceTokens } from '../access/service-token.ts'
 import { runCandidateTests } from '../decision/candidate-tests.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
 import { openAccessHistory } from '../decision/history/access-history.ts'
-import { openDecisionLog } from '../decision/log/decision-log.ts'
 import { openLiveDecisions } from '../decision/log/live-decisions.ts'
 import { openGrpcServer } from '../decision/transport/grpc/server.ts'
 import { openHttpWire } from '../decision/transport/http/open.ts'
@@ -23,8 +22,10 @@ import { TokenVerifier } from '../token/verify.ts'
 import { openAdmission } from '../wire/admission.ts'
 import { openAuthentication } from '../wire/authentication.ts'
 import { openProbeServer } from '../wire/probes.ts'
+import type { DecisionLogPlan } from './decision-log-plan.ts'
 import { listening } from './listen.ts'
-import type { Foundation, ServiceNeeds } from './open-foundation.ts'
+import { openProcessDecisionLog } from './open-decision-log.ts'
+import type { Foundation, FoundationPlan, ServiceNeeds } from './open-foundation.ts'
 import { type OpenPolicies, openPolicies } from './open-policies.ts'
 import { addPolicyMetrics } from './policy-metrics.ts'
 import { PUBLISH_ONE } from './published-policies.ts'
@@ -52,7 +53,11 @@ export interface DecisionServiceNeeds extends ServiceNeeds {
 }
 
 /** Listens when it resolves. @throws PolicyFolderError, StoreError, ListenError */
-export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNeeds, lifecycle: Lifecycle): Promise<DecisionService> {
+export async function openDecision(
+  plan: DecisionPlan & FoundationPlan,
+  needs: DecisionServiceNeeds,
+  lifecycle: Lifecycle,
+): Promise<DecisionService> {
   const { clock, random, log, metrics, tracing, foundation } = needs
   const { store, access } = foundation
   const { freshness, policy } = access
@@ -79,7 +84,10 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
   const told = tracing && tellingObserver(tracing)
   const admission = openAdmission()
   needs.wireMetrics.watchInFlight('decision', () => admission.inFlight())
-  const decisionLog = openDecisionLog()
+  const decisionLog = openProcessDecisionLog(plan.decisionLog ?? NO_LOG, {
+    ...{ replicaId: access.replicaId, writer: store.decisionLogWriter, redis: plan.redis, clock, random, log, metrics },
+    embedded: plan.database.kind === 'pglite',
+  })
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
@@ -88,7 +96,7 @@ export async function openDecision(plan: DecisionPlan, needs: DecisionServiceNee
     releases,
     auditTrail: openAuditTrail(store),
     history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionsKept: true }),
-    decisionLog: openDecisionLogReader(store.decisionLog),
+    decisionLog: openDecisionLogReader({ table: store.decisionLog, policy }),
     live: openLiveDecisions(decisionLog, { clock }),
     observer: {
       decided(event) {
@@ -144,3 +152,5 @@ function openTokens({ issuer, audience }: TokenPlan, { keys, sessions, callers, 
   const verifier = new TokenVerifier({ issuer, audience, clock: databaseTime })
   return { presenter: openTokenPresenter({ keys, sessions, verifier }), services: openServiceTokens({ keys, callers, verifier }) }
 }
+
+const NO_LOG: DecisionLogPlan = { sample: 1, mask: undefined, sinks: [] }

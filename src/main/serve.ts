@@ -5,6 +5,7 @@ import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
 import type { Terminal } from './command-line/terminal.ts'
+import { decisionLogPlanFrom } from './decision-log-plan.ts'
 import { openService } from './open-service.ts'
 import { planFrom, policiesFrom } from './service-plan.ts'
 import { isLoopback } from './setting-forms.ts'
@@ -17,6 +18,7 @@ import { tracingPlanFrom } from './tracing-settings.ts'
 export async function serve(terminal: Terminal): Promise<void> {
   const settings = readServeSettings(terminal.environment)
   const tracing = tracingPlanFrom(terminal.environment)
+  const decisionLog = decisionLogPlanFrom(settings, terminal.environment, 'stdout')
   const log = openLog(settings.logLevel ?? 'info')
   exitOnEscapedFault(process, log)
   log.info({ settings: printableSettings(settingTable, settings) }, 'starts')
@@ -27,6 +29,7 @@ export async function serve(terminal: Terminal): Promise<void> {
     {
       ...planFrom(settings),
       tracing,
+      decisionLog,
       database: {
         kind: 'postgres',
         url: settings.databaseUrl ?? '',

@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import { AppError } from '../ground/errors.ts'
 import type { TracingPlan } from '../ground/tracing.ts'
 import type { TlsFiles } from '../wire/http/server.ts'
+import type { DecisionLogPlan } from './decision-log-plan.ts'
 import type { AccessPlan } from './open-access.ts'
 import type { FoundationPlan } from './open-foundation.ts'
 import { type Settings, settingTable } from './setting-table.ts'
@@ -48,6 +49,8 @@ export interface DecisionPlan {
   readonly connectionAgeMs: number
   /** Whose access tokens are taken, and for whom they must be; absent: none are. */
   readonly tokens?: TokenPlan | undefined
+  /** Absent: nothing is recorded. */
+  readonly decisionLog?: DecisionLogPlan | undefined
   /** Where people administer: the last of them is not deactivated here either. */
   readonly adminTenant?: string | undefined
 }

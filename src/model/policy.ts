@@ -15,6 +15,8 @@ export interface PermissionEntry {
   /** A disabled permission is denied to everybody with PERMISSION_DISABLED. */
   readonly stage: 'active' | 'disabled'
   readonly attributes: Readonly<Record<string, AttributeType>>
+  /** Attributes of the resource that the decision log keeps, sorted; absent: none. */
+  readonly log?: readonly string[]
   readonly deprecated?: { readonly since: string; readonly removeAfter?: string; readonly replacedBy?: string }
 }
 

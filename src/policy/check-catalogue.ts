@@ -39,12 +39,14 @@ export function checkCatalogues(roots: readonly SourceNode[], names: Names, faul
 function collectPermission({ key: name, keyAt, value }: SourceEntry, names: Names, faults: FaultList): void {
   checkName('permission', name, keyAt, faults)
   const deprecated = childOf(value, 'deprecated')
+  const attributes = collectAttributes(childOf(value, 'attributes'), faults)
+  checkLogged(childOf(value, 'log'), attributes, faults)
   if (checkNew('permission', name, names.permissions, keyAt, faults))
     names.permissions.set(name, {
       at: keyAt,
       deprecated: deprecated !== undefined,
       replacedBy: textOf(childOf(deprecated, 'replacedBy')),
-      attributes: collectAttributes(childOf(value, 'attributes'), faults),
+      attributes,
     })
   const codeNode = childOf(value, 'code')
   const code = textOf(codeNode)
@@ -76,6 +78,24 @@ function collectAttributes(node: SourceNode | undefined, faults: FaultList): Rea
     if (type !== undefined) attributes.set(key, type)
   }
   return attributes
+}
+
+/** What a log keeps of people is looked at more than once: a name that means nothing would look like one that is kept. */
+function checkLogged(node: SourceNode | undefined, attributes: ReadonlyMap<string, AttributeType>, faults: FaultList): void {
+  const seen = new Set<string>()
+  for (const item of itemsOf(node)) {
+    const name = textOf(item)
+    if (name === undefined) continue
+    if (!attributes.has(name))
+      faults.error(
+        item.at,
+        'attribute-undeclared',
+        `"${clip(name)}" is not among the attributes of this permission`,
+        () => didYouMean(name, attributes.keys()) ?? 'add it to "attributes" of the permission',
+      )
+    else if (seen.has(name)) faults.error(item.at, 'duplicate-name', `"${name}" is named a second time`)
+    seen.add(name)
+  }
 }
 
 function collectTombstone(node: SourceNode, names: Names, faults: FaultList): void {

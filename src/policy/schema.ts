@@ -110,6 +110,12 @@ function policySchemas(leaves: Leaves) {
         risk: z.enum(['low', 'normal', 'high']).default('normal'),
         stage: z.enum(['active', 'disabled']).default('active').describe('disabled: denied to everybody'),
         attributes: z.record(leaves.name(ATTRIBUTE_PATTERN), z.enum(ATTRIBUTE_TYPES)).default({}),
+        log: z
+          .array(leaves.name(ATTRIBUTE_PATTERN))
+          .min(1)
+          .max(CONDITION_ATTRIBUTES_MAX)
+          .exactOptional()
+          .describe('Attributes, of those above, that the decision log keeps; without it none are'),
         deprecated: z
           .strictObject({ since: date, removeAfter: date.exactOptional(), replacedBy: permission.exactOptional() })
           .exactOptional(),

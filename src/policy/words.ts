@@ -57,6 +57,11 @@ export function attributesInWords(attributes: PermissionEntry['attributes']): st
   return words.length === 0 ? 'none' : words.join(', ')
 }
 
+/** `amount, createdBy`; `none` when there are none. */
+export function loggedInWords(log: PermissionEntry['log']): string {
+  return log === undefined ? 'none' : log.join(', ')
+}
+
 /** `since 2026-10-01, to be removed after 2027-04-01, replaced by finance.report.read`; `no` when it is not deprecated. */
 export function deprecationInWords(deprecated: PermissionEntry['deprecated']): string {
   if (deprecated === undefined) return 'no'

@@ -6,6 +6,7 @@ import type { Attributes } from '../model/condition.ts'
 import type { ActivationRecord, DueActivations, RevisionOrigin, ScheduledActivation } from '../model/policy-release.ts'
 import type { AssignmentRecord, AuditRecord, Page, RevisionRecord, TenantRecord, UserRecord } from '../model/records.ts'
 import type { AuditTrailStore } from './audit-ports.ts'
+import type { DecisionLogWriter } from './decision-log-ports.ts'
 import type { DecisionLogTable, HistoryReader } from './history-ports.ts'
 import type { IdentityReader, IdentityTransaction } from './identity-ports.ts'
 
@@ -283,6 +284,7 @@ export interface Store {
   readonly identity: IdentityReader
   readonly history: HistoryReader
   readonly decisionLog: DecisionLogTable
+  readonly decisionLogWriter: DecisionLogWriter
   readonly auditTrail: AuditTrailStore
   /** Removes feed rows older than `keptMs`, a bounded number at once. @returns whether there may be more */
   pruneFeed(keptMs: number): Promise<boolean>

@@ -9,6 +9,7 @@ import { findCallerByKeyHash, listCallers } from './callers.ts'
 import { type Backoff, jitteredBackoff, runChange } from './change.ts'
 import { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
+import { openDecisionLogWriter } from './decision-log.ts'
 import { openDecisionLogTable } from './decision-log-reader.ts'
 import { asStoreWork } from './fault.ts'
 import { pruneFeed } from './feed.ts'
@@ -36,6 +37,7 @@ export function openStore(database: Database, backoff: Backoff = jitteredBackoff
     identity: openIdentityReader(database, turns),
     history: openHistoryReader(database),
     decisionLog: openDecisionLogTable(database),
+    decisionLogWriter: openDecisionLogWriter(database),
     auditTrail: openAuditTrailStore(database, turns),
     pruneFeed: (keptMs) => turns.run(() => asStoreWork(() => database.knex.transaction((transaction) => pruneFeed(transaction, keptMs)))),
     change: (work) => turns.run(() => runChange(database, backoff, work)),

@@ -5,7 +5,10 @@ import { compareText } from '../../src/policy/faults.ts'
 /** Sorted, with equal entries once, wherever order has no meaning. */
 function canonicalBundle(bundle: PolicyBundle): PolicyBundle {
   return {
-    permissions: sortBy(bundle.permissions, (permission) => permission.name),
+    // `log` came later: bundles without it keep their text.
+    permissions: sortBy(bundle.permissions, (permission) => permission.name).map((permission) =>
+      permission.log === undefined ? permission : { ...permission, log: sortedDistinct(permission.log) },
+    ),
     reserved: sortBy(bundle.reserved, (tombstone) => `${tombstone.name} ${tombstone.code}`),
     roles: sortBy(bundle.roles, (role) => role.name).map((role) => ({ ...role, grants: canonicalGrants(role.grants) })),
     constraints: sortBy(bundle.constraints, (constraint) => constraint.id).map(canonicalConstraint),

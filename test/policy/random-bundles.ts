@@ -18,6 +18,7 @@ const permission = (name: string, code: string): fc.Arbitrary<PermissionEntry> =
       risk: fc.constantFrom('low', 'high'),
       stage: fc.constantFrom('active', 'disabled'),
       attributes: fc.constantFrom({}, { amount: 'number' }, { by: 'string', amount: 'number' }),
+      log: fc.constantFrom(['amount'], ['amount', 'by'], ['by', 'amount']),
       deprecated: fc.constantFrom({ since: '2026-01-01' }, { since: '2026-01-01', replacedBy: 'pay.a' }),
     },
     { requiredKeys: ['name', 'code', 'title', 'service', 'owner', 'risk', 'stage', 'attributes'] },

@@ -1,12 +1,156 @@
 /** Takes every decision off the way of its answer, builds its record once, and hands it to sinks and listeners. Floor 5. */
-import type { DecisionObserver } from '../../model/decision-record.ts'
-import type { DecisionSource } from '../../model/live-decisions.ts'
+import type { Clock } from '../../ground/clock.ts'
+import type { Log } from '../../ground/log.ts'
+import type { Random } from '../../ground/random.ts'
+import type { Decided, DecisionObserver, DecisionRecord } from '../../model/decision-record.ts'
+import type { DecisionListener, DecisionSource } from '../../model/live-decisions.ts'
+import { DECISIONS_SLICE_MS, DECISIONS_SLICE_RECORDS, DECISIONS_WAITING_MAX, SINK_CLOSE_MS } from '../../model/observation-limits.ts'
+import type { Mask } from './mask.ts'
+import { recordOf } from './record.ts'
+import { isKept, shareOf } from './sampling.ts'
+import type { DecisionSink, LogEntry, SinkCounts, SinkName, SinkPace } from './sink.ts'
+import { SinkQueue } from './sink-queue.ts'
 
 export interface DecisionLog extends DecisionObserver, DecisionSource {
+  /** Of each sink, as they are now. */
+  counts(): readonly (SinkCounts & { readonly sink: SinkName })[]
   /** Writes what waits, for a bounded time; what could not be written is counted as lost. */
   close(): Promise<void>
 }
 
-export function openDecisionLog(): DecisionLog {
-  return { decided: () => undefined, subscribe: () => () => undefined, close: async () => undefined }
+export interface DecisionLogNeeds {
+  /** Of this process, as records name it. */
+  readonly replica: string
+  /** Share of allows that is kept, 0 to 1; denies and high risk always are. */
+  readonly sample: number
+  readonly mask: Mask | undefined
+  /** None: nothing is written, and listeners are told all the same. */
+  readonly sinks: readonly { readonly sink: DecisionSink; readonly pace: SinkPace }[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export function openDecisionLog(needs: DecisionLogNeeds): DecisionLog {
+  return new Pipeline(needs)
+}
+
+class Pipeline implements DecisionLog {
+  readonly #needs: DecisionLogNeeds
+  readonly #queues: readonly SinkQueue[]
+  readonly #listeners = new Set<DecisionListener>()
+  /** A ring: the oldest stands at `#first`. */
+  readonly #waiting: (Decided | undefined)[] = new Array(DECISIONS_WAITING_MAX)
+  #first = 0
+  #count = 0
+  #isDraining = false
+  #toldFault = false
+  #closing: Promise<void> | undefined
+
+  constructor(needs: DecisionLogNeeds) {
+    this.#needs = needs
+    this.#queues = needs.sinks.map((one) => new SinkQueue({ ...one, clock: needs.clock, random: needs.random, log: needs.log }))
+  }
+
+  /** On the way of a check: it takes a reference, and nothing more. */
+  decided(event: Decided): void {
+    if (this.#listeners.size === 0 && !this.#isWritten(event)) return
+    if (this.#count === DECISIONS_WAITING_MAX) {
+      this.#loseUnbuilt(event)
+      return
+    }
+    this.#waiting[(this.#first + this.#count) % DECISIONS_WAITING_MAX] = event
+    this.#count += 1
+    if (this.#isDraining) return
+    this.#isDraining = true
+    setImmediate(this.#drainSlice)
+  }
+
+  subscribe(listener: DecisionListener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  counts(): readonly (SinkCounts & { readonly sink: SinkName })[] {
+    return this.#queues.map((queue) => ({ sink: queue.name, ...queue.counts }))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // At once: the wires are closed, so nobody waits behind it.
+    while (this.#count > 0) this.#build(this.#take())
+    const over = new AbortController()
+    const cancel = this.#needs.clock.after(SINK_CLOSE_MS, () => over.abort())
+    await Promise.all(this.#queues.map((queue) => queue.close(over.signal)))
+    cancel()
+  }
+
+  /** A slice of a turn: what waits behind it is a check. */
+  readonly #drainSlice = (): void => {
+    const { clock } = this.#needs
+    const untilMs = clock.monotonicMs() + DECISIONS_SLICE_MS
+    do {
+      for (let built = 0; built < DECISIONS_SLICE_RECORDS && this.#count > 0; built += 1) this.#build(this.#take())
+    } while (this.#count > 0 && clock.monotonicMs() < untilMs)
+    if (this.#count > 0) setImmediate(this.#drainSlice)
+    else this.#isDraining = false
+  }
+
+  #take(): Decided {
+    const event = this.#waiting[this.#first] as Decided
+    this.#waiting[this.#first] = undefined
+    this.#first = (this.#first + 1) % DECISIONS_WAITING_MAX
+    this.#count -= 1
+    return event
+  }
+
+  #isWritten(event: Decided): boolean {
+    if (this.#queues.length === 0) return false
+    return isKept(event.decision.decisionId, shareOf(event, this.#needs.sample))
+  }
+
+  #build(event: Decided): void {
+    const { replica, sample, mask } = this.#needs
+    const share = shareOf(event, sample)
+    const isWritten = this.#queues.length > 0 && isKept(event.decision.decisionId, share)
+    let record: DecisionRecord
+    let entry: LogEntry | undefined
+    try {
+      const whole = recordOf(event, replica, share)
+      record = mask === undefined ? whole : mask.of(whole)
+      if (isWritten) entry = entryOf(record)
+    } catch (fault) {
+      this.#tellFault(fault)
+      this.#loseUnbuilt(event)
+      return
+    }
+    if (entry !== undefined) for (const queue of this.#queues) queue.add(entry)
+    for (const listener of this.#listeners) {
+      try {
+        listener.decided(record)
+      } catch (fault) {
+        this.#tellFault(fault)
+      }
+    }
+  }
+
+  /** Of ours: a decision that could be made can be recorded. Once is enough to find it. */
+  #tellFault(fault: unknown): void {
+    if (!this.#toldFault) this.#needs.log.error({ err: fault }, 'a decision could not be recorded')
+    this.#toldFault = true
+  }
+
+  #loseUnbuilt(event: Decided): void {
+    if (this.#isWritten(event)) for (const queue of this.#queues) queue.lose(1, 'unbuilt')
+    for (const listener of this.#listeners) listener.lost(1)
+  }
+}
+
+function entryOf(record: DecisionRecord): LogEntry {
+  const line = JSON.stringify(record)
+  return { record, line, bytes: Buffer.byteLength(line) }
 }
