@@ -2,6 +2,7 @@
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
 import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace } from '../model/audit-trail.ts'
+import { AUDIT_CHAIN_NUMBER_MAX } from '../model/observation-limits.ts'
 import type { Page } from '../model/records.ts'
 import { AUDIT_COLUMNS, type AuditRow, auditRecordOf } from './audit.ts'
 import type { AuditTrailStore, CheckpointTurn, SignCheckpoint } from './audit-ports.ts'
@@ -90,8 +91,8 @@ function keyOf({ record, link }: ChainedRecord): string {
 function parseKey(key: string | undefined): { readonly id?: number; readonly place?: Place } | undefined {
   if (key === undefined) return undefined
   // As bigint and smallint hold them; what is no key of ours must not become a fault of the database.
-  const [, chain, sequence, id] = /^(?:(\d{1,4})\.(-?\d{1,15})\.)?(-?\d{1,15})$/.exec(key) ?? []
-  if (id === undefined) throw pageTokenError()
+  const [, chain, sequence, id] = /^(?:(\d{1,5})\.(-?\d{1,15})\.)?(-?\d{1,15})$/.exec(key) ?? []
+  if (id === undefined || Number(chain ?? 0) > AUDIT_CHAIN_NUMBER_MAX) throw pageTokenError()
   return chain === undefined || sequence === undefined ? { id: Number(id) } : { place: [Number(chain), Number(sequence), Number(id)] }
 }
 
