@@ -1,8 +1,8 @@
 /** A policy in words says what it says in signs, always in the same words. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import type { Condition, Constraint, Scalar } from '../../src/model/policy.ts'
 import { stableJson } from '../../src/ground/canonical-json.ts'
+import type { Condition, Constraint, Scalar } from '../../src/model/policy.ts'
 import {
   attributesInWords,
   conditionInWords,

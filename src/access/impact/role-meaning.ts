@@ -1,8 +1,9 @@
 /** What a role means for its holder under one policy, so that two policies can be compared. Decides nothing (decision/list.ts does). Pure. Floor 3. */
+
+import { stableJson } from '../../ground/canonical-json.ts'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { ConditionContext } from '../../model/condition.ts'
 import type { Condition, PermissionEntry } from '../../model/policy.ts'
-import { stableJson } from '../../ground/canonical-json.ts'
 import { compileCondition, typeOf } from '../../policy/condition.ts'
 import { compareText } from '../../policy/faults.ts'
 
