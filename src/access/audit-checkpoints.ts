@@ -18,8 +18,8 @@ export interface AuditCheckpointsNeeds {
 }
 
 export interface AuditCheckpoints {
-  /** Of the youngest checkpoint that this process knows of, whoever made it; absent: none yet. */
-  readonly lastAtMs: number | undefined
+  /** On the database's clock: when a checkpoint, whoever made it, last covered all records, as far as this process knows. */
+  readonly coveredAtMs: number | undefined
   /** Attempts that failed. */
   readonly errors: number
   /** Makes one when it is time. Never throws: what failed is in the log and tried again. */
@@ -31,7 +31,7 @@ export interface AuditCheckpoints {
 /** Looks at once, then on its own. */
 export function openAuditCheckpoints(needs: AuditCheckpointsNeeds): AuditCheckpoints {
   const { store, signer, intervalMs, clock, log } = needs
-  const state = { lastAtMs: undefined as number | undefined, errors: 0 }
+  const state = { coveredAtMs: undefined as number | undefined, errors: 0 }
   let closed = false
   let cancel: () => void = () => undefined
   let running: Promise<void> = Promise.resolve()
@@ -40,8 +40,8 @@ export function openAuditCheckpoints(needs: AuditCheckpointsNeeds): AuditCheckpo
   /** @returns milliseconds until the next look */
   async function make(afterMs: number): Promise<number> {
     try {
-      const { made, last, nextInMs } = await store.auditTrail.addCheckpoint(afterMs, sign)
-      state.lastAtMs = last?.atMs ?? state.lastAtMs
+      const { made, coveredAtMs, nextInMs } = await store.auditTrail.addCheckpoint(afterMs, sign)
+      state.coveredAtMs = coveredAtMs ?? state.coveredAtMs
       if (made !== undefined) tell(log, made)
       return nextInMs
     } catch (fault) {
@@ -63,8 +63,8 @@ export function openAuditCheckpoints(needs: AuditCheckpointsNeeds): AuditCheckpo
 
   void look()
   return {
-    get lastAtMs() {
-      return state.lastAtMs
+    get coveredAtMs() {
+      return state.coveredAtMs
     },
     get errors() {
       return state.errors

@@ -11,6 +11,7 @@ import { banner } from './banner.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { inDataDirectorySync } from './data-directory.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
+import { openDevelopmentAuditKey } from './development-audit-key.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
 import { openDevelopmentSecret } from './development-secret.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -51,6 +52,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
   const policies = choosePolicies(settings.policies)
   const developmentKey = inDataDirectorySync(settings.dataDir, () => openDevelopmentKey(settings.dataDir, needs.random))
   const plan = planFrom(settings)
+  const auditKey = settings.auditKey ?? inDataDirectorySync(settings.dataDir, () => openDevelopmentAuditKey(settings.dataDir))
   const source = policiesFrom({ ...settings, policies }, { source: 'directory', directory: policies })
   const adminKey = settings.adminKey ?? developmentKey
   const service = await openService(
@@ -60,6 +62,7 @@ async function runService(terminal: Terminal, settings: Settings, needs: Service
       decisionLog: decisionLogPlanFrom(settings, terminal.environment, 'postgres'),
       database: { kind: 'pglite', dataDirectory: resolve(settings.dataDir, 'database') },
       schema: 'migrate',
+      checkpoints: { intervalMs: settings.auditCheckpointMinutes * 60_000, key: auditKey },
       policies: source,
       adminKey,
       settleMs: 0,

@@ -24,6 +24,7 @@ import { openAuthentication } from '../wire/authentication.ts'
 import { openProbeServer } from '../wire/probes.ts'
 import type { DecisionLogPlan } from './decision-log-plan.ts'
 import { listening } from './listen.ts'
+import { openProcessCheckpoints } from './open-audit-checkpoints.ts'
 import { openProcessDecisionLog } from './open-decision-log.ts'
 import type { Foundation, FoundationPlan, ServiceNeeds } from './open-foundation.ts'
 import { type OpenPolicies, openPolicies } from './open-policies.ts'
@@ -64,6 +65,8 @@ export async function openDecision(
   const policies = await openPolicies(plan, needs.files, { store, clock, log }, access)
   lifecycle.add('policy', () => policies.close())
   addPolicyMetrics(metrics, policies)
+  // Closed after the wires: what they changed last is covered too.
+  if (plan.checkpoints !== undefined) await openProcessCheckpoints(plan.checkpoints, { store, clock, log, metrics }, lifecycle)
   const administration = openAdministration({
     store,
     policy,

@@ -7,6 +7,7 @@ import type { TracingPlan } from '../ground/tracing.ts'
 import type { TlsFiles } from '../wire/http/server.ts'
 import type { DecisionLogPlan } from './decision-log-plan.ts'
 import type { AccessPlan } from './open-access.ts'
+import type { CheckpointPlan } from './open-audit-checkpoints.ts'
 import type { FoundationPlan } from './open-foundation.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 
@@ -51,6 +52,8 @@ export interface DecisionPlan {
   readonly tokens?: TokenPlan | undefined
   /** Absent: nothing is recorded. */
   readonly decisionLog?: DecisionLogPlan | undefined
+  /** Absent: the audit is chained, and no checkpoints are signed. */
+  readonly checkpoints?: CheckpointPlan
   /** Where people administer: the last of them is not deactivated here either. */
   readonly adminTenant?: string | undefined
 }
@@ -82,6 +85,7 @@ export function planFrom(settings: Settings): Omit<ServicePlan, 'database' | 'sc
     connectionAgeMs: settings.connectionAgeSeconds * 1_000,
     tokens: readTokens(settings),
     adminTenant: settings.adminTenant,
+    checkpoints: { key: settings.auditKey, intervalMs: settings.auditCheckpointMinutes * 60_000 },
     metricsTenants: settings.metricsTenants,
   }
 }

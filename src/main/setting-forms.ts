@@ -6,6 +6,7 @@ import { defaultedSetting, type Setting } from '../ground/settings.ts'
 import { idFault } from '../model/ids.ts'
 import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/limits.ts'
 import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
+import { parseAuditKey } from '../token/checkpoint-jws.ts'
 
 export const wholeNumber = (least: number, most: number) =>
   z
@@ -76,6 +77,13 @@ export const identitySecrets = z.string().transform((text, context): readonly Bu
   )
     return secrets
   context.addIssue({ code: 'custom', message: 'is not a list of secrets' })
+  return z.NEVER
+})
+
+export const auditKey = z.string().transform((text, context) => {
+  const key = parseAuditKey(text)
+  if (key !== undefined) return key
+  context.addIssue({ code: 'custom', message: 'is not a key' })
   return z.NEVER
 })
 

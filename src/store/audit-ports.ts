@@ -26,8 +26,8 @@ export type SignCheckpoint = (
 export interface CheckpointTurn {
   /** Absent: none was made. */
   readonly made: AuditCheckpoint | undefined
-  /** The youngest there is now; unknown when somebody else is at it. */
-  readonly last: AuditCheckpoint | undefined
+  /** On the database's clock: when all records were last covered by a checkpoint; absent: never, or somebody else is at it. */
+  readonly coveredAtMs: number | undefined
   /** Milliseconds until the next one is due. */
   readonly nextInMs: number
 }

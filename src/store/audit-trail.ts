@@ -135,14 +135,14 @@ async function addCheckpoint(db: Knex.Transaction, afterMs: number, sign: SignCh
     [CHECKPOINT_LOCK],
   )
   const [{ mine, now_ms: nowMs } = { mine: false, now_ms: 0 }] = turn.rows
-  if (!mine) return { made: undefined, last: undefined, nextInMs: afterMs }
+  if (!mine) return { made: undefined, coveredAtMs: undefined, nextInMs: afterMs }
   const [row] = (await selectCheckpoints(db).orderBy('number', 'desc').limit(1)) as CheckpointRow[]
   const last = row && checkpointOf(row)
   // A clock that was set back does not keep checkpoints from being made.
   const nextInMs = last === undefined ? 0 : Math.min(last.atMs + afterMs - nowMs, afterMs)
-  if (nextInMs > 0) return { made: undefined, last, nextInMs }
+  if (nextInMs > 0) return { made: undefined, coveredAtMs: last?.atMs, nextInMs }
   const made = await sign(last, await listHeads(db), nowMs)
-  if (made === undefined) return { made, last, nextInMs: afterMs }
+  if (made === undefined) return { made, coveredAtMs: last && nowMs, nextInMs: afterMs }
   await db('audit_checkpoint').insert({ number: made.number, at: timestampOf(made.atMs), key_id: made.keyId, jws: made.jws })
-  return { made, last: made, nextInMs: afterMs }
+  return { made, coveredAtMs: made.atMs, nextInMs: afterMs }
 }
