@@ -22,7 +22,7 @@ class PostgresSink implements DecisionSink {
   readonly name = 'postgres'
   readonly #needs: PostgresSinkNeeds
   /** Days whose partition was seen, `YYYY-MM-DD` of UTC. */
-  #days = new Set<string>()
+  readonly #days = new Set<string>()
   #lookAtMs = Number.NEGATIVE_INFINITY
 
   constructor(needs: PostgresSinkNeeds) {
@@ -48,10 +48,11 @@ class PostgresSink implements DecisionSink {
 
   async close(): Promise<void> {}
 
-  /** Partitions of the days of this batch and of the next day, so that midnight finds its own; old ones go. */
+  /** Old days go, and there are partitions for those of this batch and for the next one, so that midnight finds its own. */
   async #prepare(batch: readonly LogEntry[]): Promise<void> {
-    const { writer, clock, days, log } = this.#needs
+    const { writer, clock } = this.#needs
     const isTime = clock.monotonicMs() >= this.#lookAtMs
+    if (isTime) await this.#dropOld()
     const wanted = new Set(batch.map(({ record }) => record.at.slice(0, 10)))
     if (isTime) wanted.add(new Date(clock.nowMs() + DAY_MS).toISOString().slice(0, 10))
     const missing = [...wanted].filter((day) => !this.#days.has(day))
@@ -61,8 +62,11 @@ class PostgresSink implements DecisionSink {
       if (this.#days.size > DAYS_KNOWN_MAX) this.#days.clear()
       for (const day of missing) this.#days.add(day)
     }
-    if (!isTime) return
-    this.#lookAtMs = clock.monotonicMs() + DECISION_PARTITIONS_LOOK_MS
+    if (isTime) this.#lookAtMs = clock.monotonicMs() + DECISION_PARTITIONS_LOOK_MS
+  }
+
+  async #dropOld(): Promise<void> {
+    const { writer, days, log } = this.#needs
     try {
       for (const day of await writer.dropDaysBefore(days)) {
         this.#days.delete(day)
