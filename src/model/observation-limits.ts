@@ -30,6 +30,8 @@ export const AUDIT_KEYS_MAX = 100
 export const AUDIT_MOVED_LOOK_MAX = 64
 /** Ids of records without a link that a verifier holds: of more than these, written after chaining began, the first is not known. */
 export const AUDIT_UNCHAINED_REMEMBERED_MAX = 100_000
+/** Characters of one line of an export or of a log that is searched for checkpoints: the largest record of ours is far below. */
+export const AUDIT_LINE_CHARACTERS_MAX = 16_777_216
 /** Checkpoints that a verifier holds, stored or kept: five years of one each five minutes. */
 export const AUDIT_CHECKPOINTS_VERIFIED_MAX = 500_000
 

@@ -35,37 +35,39 @@ export interface AssignmentRecord extends Assignment {
   readonly revokedBy: string | null
 }
 
-export type AuditAction =
-  | 'tenant.put'
-  | 'tenant.suspend'
-  | 'tenant.resume'
-  | 'user.put'
-  | 'user.deactivate'
-  | 'user.reactivate'
-  | 'assignment.grant'
-  | 'assignment.revoke'
-  | 'caller.create'
-  | 'caller.revoke'
-  | 'caller.rotate'
-  | 'user.invite'
-  | 'user.sign-up'
-  | 'user.log-out'
-  | 'login.succeed'
-  | 'login.refuse'
-  | 'session.refresh'
-  | 'session.end'
-  | 'session.exchange'
-  | 'token.issue'
-  | 'client.put'
-  | 'client.revoke'
-  | 'key.create'
-  | 'key.activate'
-  | 'key.retire'
-  | 'key.reseal'
-  | 'policy.publish'
-  | 'policy.schedule'
-  | 'policy.cancel'
-  | 'policy.activate'
+export const AUDIT_ACTIONS = [
+  'tenant.put',
+  'tenant.suspend',
+  'tenant.resume',
+  'user.put',
+  'user.deactivate',
+  'user.reactivate',
+  'assignment.grant',
+  'assignment.revoke',
+  'caller.create',
+  'caller.revoke',
+  'caller.rotate',
+  'user.invite',
+  'user.sign-up',
+  'user.log-out',
+  'login.succeed',
+  'login.refuse',
+  'session.refresh',
+  'session.end',
+  'session.exchange',
+  'token.issue',
+  'client.put',
+  'client.revoke',
+  'key.create',
+  'key.activate',
+  'key.retire',
+  'key.reseal',
+  'policy.publish',
+  'policy.schedule',
+  'policy.cancel',
+  'policy.activate',
+] as const
+export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 
 export interface AuditRecord {
   /** Grows with each record; a page token, not a proof of order. */

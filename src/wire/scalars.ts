@@ -14,7 +14,7 @@ import {
   STORED_ATTRIBUTES_BYTES_MAX,
   TEXT_CHARACTERS_MAX,
 } from '../model/limits.ts'
-import type { AuditAction } from '../model/records.ts'
+import { AUDIT_ACTIONS } from '../model/records.ts'
 import { attributesFault, textFault } from './attributes.ts'
 
 /** A string held to `fault`, which says what is wrong or `undefined`. */
@@ -190,36 +190,4 @@ export const callerTenantsSchema = z
   .min(1, { error: () => 'must name at least one tenant; leave it out for all tenants' })
   .max(CALLER_TENANTS_MAX)
 
-const AUDIT_ACTIONS = {
-  'tenant.put': true,
-  'tenant.suspend': true,
-  'tenant.resume': true,
-  'user.put': true,
-  'user.deactivate': true,
-  'user.reactivate': true,
-  'assignment.grant': true,
-  'assignment.revoke': true,
-  'caller.create': true,
-  'caller.revoke': true,
-  'caller.rotate': true,
-  'user.invite': true,
-  'user.sign-up': true,
-  'user.log-out': true,
-  'login.succeed': true,
-  'login.refuse': true,
-  'session.refresh': true,
-  'session.end': true,
-  'session.exchange': true,
-  'token.issue': true,
-  'client.put': true,
-  'client.revoke': true,
-  'key.create': true,
-  'key.activate': true,
-  'key.retire': true,
-  'key.reseal': true,
-  'policy.publish': true,
-  'policy.schedule': true,
-  'policy.cancel': true,
-  'policy.activate': true,
-} as const satisfies Record<AuditAction, true>
-export const auditActionSchema = z.enum(Object.keys(AUDIT_ACTIONS) as AuditAction[])
+export const auditActionSchema = z.enum(AUDIT_ACTIONS)

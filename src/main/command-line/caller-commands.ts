@@ -1,4 +1,4 @@
-/** caller …, audit …: who may call the service, and what was changed. Floor 6. */
+/** caller …: who may call the service. Floor 6. */
 import { type Command, Option } from 'commander'
 import { CommandError, EXIT } from './exit.ts'
 import { parseDurationSeconds, parseInstant } from './instant.ts'
@@ -23,16 +23,6 @@ interface CreateOptions extends ChangeOptions {
   readonly tenants?: readonly string[]
   readonly until?: string
 }
-interface AuditOptions extends ServiceOptions {
-  readonly tenant?: string
-  readonly user?: string
-  readonly actor?: string
-  readonly action?: string
-  readonly since?: string
-  readonly until?: string
-  readonly limit: number
-}
-
 export function addCallerCommands(program: Command, terminal: Terminal): void {
   const group = program.command('caller').description('create, list, rotate and revoke the keys by which services and operators call')
 
@@ -130,36 +120,4 @@ function refuseCommas(option: string, values: readonly string[], example: string
   const joined = values.find((value) => value.includes(','))
   if (joined !== undefined)
     throw new CommandError(EXIT.usage, `${option}: has a comma: ${plain(joined)}`, `Separate by blanks: ${option} ${example}${otherwise}`)
-}
-
-export function addAuditCommands(program: Command, terminal: Terminal): void {
-  const list = program
-    .command('audit')
-    .description('read the record of changes')
-    .command('list')
-    .description('list changes, newest first')
-    .option('--tenant <tenant>')
-    .option('--user <user>')
-    .option('--actor <caller>', 'id of the caller that changed')
-    .option('--action <action>', 'such as assignment.grant')
-    .option('--since <time>', 'from this instant')
-    .option('--until <time>', 'until just before this instant')
-    .action(async (options: AuditOptions) => {
-      const instant = async (option: '--since' | '--until', text: string | undefined) =>
-        text === undefined ? undefined : new Date(await parseInstant(option, text, terminal.nowMs())).toISOString()
-      const { tenant, user, actor, action } = options
-      const [since, until] = [await instant('--since', options.since), await instant('--until', options.until)]
-      const filter = { tenant, user, actor, action, since, until }
-      const client = await clientFor(options, terminal.environment)
-      const answer = await listAll(client, path('audit'), 'entries', options.limit, filter)
-      printAnswer(terminal, options, answer, (one) =>
-        prettyTable(one, 'entries', ['AT', 'ACTION', 'RESULT', 'ACTOR', 'TENANT', 'USER', 'REASON'], (entry) =>
-          ['at', 'action', 'result', 'actorName', 'tenant', 'user', 'reason'].map((field) => text(entry, field)),
-        ),
-      )
-    })
-  examples(withLimit(withService(list)), [
-    'castellan audit list --tenant acme',
-    'castellan audit list --action assignment.grant --since 2026-11-01T00:00:00Z',
-  ])
 }
