@@ -2,12 +2,22 @@
 import { expect, it } from '@jest/globals'
 import { openMetrics } from '../../src/ground/metrics.ts'
 import { addDatabaseMetrics, countingAudit } from '../../src/main/database-metrics.ts'
+import type { AuditRecord } from '../../src/model/records.ts'
 import { bundleOf, openHouse } from '../support/house.ts'
 
-const RECORD = {
-  ...{ action: 'tenant.put', result: 'applied', actor: 'test', actorName: 'test', tenant: null, user: null, target: null, reason: 'test' },
+const RECORD: Omit<AuditRecord, 'id' | 'atMs'> = {
+  ...{
+    action: 'tenant.put',
+    result: 'applied',
+    actor: 'test',
+    actorName: 'test',
+    tenant: null,
+    user: null,
+    target: null,
+    reason: 'test',
+  },
   ...{ before: null, after: null, position: null, requestId: null },
-} as const
+}
 
 it('an audit record is counted when it is committed, once, and one that was rolled back is not', async () => {
   const house = await openHouse(bundleOf({ reader: ['desk.open'] }))
