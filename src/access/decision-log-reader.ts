@@ -1,17 +1,27 @@
 /** The decision log in the database, guarded. Writes nothing and filters nothing beyond whose tenants they are. Floor 3. */
 import type { DecisionLogReader } from '../model/access-history.ts'
+import type { PolicySource } from '../model/compiled-policy.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import type { DecisionLogTable } from '../store/history-ports.ts'
 import { requireScope, requireTenant } from './guard.ts'
 
-/** @param table absent: no sink of this service writes decisions into the database */
-export function openDecisionLogReader(table: DecisionLogTable | undefined): DecisionLogReader {
+export interface DecisionLogReaderNeeds {
+  /** Absent: no sink of this service writes decisions into the database. */
+  readonly table: DecisionLogTable | undefined
+  /** Codes that people filter by are names in the log. */
+  readonly policy: PolicySource & { readonly revision: string | undefined }
+}
+
+export function openDecisionLogReader({ table, policy }: DecisionLogReaderNeeds): DecisionLogReader {
   return {
     async list(caller, filter, page) {
       requireScope(caller, 'audit')
       if (filter.tenant !== undefined) requireTenant(caller, filter.tenant)
       if (table === undefined) throw decisionLogMissing()
-      return await table.list(filter, caller.tenants, page)
+      const { permission, ...others } = filter
+      if (permission === undefined) return await table.list(others, caller.tenants, page)
+      const known = policy.revision === undefined ? undefined : policy.current().findPermission(permission)?.name
+      return await table.list({ ...others, permission: known ?? permission }, caller.tenants, page)
     },
 
     async get(caller, decisionId) {

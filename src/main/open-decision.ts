@@ -87,6 +87,8 @@ export async function openDecision(
   const told = tracing && tellingObserver(tracing)
   const admission = openAdmission()
   needs.wireMetrics.watchInFlight('decision', () => admission.inFlight())
+  // What no sink of this service writes is not there to be read, or is another time's.
+  const decisionTable = plan.decisionLog?.sinks.some(({ kind }) => kind === 'postgres') ? store.decisionLog : undefined
   const decisionLog = openProcessDecisionLog(plan.decisionLog ?? NO_LOG, {
     ...{ replicaId: access.replicaId, writer: store.decisionLogWriter, redis: plan.redis, clock, random, log, metrics },
     embedded: plan.database.kind === 'pglite',
@@ -98,8 +100,8 @@ export async function openDecision(
     administration,
     releases,
     auditTrail: openAuditTrail(store),
-    history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionsKept: true }),
-    decisionLog: openDecisionLogReader({ table: store.decisionLog, policy }),
+    history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionTable }),
+    decisionLog: openDecisionLogReader({ table: decisionTable, policy }),
     live: openLiveDecisions(decisionLog, { clock }),
     observer: {
       decided(event) {

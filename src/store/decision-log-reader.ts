@@ -113,22 +113,27 @@ export function listDecisionsSql(
   equal('caller_id', filter.caller)
   equal('allowed', filter.allowed)
   equal('reason', filter.reason)
+  const named = filter.permission === undefined ? undefined : place(filter.permission)
+  if (named !== undefined) rest.push(`(entry.permission = ${named} or entry.permission is null and entry.allowed is not null)`)
   const wanted = filter.tenant === undefined ? tenants : [filter.tenant]
-  const ofTenants = wanted === null ? undefined : place([...wanted])
+  const ofTenants = wanted === null ? undefined : `${place([...wanted])}::text[]`
+  const newest = (...more: readonly string[]) => newestSql([...range, ...more], named)
+  const ofAll = () => {
+    if (ofTenants !== undefined) rest.push(`entry.tenant_id = any(${ofTenants})`)
+  }
   let source: string
-  if (filter.user !== undefined || filter.permission !== undefined) {
-    const by = filter.user === undefined ? 'permission' : 'user_id'
-    range.push(`entry.${by} = ${place(filter.user ?? filter.permission)}`)
-    if (by === 'user_id') equal('permission', filter.permission)
-    if (ofTenants !== undefined) rest.push(`entry.tenant_id = any(${ofTenants}::text[])`)
-    source = newest(range, DECISIONS_LOOKED_AT_MAX)
+  if (filter.user !== undefined) {
+    ofAll()
+    source = newest(`entry.user_id = ${place(filter.user)}`)
+  } else if (named !== undefined) {
+    ofAll()
+    source = newestOf(`(${newest(`entry.permission = ${named}`)}) union all (${newest('entry.permission is null')})`)
   } else if (ofTenants === undefined) {
-    source = newest(range, DECISIONS_LOOKED_AT_MAX)
+    source = newest()
   } else {
     // From each tenant as many as from all: the newest of all of them are among these.
-    source = `select each.* from (select distinct named collate "C" as id from unnest(${ofTenants}::text[]) named) tenants
-      cross join lateral (${newest([...range, 'entry.tenant_id = tenants.id'], DECISIONS_LOOKED_AT_MAX)}) each
-      order by each.at desc, each.id desc limit ${DECISIONS_LOOKED_AT_MAX}`
+    source = newestOf(`select one.* from (select distinct asked collate "C" as id from unnest(${ofTenants}) asked) tenants
+      cross join lateral (${newest('entry.tenant_id = tenants.id')}) one`)
   }
   const sql = `with looked_at as materialized (${source}),
     found as materialized (
@@ -141,7 +146,18 @@ export function listDecisionsSql(
   return { sql, values }
 }
 
-function newest(conditions: readonly string[], limit: number): string {
-  return `select entry.at, entry.id, entry.tenant_id, entry.caller_id, entry.permission, entry.allowed, entry.reason from decision_log entry
-    ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')} `}order by entry.at desc, entry.id desc limit ${limit}`
+/** @param named place of the permission that is asked for: of many names asked at once its own outcome counts, and it may be none of them (null) */
+function newestSql(conditions: readonly string[], named: string | undefined): string {
+  const allowed =
+    named === undefined
+      ? 'entry.allowed'
+      : `case when entry.permission is not null then entry.allowed else (
+          select one.allowed from jsonb_to_recordset(entry.record -> 'permissions') one(permission text, allowed boolean)
+          where one.permission = ${named} limit 1) end as allowed`
+  return `select entry.at, entry.id, entry.tenant_id, entry.caller_id, entry.permission, ${allowed}, entry.reason from decision_log entry
+    ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')} `}order by entry.at desc, entry.id desc limit ${DECISIONS_LOOKED_AT_MAX}`
+}
+
+function newestOf(rows: string): string {
+  return `select each_row.* from (${rows}) each_row order by each_row.at desc, each_row.id desc limit ${DECISIONS_LOOKED_AT_MAX}`
 }

@@ -121,8 +121,8 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
     decisions,
     auditing: {
       auditTrail: openAuditTrail(store),
-      history: openAccessHistory({ store, policy, schedule: true, decisionsKept: true }),
-      decisionLog: openDecisionLogReader(store.decisionLog),
+      history: openAccessHistory({ store, policy, schedule: true, decisionTable: store.decisionLog }),
+      decisionLog: openDecisionLogReader({ table: store.decisionLog, policy }),
       live: openLiveDecisions({ subscribe: () => () => undefined }, { clock }),
     },
     administration: openAdministration({

@@ -7,7 +7,7 @@ import type { HoldersQuestion, PermissionHolder } from '../../model/decision.ts'
 import { NotFoundError, RequestError, StoreError } from '../../model/error-code.ts'
 import { EXPIRING_WITHIN_MS_MAX, HISTORY_ATTEMPTS_MAX, HISTORY_POLICIES_KEPT_MAX } from '../../model/observation-limits.ts'
 import { CompiledPolicies } from '../../policy/compiled-policies.ts'
-import type { HoldersThen, PolicyThen } from '../../store/history-ports.ts'
+import type { DecisionLogTable, HoldersThen, PolicyThen } from '../../store/history-ports.ts'
 import { decodePageToken, encodePageToken } from '../../store/page.ts'
 import type { Store } from '../../store/ports.ts'
 import { unknownPermission } from '../decision-point.ts'
@@ -15,13 +15,13 @@ import { heldPermissions, holding } from '../list.ts'
 import { reportRoleUse } from './role-use.ts'
 
 export interface AccessHistoryNeeds {
-  readonly store: Pick<Store, 'history' | 'decisionLog'> & { readonly records: Pick<Store['records'], 'findRevision'> }
+  readonly store: Pick<Store, 'history'> & { readonly records: Pick<Store['records'], 'findRevision'> }
   /** `revision`: in force here; absent: none is. */
   readonly policy: PolicySource & { readonly revision: string | undefined }
   /** Activations that wait will be carried out; elsewhere the policy folder rules. */
   readonly schedule: boolean
-  /** A sink of this service writes decisions into the database. */
-  readonly decisionsKept: boolean
+  /** Absent: no sink of this service writes decisions into the database. */
+  readonly decisionTable: DecisionLogTable | undefined
 }
 
 /** Who asks about other times. */
@@ -82,7 +82,7 @@ export function openAccessHistory(needs: AccessHistoryNeeds): AccessHistory {
     },
 
     reportRoleUse: (caller, question, signal) =>
-      reportRoleUse({ policy: needs.policy, table: needs.decisionsKept ? needs.store.decisionLog : undefined }, caller, question, signal),
+      reportRoleUse({ policy: needs.policy, table: needs.decisionTable }, caller, question, signal),
   }
 }
 
