@@ -1,5 +1,5 @@
 /** Which sinks a decision log has, and what each of them needs, from settings and the variables that OpenTelemetry names. Opens nothing. Floor 6. */
-import type { Mask } from '../decision/log/mask.ts'
+import { type Mask, parseMask } from '../decision/log/mask.ts'
 import type { SinkName } from '../decision/log/sink.ts'
 import { type SettingFault, SettingsError } from '../ground/settings.ts'
 import { type Environment, type Settings, settingTable } from './setting-table.ts'
@@ -36,8 +36,10 @@ export function decisionLogPlanFrom(settings: Settings, environment: Environment
         name: settingTable[key].name,
         message: `is for the sink \`${sink}\`, which ${settingTable.decisionLog.name} does not name`,
       })
-  if (faults.length > 0) throw new SettingsError(faults)
-  return { sample: settings.decisionLogSample, mask: settings.decisionLogMask, sinks }
+  const mask = settings.decisionLogMask === undefined ? undefined : parseMask(settings.decisionLogMask)
+  if (typeof mask === 'string') faults.push({ name: settingTable.decisionLogMask.name, message: mask })
+  if (faults.length > 0 || typeof mask === 'string') throw new SettingsError(faults)
+  return { sample: settings.decisionLogSample, mask, sinks }
 }
 
 function sinkFrom(name: SinkName, settings: Settings, environment: Environment, faults: SettingFault[]): SinkPlan | undefined {
