@@ -16,7 +16,7 @@ export async function* linesOfFile(path: string): AsyncGenerator<string> {
     }
   } catch (fault) {
     if (fault instanceof CommandError) throw fault
-    const code = fault instanceof Error && 'code' in fault ? String(fault.code) : 'unreadable'
+    const code = typeof fault === 'object' && fault !== null && 'code' in fault ? String(fault.code) : 'unreadable'
     throw new CommandError(EXIT.fault, `${plain(path)}: cannot be read (${code}).`)
   }
   if (rest !== '') yield rest

@@ -41,7 +41,7 @@ async function system<T>(file: string, step: () => Promise<T>): Promise<T> {
   try {
     return await step()
   } catch (fault) {
-    const code = fault instanceof Error && 'code' in fault ? String(fault.code) : 'unknown fault'
+    const code = typeof fault === 'object' && fault !== null && 'code' in fault ? String(fault.code) : 'unknown fault'
     throw new CommandError(EXIT.fault, `${plain(file)}: cannot be written (${code}).`)
   }
 }

@@ -1,0 +1,157 @@
+/** Checkpoints as they are made: by one replica at a time, when something new was written, each behind the one before. */
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { type AuditCheckpoints, openAuditCheckpoints } from '../../src/access/audit-checkpoints.ts'
+import { hashOfCheckpoint } from '../../src/access/verify-checkpoints.ts'
+import { openLog } from '../../src/ground/log.ts'
+import { AUDIT_CHECKPOINT_RETRY_MS } from '../../src/model/observation-limits.ts'
+import type { Store } from '../../src/store/ports.ts'
+import { openCheckpointSigner, readCheckpoint, verifyCheckpoint } from '../../src/token/checkpoint-jws.ts'
+import { auditRow, checkpointsOf, newAuditKey, verifyStore } from '../support/audit-evidence.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { describeEachStore } from '../support/stores.ts'
+
+const HOUR_MS = 3_600_000
+
+describeEachStore('checkpoints of the audit', (current) => {
+  const opened: AuditCheckpoints[] = []
+  const logged: Record<string, unknown>[] = []
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close()
+  })
+  const write = (store: Store) => store.change((change) => change.appendAudit(auditRow({ user: 'ann', tenant: 'acme' })))
+  const key = newAuditKey()
+
+  async function open(intervalMs: number, clock = new ManualClock(), store: Pick<Store, 'auditTrail'> = current().store) {
+    const log = openLog('info', { write: (line) => void logged.push(JSON.parse(line)) })
+    const made = openAuditCheckpoints({ store, signer: await openCheckpointSigner((await key).key), intervalMs, clock, log })
+    opened.push(made)
+    await made.look()
+    return made
+  }
+
+  it('are not made of nothing, and of nothing new', async () => {
+    const { store } = current()
+    const one = await open(0)
+    expect(await checkpointsOf(store)).toEqual([])
+    expect(one.coveredAtMs).toBeUndefined()
+    await write(store)
+    await one.look()
+    await one.look()
+    expect(await checkpointsOf(store)).toHaveLength(1)
+    const covered = one.coveredAtMs ?? 0
+    await one.look()
+    expect(one.coveredAtMs ?? 0).toBeGreaterThanOrEqual(covered)
+    await one.close()
+    expect(await checkpointsOf(store)).toHaveLength(1)
+  })
+
+  it('say the heads of the chains, follow one another, and are a line of the log each', async () => {
+    const { store } = current()
+    const one = await open(0)
+    await write(store)
+    await one.look()
+    const stored = await checkpointsOf(store)
+    const [before, last] = stored.slice(-2)
+    const read = readCheckpoint(last?.jws ?? '')
+    const heads = (await store.auditTrail.listHeads()).filter(({ sequence }) => sequence > 0)
+    expect(read?.content).toEqual({ number: last?.number, atMs: last?.atMs, heads, previous: hashOfCheckpoint(before?.jws ?? '') })
+    expect(await verifyCheckpoint(last?.jws ?? '', (await key).keys)).toBe('good')
+    expect(logged.find(({ jws }) => jws === last?.jws)).toMatchObject({
+      level: 'info',
+      msg: 'audit checkpoint',
+      number: last?.number,
+      heads,
+    })
+    expect((await verifyStore(store, { keys: (await key).keys, kept: stored.map(({ jws }) => jws) })).all).toEqual([])
+  })
+
+  it('are made by one of many replicas, and by no other within the time', async () => {
+    const { store } = current()
+    await write(store)
+    const before = (await checkpointsOf(store)).length
+    await Promise.all(Array.from({ length: 8 }, () => open(HOUR_MS)))
+    // The one before may be younger than an hour; what is closed makes one at once.
+    expect(await checkpointsOf(store)).toHaveLength(before)
+    await opened.pop()?.close()
+    expect(await checkpointsOf(store)).toHaveLength(before + 1)
+    await write(store)
+    await open(HOUR_MS)
+    expect(await checkpointsOf(store)).toHaveLength(before + 1)
+    const turns = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const signer = await openCheckpointSigner((await key).key)
+        return await store.auditTrail.addCheckpoint(0, (last, heads, atMs) =>
+          heads.at(-1)?.hash === readCheckpoint(last?.jws ?? '')?.content.heads.at(-1)?.hash
+            ? Promise.resolve(undefined)
+            : signer.sign({ number: (last?.number ?? 0) + 1, atMs, heads }),
+        )
+      }),
+    )
+    const numbers = (await checkpointsOf(store)).map(({ number }) => number)
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+    expect(turns.filter(({ made }) => made !== undefined).length).toBeGreaterThan(0)
+  })
+
+  it('are made again at their time, and at the end', async () => {
+    const { store } = current()
+    const clock = new ManualClock()
+    const one = await open(0, clock)
+    const before = (await checkpointsOf(store)).length
+    await write(store)
+    clock.advance(1)
+    await one.look()
+    expect(await checkpointsOf(store)).toHaveLength(before + 1)
+    const last = await open(HOUR_MS)
+    await write(store)
+    await last.close()
+    expect(await checkpointsOf(store)).toHaveLength(before + 2)
+  })
+
+  it('that fail are counted, told and tried again, and stop nobody', async () => {
+    const { store } = current()
+    let [away, asked] = [true, 0]
+    const failing: Pick<Store, 'auditTrail'> = {
+      auditTrail: {
+        ...store.auditTrail,
+        addCheckpoint: (afterMs, sign) => {
+          asked++
+          return away ? Promise.reject(new Error('the database is away')) : store.auditTrail.addCheckpoint(afterMs, sign)
+        },
+      },
+    }
+    const clock = new ManualClock()
+    const one = await open(HOUR_MS, clock, failing)
+    expect([one.errors, asked]).toEqual([2, 2])
+    expect(logged.at(-1)).toMatchObject({ level: 'error' })
+    // Long before the next one is due.
+    await clock.pass(AUDIT_CHECKPOINT_RETRY_MS)
+    expect([one.errors, asked]).toEqual([3, 3])
+    away = false
+    const before = (await checkpointsOf(store)).length
+    await write(store)
+    await one.close()
+    expect(await checkpointsOf(store)).toHaveLength(before + 1)
+    expect(clock.waiting).toBe(0)
+  })
+})
+
+describe('a key of another kind', () => {
+  it('is told apart from a good one', async () => {
+    const { parseAuditKey, readAuditPublicKeys } = await import('../../src/token/checkpoint-jws.ts')
+    const { generateKeyPairSync } = await import('node:crypto')
+    const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const pem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const signer = await openCheckpointSigner(parseAuditKey(pem) ?? p256.privateKey)
+    const { jws } = await signer.sign({ number: 1, atMs: 1, heads: [] })
+    const keys = await readAuditPublicKeys(p256.publicKey.export({ type: 'spki', format: 'pem' }).toString())
+    expect(await verifyCheckpoint(jws, keys)).toBe('good')
+    expect(await verifyCheckpoint(`${jws.slice(0, -6)}AAAAAA`, keys)).toBe('bad')
+    expect(await verifyCheckpoint(jws, (await newAuditKey()).keys)).toBe('unknown')
+    for (const other of [generateKeyPairSync('ec', { namedCurve: 'P-384' }), generateKeyPairSync('ed448')]) {
+      expect(parseAuditKey(other.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())).toBeUndefined()
+      await expect(readAuditPublicKeys(other.publicKey.export({ type: 'spki', format: 'pem' }).toString())).rejects.toMatchObject({
+        code: 'audit_key_invalid',
+      })
+    }
+  })
+})
