@@ -19,8 +19,12 @@ export function parseRevision(text: string): string {
   return text
 }
 
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}
+
 export function parseScheduledId(text: string): string {
-  if (!UUID.test(text))
+  if (!isUuid(text))
     throw new InvalidArgumentError('It must be the id of an activation that waits for its time: castellan policy schedule lists them.')
   return text
 }

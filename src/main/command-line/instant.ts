@@ -44,6 +44,16 @@ export function parseDurationSeconds(option: string, text: string): number {
   throw new CommandError(EXIT.usage, `${option}: not a duration: ${plain(text)}`, 'Write a duration such as PT2H or P7D; PT0S is none.')
 }
 
+const SPAN = /^(\d{1,5})([dh])$/
+
+/** Seconds of a length of time as people say it, `7d` or `12h`, or of a duration such as `PT2H`. @throws CommandError (usage) naming `option` */
+export function parseSpanSeconds(option: string, text: string): number {
+  const [, count, unit] = SPAN.exec(text) ?? []
+  const seconds = count === undefined ? (durationOf(text) ?? 0) / 1_000 : Number(count) * (unit === 'd' ? 86_400 : 3_600)
+  if (seconds > 0) return seconds
+  throw new CommandError(EXIT.usage, `${option}: not a length of time: ${plain(text)}`, 'Write one such as 7d, 12h, P7D or PT12H.')
+}
+
 function durationOf(text: string): number | undefined {
   const duration = DURATION.exec(text)
   if (duration === null || text === 'P' || text.endsWith('T')) return undefined

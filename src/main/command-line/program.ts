@@ -6,6 +6,7 @@ import { addAuditCommands } from './audit-commands.ts'
 import { addCallerCommands } from './caller-commands.ts'
 import { addDecisionCommands } from './decision-commands.ts'
 import { addDecisionLogCommands } from './decision-log-commands.ts'
+import { addHistoryCommands } from './history-commands.ts'
 import { addLoginCommands } from './login-commands.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addProcessCommands } from './process-commands.ts'
@@ -32,6 +33,7 @@ export function buildProgram(terminal: Terminal): Command {
   addDecisionCommands(program, terminal)
   addDecisionLogCommands(program, terminal)
   addAssignmentCommands(program, terminal)
+  addHistoryCommands(program, terminal)
   addSubjectCommands(program, terminal)
   addCallerCommands(program, terminal)
   addLoginCommands(program, terminal)
