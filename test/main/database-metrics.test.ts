@@ -3,6 +3,7 @@ import { expect, it } from '@jest/globals'
 import { openMetrics } from '../../src/ground/metrics.ts'
 import { addDatabaseMetrics, countingAudit } from '../../src/main/database-metrics.ts'
 import type { AuditRecord } from '../../src/model/records.ts'
+import type { Store } from '../../src/store/ports.ts'
 import { bundleOf, openHouse } from '../support/house.ts'
 
 const RECORD: Omit<AuditRecord, 'id' | 'atMs'> = {
@@ -39,6 +40,21 @@ it('an audit record is counted when it is committed, once, and one that was roll
       }),
     ).rejects.toThrow('rolled back')
     expect(await counted()).toBe('2')
+    // As a change that PostgreSQL chose as its victim is made again.
+    const tryingAgain: Store = {
+      ...house.store,
+      change: async (work) => {
+        const victim = house.store.change(async (change) => {
+          await work(change)
+          throw new Error('victim')
+        })
+        await expect(victim).rejects.toThrow('victim')
+        return await house.store.change(work)
+      },
+    }
+    const others = openMetrics()
+    await countingAudit(tryingAgain, others).change((change) => change.appendAudit(RECORD))
+    expect((await others.text()).body).toMatch(/^castellan_audit_records_total 1$/m)
     expect((await metrics.text()).body).toMatch(/^castellan_database_connections\{state="used"\} \d+$/m)
   } finally {
     await house.close()
