@@ -11,7 +11,9 @@ import { openTestSource, recordOf, type TestSource } from '../../decision/log/re
 import { openWires, type Wires } from '../../decision/transport/wires.ts'
 
 let wires: Wires | undefined
+let test = 0
 afterEach(async () => {
+  test += 1
   await wires?.close()
   wires = undefined
 })
@@ -45,7 +47,9 @@ function started(opened: Wires, args: readonly string[] = [], key = opened.keys.
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  const mine = test
+  // A test that is over, for it took too long, waits no longer: it would take the machine from the others.
+  while (!condition() && mine === test) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('castellan decisions watch', () => {
