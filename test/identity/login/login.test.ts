@@ -286,7 +286,7 @@ describe('the audit', () => {
     await at.login.verify({ token }, BODY, browser)
     await at.login.verify({ token }, BODY, browser)
     await outcome(at.login.verify({ token }, BODY, newBrowser()))
-    await outcome(at.login.verify({ token: 'A'.repeat(43) }, BODY, newBrowser()))
+    await outcome(at.login.verify({ token: 'B'.repeat(43) }, BODY, newBrowser()))
     const { items } = await at.house.store.records.listAudit({ user }, null, { pageSize: 100 })
     expect(items.filter((row) => row.action.startsWith('login.')).map(({ action, result, reason }) => [action, result, reason])).toEqual([
       ['login.refuse', 'refused', 'used'],
