@@ -42,8 +42,8 @@ export async function watchDecisions(
         let begun = false
         for await (const event of client.events(address, SILENCE_MS, stop.signal)) {
           if (!begun) {
-            if (times > 0) say(terminal, 'watching again; what was decided meanwhile was not seen')
-            else if (terminal.progress === true) say(terminal, 'watching; Ctrl-C ends it')
+            // Who waits for it before it makes decisions needs to know.
+            say(terminal, times === 0 ? 'watching; Ctrl-C ends it' : 'watching again; what was decided meanwhile was not seen')
             begun = true
             times += 1
             waitMs = againMs

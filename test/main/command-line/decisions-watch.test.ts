@@ -79,7 +79,7 @@ describe('castellan decisions watch', () => {
     )
     expect(lines[1]).toContain('deny   NO_ASSIGNMENT          a\\u001b[31mnn\\u202e  north')
     expect(lines[2]).toContain('nobody  no tenant  5 permissions, denied: one, two, three and 1 more  by service')
-    expect(command.written.err).toBe('')
+    expect(command.written.err).toBe('castellan: watching; Ctrl-C ends it\n')
     await until(() => source.listeners.size === 0)
   })
 
@@ -153,6 +153,7 @@ describe('castellan decisions watch', () => {
     await ended
     expect(command.written.err).toBe(
       [
+        'castellan: watching; Ctrl-C ends it',
         'castellan: The decision store is unavailable (store_unavailable): The service is stopping; again in 0.001 s',
         'castellan: Too many requests are under way (overloaded): Too many watch here already; again in 0.002 s',
         'castellan: watching again; what was decided meanwhile was not seen',
