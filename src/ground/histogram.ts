@@ -36,7 +36,7 @@ export class Buckets {
     let total = 0
     for (let at = 0; at < this.#counts.length; at++) {
       total += this.#counts[at] as number
-      const bucket = { labels: { ...labels, le: this.#bounds[at] ?? '+Inf' }, value: total, metricName: `${name}_bucket` }
+      const bucket = { labels: { le: this.#bounds[at] ?? '+Inf', ...labels }, value: total, metricName: `${name}_bucket` }
       const seen = this.#exemplars[at]
       values.push(seen === undefined ? bucket : { ...bucket, exemplar: exemplarOf(seen) })
     }

@@ -11,7 +11,7 @@ import { promtool, startPrometheus, type TestPrometheus } from '../support/prome
 const RULES = `${deployFolder}prometheus/alerts.yml`
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 /** Seconds of samples that rates are taken over. */
-const WINDOW = '30s'
+const WINDOW = '60s'
 
 let folder: string
 let service: RunningService & { readonly identity: string }
@@ -25,7 +25,7 @@ beforeAll(async () => {
   prometheus = await startPrometheus(RULES, new URL(service.probes).host)
   await makeTraffic()
   // What was counted has been scraped, and the rules were evaluated on it.
-  await until(async () => Number((await prometheus.query('count_over_time(up{job="castellan"}[1m])'))[0]?.value[1]) >= 3)
+  await until(async () => Number((await prometheus.query('sum_over_time(up{job="castellan"}[1m])'))[0]?.value[1]) >= 3)
   await makeTraffic()
   const counted = 'sum(castellan_decisions_total{wire="grpc"})'
   const before = Number((await prometheus.query(counted))[0]?.value[1] ?? 0)

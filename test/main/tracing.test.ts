@@ -132,6 +132,31 @@ describe('a trace of a check', () => {
     for (const text of [QUESTION.user, QUESTION.tenant, key]) expect(collector.text()).not.toContain(text)
   })
 
+  it('is one for each item of a stream, whose headers are those of all, and one for a batch, whatever it holds', async () => {
+    await open({ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+    const metadata = bearer(key)
+    metadata.set('traceparent', SAMPLED.traceparent)
+    const stream = grpc.CheckStream(metadata)
+    const answers: { readonly id: string }[] = []
+    stream.on('data', (answer: { readonly id: string }) => answers.push(answer))
+    for (const id of ['one', 'two']) stream.write({ id, check: QUESTION })
+    stream.end()
+    await new Promise((resolve) => stream.on('end', resolve))
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...SAMPLED }
+    const body = JSON.stringify({ items: [QUESTION, { ...QUESTION, permission: 'no.such.permission' }] })
+    await send(service.ports.http, { method: 'POST', path: '/v1/check/batch', headers }, body)
+    await service.stop()
+    expect(answers.map(({ id }) => id).sort()).toEqual(['one', 'two'])
+    const items = named('castellan.CheckStream')
+    expect(items.map(({ parentSpanId, attributes }) => [parentSpanId, attributes['castellan.outcome']])).toEqual([
+      [PARENT, 'allow'],
+      [PARENT, 'allow'],
+    ])
+    const [batch] = named('castellan.BatchCheck')
+    expect(batch?.attributes).toMatchObject({ 'castellan.code': 'ok' })
+    expect(batch?.attributes).not.toHaveProperty('castellan.outcome')
+  })
+
   it('is an error where the fault is ours, and is none where it is the caller’s', async () => {
     await open({ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces` })
     expect((await overHttp(SAMPLED, { ...QUESTION, permission: '' })).status).toBe(400)
