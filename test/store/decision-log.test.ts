@@ -145,7 +145,13 @@ describeEachStore('the decision log', (current, kind) => {
     expect(await rows('select replica, lost from decision_log_loss')).toEqual([{ replica: 'replica-1', lost: 12 }])
   })
 
-  if (kind === 'postgres')
+  if (kind === 'postgres') {
+    it('makes each day once, however many replicas need it at once: none of them fails', async () => {
+      const replicas = Array.from({ length: 8 }, () => open())
+      await Promise.all(replicas.map(({ sink }, replica) => sink.write([entry(`r${replica}`, `${today(0)}T12:00:00.000Z`)], NEVER)))
+      expect(await rows('select id from decision_log')).toHaveLength(8)
+    })
+
     it('makes and drops days while many replicas do the same and others write', async () => {
       const replicas = Array.from({ length: 8 }, () => open(1))
       const writes = replicas.flatMap(({ sink }, replica) =>
@@ -168,4 +174,5 @@ describeEachStore('the decision log', (current, kind) => {
       expect(found.filter((id) => id.endsWith('-1'))).toHaveLength(8)
       expect(await partitions()).toEqual(expect.arrayContaining([named(-1), named(0), named(1)]))
     })
+  }
 })
