@@ -20,7 +20,7 @@ export const LIVE_RETRY_MS = 2_000
 export const AUDIT_EVENT_CHAINS = 16
 /** Largest number that a chain could have: a smallint in the database, and what a verifier takes from a file. */
 export const AUDIT_CHAIN_NUMBER_MAX = 32_767
-/** Audit rows of one statement: 17 values each stay far below the 65,535 that PostgreSQL takes. */
+/** Audit rows of one statement: a revocation of thousands of sessions is not one text of many megabytes. */
 export const AUDIT_ROWS_WRITTEN_AT_ONCE_MAX = 500
 /** Milliseconds after which a checkpoint that failed is tried again: soon, and without a storm while the database is away. */
 export const AUDIT_CHECKPOINT_RETRY_MS = 30_000

@@ -61,15 +61,26 @@ export class AuditEntries {
       const place = { chain, sequence: head.sequence - this.#records.length + index + 1, previousHash }
       const link = { ...place, hash: hashOfRecord({ ...record, atMs: head.at_ms }, place) }
       previousHash = link.hash
-      return rowOf(record, head.at_ms, link)
+      return rowOf(record, link)
     })
-    for (let from = 0; from < rows.length; from += AUDIT_ROWS_WRITTEN_AT_ONCE_MAX)
-      await db('audit_event').insert(rows.slice(from, from + AUDIT_ROWS_WRITTEN_AT_ONCE_MAX))
-    await db('audit_head')
-      .where({ chain })
-      .update({ hash: Buffer.from(previousHash, 'hex') })
+    for (let from = 0; from < rows.length; from += AUDIT_ROWS_WRITTEN_AT_ONCE_MAX) {
+      const slice = rows.slice(from, from + AUDIT_ROWS_WRITTEN_AT_ONCE_MAX)
+      await db.raw(WRITE_SQL, { rows: JSON.stringify(slice), chain, at: timestampOf(head.at_ms), head: slice.at(-1)?.hash ?? head.hash })
+    }
   }
 }
+
+/** One statement for rows and head, because others wait for the head. Identities are given in the order of the rows. */
+const WRITE_SQL = `with written as (
+    insert into audit_event (at, action, result, actor, actor_name, tenant_id, user_id, target, reason, before, after, position, request_id,
+      chain, sequence, previous_hash, hash)
+    select :at::timestamptz, action, result, actor, actor_name, tenant_id, user_id, target, reason, before, after, position, request_id,
+      :chain::smallint, sequence, decode(previous_hash, 'hex'), decode(hash, 'hex')
+    from json_to_recordset(:rows::json) as row (action text, result text, actor text, actor_name text, tenant_id text, user_id text,
+      target text, reason text, before jsonb, after jsonb, position bigint, request_id text, sequence bigint, previous_hash text, hash text)
+    order by sequence
+  )
+  update audit_head set hash = decode(:head, 'hex') where chain = :chain::smallint`
 
 /**
  * Locks the head until the end of the transaction; the hash is still that of the record before. Within a chain time does not run backwards,
@@ -90,9 +101,8 @@ async function takeTurn(
   return head
 }
 
-function rowOf(record: AuditContent, atMs: number, link: AuditLink) {
+function rowOf(record: AuditContent, { sequence, previousHash, hash }: AuditLink) {
   return {
-    at: timestampOf(atMs),
     action: record.action,
     result: record.result,
     actor: record.actor,
@@ -101,14 +111,13 @@ function rowOf(record: AuditContent, atMs: number, link: AuditLink) {
     user_id: record.user,
     target: record.target,
     reason: record.reason,
-    before: jsonOf(record.before),
-    after: jsonOf(record.after),
+    before: record.before,
+    after: record.after,
     position: record.position,
     request_id: record.requestId,
-    chain: link.chain,
-    sequence: link.sequence,
-    previous_hash: Buffer.from(link.previousHash, 'hex'),
-    hash: Buffer.from(link.hash, 'hex'),
+    sequence,
+    previous_hash: previousHash,
+    hash,
   }
 }
 
@@ -138,11 +147,6 @@ export async function listAudit(
       return (await query).map(auditRecordOf)
     },
   )
-}
-
-/** A JSON null would read back as nothing anyway, so nothing is stored for it. */
-function jsonOf(value: unknown): string | null {
-  return value === undefined || value === null ? null : JSON.stringify(value)
 }
 
 export function auditRecordOf(row: AuditRow): AuditRecord {
