@@ -42,6 +42,9 @@ export const AUDIT_CHECKPOINTS_VERIFIED_MAX = 500_000
 export const DECISIONS_WAITING_MAX = 20_000
 /** Milliseconds of one turn in which records are built: what waits behind it is a check. */
 export const DECISIONS_SLICE_MS = 2
+/** The same while more than DECISIONS_BEHIND wait, as after large batches: whoever asks a thousand questions at once waits some milliseconds for their records. */
+export const DECISIONS_SLICE_BEHIND_MS = 10
+export const DECISIONS_BEHIND = 2_000
 /** Decisions built between two looks at the clock. */
 export const DECISIONS_SLICE_RECORDS = 8
 /** Longest text of a resource in a record, in characters: a log of decisions is not a store of documents. */

@@ -189,3 +189,38 @@ describe('every sink of a running service', () => {
     }
   })
 })
+
+describe('standard output that nobody reads', () => {
+  it('delays no check; what does not fit is lost and counted', async () => {
+    const environment = {
+      CASTELLAN_DATABASE_URL: database.url,
+      CASTELLAN_POLICY_SOURCE: 'directory',
+      CASTELLAN_POLICIES: join(folder, 'policies'),
+      CASTELLAN_STOP_SETTLE_SECONDS: '0',
+    }
+    const service = await startServe(KEY, { cwd: folder, environment })
+    try {
+      service.process.child.stdout?.pause()
+      const items = Array.from({ length: 1_000 }, () => ({ user: 'ann', tenant: 'acme', permission: 'quote.read' }))
+      const batches = 45
+      for (let batch = 0; batch < batches; batch += 1)
+        expect(await ask(service, 'POST', '/v1/check/batch', { items })).toMatchObject({ status: 200 })
+      const count = async (name: string) => {
+        const metrics = await (await fetch(`${service.probes}/metrics`)).text()
+        return [...metrics.matchAll(new RegExp(`^castellan_decision_log_${name}\\{[^}]*\\} (\\d+)$`, 'gm'))].reduce(
+          (sum, [, value]) => sum + Number(value),
+          0,
+        )
+      }
+      // What was decided last is still to be recorded.
+      const accounted = async () => (await count('written_total')) + (await count('lost_total')) + (await count('buffered'))
+      while ((await accounted()) < batches * 1_000) await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(await accounted()).toBe(batches * 1_000)
+      expect(await count('lost_total')).toBeGreaterThan(0)
+    } finally {
+      service.process.kill('SIGKILL')
+      service.process.child.stdout?.resume()
+      await service.process.ended
+    }
+  })
+})

@@ -4,7 +4,14 @@ import type { Log } from '../../ground/log.ts'
 import type { Random } from '../../ground/random.ts'
 import type { Decided, DecisionObserver, DecisionRecord } from '../../model/decision-record.ts'
 import type { DecisionListener, DecisionSource } from '../../model/live-decisions.ts'
-import { DECISIONS_SLICE_MS, DECISIONS_SLICE_RECORDS, DECISIONS_WAITING_MAX, SINK_CLOSE_MS } from '../../model/observation-limits.ts'
+import {
+  DECISIONS_BEHIND,
+  DECISIONS_SLICE_BEHIND_MS,
+  DECISIONS_SLICE_MS,
+  DECISIONS_SLICE_RECORDS,
+  DECISIONS_WAITING_MAX,
+  SINK_CLOSE_MS,
+} from '../../model/observation-limits.ts'
 import type { Mask } from './mask.ts'
 import { recordOf } from './record.ts'
 import { isKept, shareOf } from './sampling.ts'
@@ -92,7 +99,7 @@ class Pipeline implements DecisionLog {
   /** A slice of a turn: what waits behind it is a check. */
   readonly #drainSlice = (): void => {
     const { clock } = this.#needs
-    const untilMs = clock.monotonicMs() + DECISIONS_SLICE_MS
+    const untilMs = clock.monotonicMs() + (this.#count > DECISIONS_BEHIND ? DECISIONS_SLICE_BEHIND_MS : DECISIONS_SLICE_MS)
     do {
       for (let built = 0; built < DECISIONS_SLICE_RECORDS && this.#count > 0; built += 1) this.#build(this.#take())
     } while (this.#count > 0 && clock.monotonicMs() < untilMs)
