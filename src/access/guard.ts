@@ -23,7 +23,10 @@ export function requireTenant(caller: Pick<Caller, 'tenants'>, tenant: string): 
 }
 
 /** For what lies in no tenant, such as an account or a policy. @throws CallerDeniedError for a caller that is limited to some tenants */
-export function requireAllTenants(caller: Caller, what: 'Accounts span' | 'A policy spans' | 'A chain of audit records spans' = 'Accounts span'): void {
+export function requireAllTenants(
+  caller: Caller,
+  what: 'Accounts span' | 'A policy spans' | 'A chain of audit records spans' = 'Accounts span',
+): void {
   if (caller.tenants === null) return
   throw new CallerDeniedError(`${what} all tenants; this caller is limited to some.`)
 }
