@@ -30,6 +30,7 @@ export const FIELDS: Readonly<Record<string, Json>> = {
   history: flag(true),
   wait: flag(true),
   minPosition: { examples: [42] },
+  withinSeconds: { examples: [604_800] },
   revision: { examples: [EXAMPLE_REVISION.slice(0, 12)] },
   at: instant(END),
 }
