@@ -87,6 +87,7 @@ export function openAccessHistory(needs: AccessHistoryNeeds): AccessHistory {
 }
 
 function requireReader(caller: Caller, tenant: string): void {
+  requireOneScope(caller, HISTORY_READERS)
   requireTenant(caller, tenant)
 }
 
