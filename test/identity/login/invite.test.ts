@@ -40,6 +40,34 @@ describe('who is invited', () => {
     expect(await outcome(at.login.verify({ token }, BODY, newBrowser()))).toBe('login_refused')
   })
 
+  it('was unknown before, not active until the first login, and is seen so by whoever asks about those times', async () => {
+    const { store, administration, context, auditing, admin } = at.house
+    const [tenant, user] = [randomUUID(), randomUUID()]
+    const moment = async () => {
+      const ms = await store.change((transaction) => transaction.nowMs())
+      for (let nowMs = ms; nowMs <= ms; ) nowMs = await store.change((transaction) => transaction.nowMs())
+      return ms
+    }
+    await administration.putTenant(context, { tenant })
+    const before = await moment()
+    const { email } = await invite({ user, redirectUri: REDIRECT })
+    await administration.grant(context, { tenant, user, role: 'coder' })
+    const invited = await moment()
+    await at.login.verify({ token: at.secretsFor(email).token }, BODY, newBrowser())
+    const active = await moment()
+    // Later logins are no changes of the account.
+    const { browser } = await at.ask(email)
+    await at.login.verify({ token: at.secretsFor(email).token }, BODY, browser)
+    await administration.deactivateUser(context, user)
+    const then = (ms: number) => auditing.history.listPermissionsAt(admin, user, tenant, ms)
+    expect(await then(before)).toMatchObject({ denied: 'UNKNOWN_USER' })
+    expect(await then(invited)).toMatchObject({ denied: 'ACCOUNT_DEACTIVATED' })
+    expect((await then(active)).permissions).toMatchObject([{ permission: 'coding.read' }])
+    const holders = async (ms: number) =>
+      (await auditing.history.listUsersAt(admin, { tenant, permission: 'coding.read', pageSize: 9 }, ms)).users.map((one) => one.user)
+    expect([await holders(before), await holders(invited), await holders(active)]).toEqual([[], [], [user]])
+  })
+
   it('has a week, and can ask for another mail by themselves', async () => {
     const { user, email } = await invite()
     const { target } = (await at.house.store.records.listAudit({ user, action: 'user.invite' }, null, { pageSize: 1 })).items[0] ?? {}

@@ -51,6 +51,8 @@ describe('a command that changes something', () => {
     const taking = (option: string) =>
       leaves(buildProgram(silent))
         .filter((command) => command.options.some((one) => one.long === option))
+        // There it is the reason of a decision.
+        .filter((command) => command.parent?.name() !== 'decisions')
         .map((command) => `${command.parent?.name()} ${command.name()}`)
     // A reason is what every change takes. A policy takes force everywhere, or at a time to come: there is nothing not to wait for.
     const ofPolicies = ['policy publish', 'policy activate', 'policy rollback', 'schedule cancel']

@@ -30,9 +30,10 @@ export const FIELDS: Readonly<Record<string, Json>> = {
   history: flag(true),
   wait: flag(true),
   minPosition: { examples: [42] },
-  withinSeconds: { examples: [604_800] },
+  withinSeconds: { anyOf: undefined, type: 'integer', examples: [604_800] },
   revision: { examples: [EXAMPLE_REVISION.slice(0, 12)] },
   at: instant(END),
+  days: { anyOf: undefined, type: 'integer', examples: [90] },
 }
 
 const QUESTION = { user: 'ann', tenant: EXAMPLE_TENANT, permission: 'sales.quote.send', resource: { amount: 9000, discountPercent: 5 } }
