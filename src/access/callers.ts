@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { CallerInput, CallerRotation, ChangeContext, Changed } from '../model/administration.ts'
 import type { Caller, CallerRecord } from '../model/caller.ts'
 import { CallerDeniedError, NotFoundError, RequestError, ServiceError } from '../model/error-code.ts'
-import { CALLER_KEY_OVERLAP_MS } from '../model/limits.ts'
+import { CALLER_KEY_OVERLAP_MS } from '../model/identity-limits.ts'
 import { type ChangeNeeds, changeBy, recordApplied, recordNoop } from './change.ts'
 import { requireScope } from './guard.ts'
 

@@ -2,7 +2,7 @@
 import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
-import { UNKNOWN_KEY_CATCH_UP_MS_MIN } from '../model/limits.ts'
+import { UNKNOWN_KEY_CATCH_UP_MS_MIN } from '../model/identity-limits.ts'
 import type { IdentityReader, KeysReading } from '../store/identity-ports.ts'
 import { abortable } from './abortable.ts'
 import type { DatabaseTime } from './database-time.ts'

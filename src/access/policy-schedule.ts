@@ -5,14 +5,14 @@ import type { Random } from '../ground/random.ts'
 import type { ChangeContext } from '../model/administration.ts'
 import type { Caller } from '../model/caller.ts'
 import { NotFoundError, RequestError, ServiceError } from '../model/error-code.ts'
+import { TEXT_CHARACTERS_MAX } from '../model/limits.ts'
 import {
   ACTIVATION_AHEAD_MS_MAX,
   ACTIVATION_LATE_MS_MAX,
   ACTIVATION_LOOK_INTERVAL_MS,
   ACTIVATION_PAST_MS_MAX,
   ACTIVATIONS_WAITING_MAX,
-  TEXT_CHARACTERS_MAX,
-} from '../model/limits.ts'
+} from '../model/policy-limits.ts'
 import type { ScheduledActivation } from '../model/policy-release.ts'
 import { formatFault, PolicyError } from '../policy/faults.ts'
 import type { Store } from '../store/ports.ts'

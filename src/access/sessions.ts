@@ -2,7 +2,7 @@
 import type { ChangeContext, Changed } from '../model/administration.ts'
 import { NotFoundError } from '../model/error-code.ts'
 import type { SessionEnd, SessionRecord } from '../model/identity.ts'
-import { SESSIONS_PER_USER_MAX } from '../model/limits.ts'
+import { SESSIONS_PER_USER_MAX } from '../model/identity-limits.ts'
 import type { SessionChoice } from '../store/identity-ports.ts'
 import type { ChangeTransaction } from '../store/ports.ts'
 import { type CallerChange, type ChangeNeeds, changeBy, recordNoop, requireReason } from './change.ts'

@@ -1,7 +1,7 @@
 /** Counts attempts within this process. Knows nothing of other processes, nor who is counted. Floor 2. */
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../ground/clock.ts'
-import { LIMITER_COUNTERS_MAX } from '../model/limits.ts'
+import { LIMITER_COUNTERS_MAX } from '../model/identity-limits.ts'
 import type { Limiter } from './ports.ts'
 
 interface Counter {

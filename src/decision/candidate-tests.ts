@@ -1,6 +1,6 @@
 /** Runs the tests of a candidate policy and turns each that fails into a fault at its line, as its publisher sees faults. Pure. Floor 5. */
 import type { RunTests } from '../access/policy-candidate.ts'
-import { FAULT_NAMES_MAX } from '../model/limits.ts'
+import { FAULT_NAMES_MAX } from '../model/policy-limits.ts'
 import { type PolicyFault, sortFaults } from '../policy/faults.ts'
 import { type PolicyTestResult, runPolicyTests } from './policy-test.ts'
 

@@ -1,7 +1,7 @@
 /** Mutation score of policy tests: would a test fail if one cell of the role × permission matrix were other than it is? Changes nothing. Pure. Floor 5. */
 import type { CompiledPolicy, RoleSet } from '../model/compiled-policy.ts'
-import { SURVIVORS_LISTED_MAX } from '../model/limits.ts'
 import type { Constraint, PermissionEntry } from '../model/policy.ts'
+import { SURVIVORS_LISTED_MAX } from '../model/policy-limits.ts'
 import { grantingOf, type Mutant, type MutantKind, mutantKinds, mutatePolicy, mutateRoleSet, refusedAdditions } from '../policy/mutant.ts'
 import type { TestCase } from '../policy/policy-test.ts'
 import { contextOf } from './decide.ts'

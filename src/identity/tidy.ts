@@ -1,7 +1,7 @@
 /** Clears away what is long over: challenges, sessions, revocations; and looks how many mails wait. Nothing depends on when it is done. Floor 5. */
 import type { Clock } from '../ground/clock.ts'
 import type { Log } from '../ground/log.ts'
-import { IDENTITY_TIDY_INTERVAL_MS } from '../model/limits.ts'
+import { IDENTITY_TIDY_INTERVAL_MS } from '../model/identity-limits.ts'
 import type { IdentityReader } from '../store/identity-ports.ts'
 
 export interface IdentityTidyNeeds {

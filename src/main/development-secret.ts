@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../ground/random.ts'
-import { IDENTITY_SECRET_BYTES } from '../model/limits.ts'
+import { IDENTITY_SECRET_BYTES } from '../model/identity-limits.ts'
 
 /** The one of earlier starts, or a new one. Call it under the directory's lock. */
 export function openDevelopmentSecret(dataDirectory: string, random: Random): Buffer {

@@ -1,6 +1,6 @@
 /** Who is at work in a git work tree, and the commit that a folder is exactly at: the origin of what is published from it. Changes nothing. Floor 6. */
 import { execFile } from 'node:child_process'
-import { GIT_TIMEOUT_MS, REVISION_ORIGIN_CHARACTERS_MAX } from '../model/limits.ts'
+import { GIT_TIMEOUT_MS, REVISION_ORIGIN_CHARACTERS_MAX } from '../model/policy-limits.ts'
 import { isPolicyFileName, isVisible } from '../policy/read-directory.ts'
 
 export interface GitOrigin {

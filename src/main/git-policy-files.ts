@@ -7,7 +7,7 @@ import {
   POLICY_FILE_BYTES_MAX,
   POLICY_FILES_MAX,
   POLICY_FOLDER_DEPTH_MAX,
-} from '../model/limits.ts'
+} from '../model/policy-limits.ts'
 import { compareText, type PolicyFault, type PolicyFaultCode } from '../policy/faults.ts'
 import type { PolicyFile } from '../policy/parse-policy.ts'
 import { isPolicyFileName, isVisible, type PolicyFiles } from '../policy/read-directory.ts'

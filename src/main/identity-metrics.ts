@@ -7,7 +7,7 @@ import type { VerifyNeeds } from '../identity/login/verify.ts'
 import type { IssuerNeeds } from '../identity/session/issue.ts'
 import type { RefreshNeeds } from '../identity/session/refresh.ts'
 import type { IdentityTidyNeeds } from '../identity/tidy.ts'
-import { ACCESS_TOKEN_CHARACTERS_MAX } from '../model/limits.ts'
+import { ACCESS_TOKEN_CHARACTERS_MAX } from '../model/identity-limits.ts'
 
 export type IdentityObserver = KeyObserver &
   LimitNeeds['observe'] &

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { defaultedSetting, optionalSetting } from '../ground/settings.ts'
 import { SIGNING_ALGORITHMS } from '../model/identity.ts'
+import { ACCESS_TOKEN_SECONDS_MAX, ACCESS_TOKEN_SECONDS_MIN } from '../model/identity-limits.ts'
 import { idFault } from '../model/ids.ts'
-import { ACCESS_TOKEN_SECONDS_MAX, ACCESS_TOKEN_SECONDS_MIN } from '../model/limits.ts'
 import { flag, host, identitySecrets, issuer, mailSender, port, smtpUrl, wholeNumber } from './setting-forms.ts'
 
 export const identitySettings = {

@@ -1,8 +1,8 @@
 /** Finds the policy that a command names: a folder, a revision of the service, a commit of git. Judges none. Floor 6. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/limits.ts'
 import type { PolicyBundle } from '../model/policy.ts'
+import { REVISION_PREFIX_CHARACTERS_MIN } from '../model/policy-limits.ts'
 import { canonicalJson, parseCanonical, revisionOf } from '../policy/canonical.ts'
 import { PolicyError, type PolicyFault } from '../policy/faults.ts'
 import { type PolicyFile, type PolicyReading, parsePolicy } from '../policy/parse-policy.ts'

@@ -1,6 +1,7 @@
 /** `castellan policy diff`: two policies side by side, for a terminal, a program or a pull request. Floor 6. */
-import { REPORT_CHARACTERS_MAX } from '../model/limits.ts'
+
 import type { PolicyDiff } from '../model/policy-diff.ts'
+import { REPORT_CHARACTERS_MAX } from '../model/policy-limits.ts'
 import { diffPolicies, isEmptyDiff } from '../policy/diff.ts'
 import { type DiffLine, diffLines } from '../policy/diff-lines.ts'
 import { counted } from '../policy/words.ts'

@@ -2,7 +2,7 @@
 import type { CellCount, PolicyCoverage } from '../decision/policy-coverage.ts'
 import type { MutationScore, RoleSurvivors } from '../decision/policy-mutation.ts'
 import type { PolicyTestResult } from '../decision/policy-test.ts'
-import { REPORT_NAMES_MAX, REPORT_ROLES_MAX } from '../model/limits.ts'
+import { REPORT_NAMES_MAX, REPORT_ROLES_MAX } from '../model/policy-limits.ts'
 import type { PolicyFault } from '../policy/faults.ts'
 import type { Place } from '../policy/source.ts'
 import { paint, plain, type Terminal } from './command-line/terminal.ts'

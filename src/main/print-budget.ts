@@ -1,7 +1,8 @@
 /** `castellan policy budget`: sizes of permission claims in words. Floor 6. */
 import { claimSizeOf, foreseenBits } from '../access/impact/claim-sizes.ts'
 import { findNearest } from '../ground/nearest.ts'
-import { PERMISSION_CLAIM_CHARACTERS_MAX, POLICY_REQUEST_TIMEOUT_MS } from '../model/limits.ts'
+import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../model/identity-limits.ts'
+import { POLICY_REQUEST_TIMEOUT_MS } from '../model/policy-limits.ts'
 import type { ClaimSize } from '../model/policy-release.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { counted } from '../policy/words.ts'

@@ -1,6 +1,6 @@
 /** `castellan policy publish`: local checks, then the files to the service, then what they would do to people. Floor 6. */
 import { runPolicyTests } from '../decision/policy-test.ts'
-import { POLICY_REQUEST_TIMEOUT_MS } from '../model/limits.ts'
+import { POLICY_REQUEST_TIMEOUT_MS } from '../model/policy-limits.ts'
 import type { SubjectBreach } from '../model/policy-plan.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { counted } from '../policy/words.ts'

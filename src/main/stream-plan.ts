@@ -1,5 +1,5 @@
 /** Asks the service for a plan and follows it to its end, with progress on standard error. Prints no part of it. Floor 6. */
-import { PLAN_TIMEOUT_MS, POLICY_REQUEST_TIMEOUT_MS, POLICY_UPLOAD_BYTES_MAX } from '../model/limits.ts'
+import { PLAN_TIMEOUT_MS, POLICY_REQUEST_TIMEOUT_MS, POLICY_UPLOAD_BYTES_MAX } from '../model/policy-limits.ts'
 import type { Candidate, PolicySourceFile } from '../model/policy-release.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { type Json, path, type ServiceClient } from './command-line/service-client.ts'

@@ -1,5 +1,5 @@
 /** E-mail addresses: one form for one mailbox, and how an address is shown to whom it may not be told. Sends nothing. Floor 1. */
-import { EMAIL_CHARACTERS_MAX } from './limits.ts'
+import { EMAIL_CHARACTERS_MAX } from './identity-limits.ts'
 
 /** Of a mailbox before the @ (RFC 5321, 4.5.3.1.1). */
 const LOCAL_CHARACTERS_MAX = 64

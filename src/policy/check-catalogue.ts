@@ -1,8 +1,8 @@
 /** Faults of meaning in permission catalogues: names, codes, tombstones, attributes, deprecations. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
-import { CONDITION_ATTRIBUTES_MAX, PERMISSIONS_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
+import { CONDITION_ATTRIBUTES_MAX, PERMISSIONS_MAX } from '../model/policy-limits.ts'
 import { isAttributeName, isCode, isDate } from './grammar.ts'
 import { checkName, checkNew, type Names } from './names.ts'
 import { clip } from './parse.ts'

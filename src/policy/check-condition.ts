@@ -1,8 +1,8 @@
 /** Faults in `when` of a role: operators, operands against declared types, variables. Compiles nothing. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
-import { CONDITION_ATTRIBUTES_MAX, CONDITION_VALUES_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
+import { CONDITION_ATTRIBUTES_MAX, CONDITION_VALUES_MAX } from '../model/policy-limits.ts'
 import { elementType, IMPLICIT_ATTRIBUTES, isList, OPERATORS, type Operator } from './condition.ts'
 import { isVariablePath } from './grammar.ts'
 import { clip } from './parse.ts'

@@ -1,5 +1,5 @@
 /** Faults of meaning in constraints, and roles that break one all by themselves. Floor 2. */
-import { CONSTRAINT_PERMISSIONS_MAX, CONSTRAINTS_MAX, FAULT_NAMES_MAX } from '../model/limits.ts'
+import { CONSTRAINT_PERMISSIONS_MAX, CONSTRAINTS_MAX, FAULT_NAMES_MAX } from '../model/policy-limits.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems } from './names.ts'
 import { childOf, type FaultList, itemsOf, type SourceNode, textOf } from './source.ts'
 

@@ -1,7 +1,7 @@
 /** Faults of meaning in role bundles: names, sets, grants, windows of temporary roles. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
-import { GRANTS_MAX, MAX_GRANT_DAYS_MAX, ROLES_MAX } from '../model/limits.ts'
+import { GRANTS_MAX, MAX_GRANT_DAYS_MAX, ROLES_MAX } from '../model/policy-limits.ts'
 import { checkCondition } from './check-condition.ts'
 import { parseDurationMs } from './grammar.ts'
 import { checkName, checkNew, checkPermissionReference, type Names, textItems, warnRepeated } from './names.ts'

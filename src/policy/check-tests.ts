@@ -2,7 +2,7 @@
 
 import { didYouMean } from '../ground/nearest.ts'
 import { idFault } from '../model/ids.ts'
-import { POLICY_TEST_STEPS_MAX } from '../model/limits.ts'
+import { POLICY_TEST_STEPS_MAX } from '../model/policy-limits.ts'
 import { checkConstraintReference, checkPermissionReference, checkRoleReference, type Names, textItems } from './names.ts'
 import { clip } from './parse.ts'
 import { childOf, entriesOf, type FaultList, itemsOf, type Place, type SourceEntry, type SourceNode, textOf } from './source.ts'

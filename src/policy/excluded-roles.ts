@@ -1,6 +1,7 @@
 /** Sets of roles that a constraint lets nobody hold together, the smallest ones, exactly. Bounded work; knows no people. Floor 2. */
-import { ROLE_SETS_SEARCHED_MAX, ROLE_SETS_TOLD_MAX } from '../model/limits.ts'
+
 import type { Constraint, RoleEntry } from '../model/policy.ts'
+import { ROLE_SETS_SEARCHED_MAX, ROLE_SETS_TOLD_MAX } from '../model/policy-limits.ts'
 import { compareText } from './faults.ts'
 
 export interface ExcludedRoles {

@@ -1,6 +1,6 @@
 /** What can be wrong with policy files, each fault with its place and a stable code. Finds none itself. Floor 2. */
 import { AppError } from '../ground/errors.ts'
-import { POLICY_FAULTS_MAX } from '../model/limits.ts'
+import { POLICY_FAULTS_MAX } from '../model/policy-limits.ts'
 
 /** Stable names: scripts and editors may rely on them. */
 export type PolicyFaultCode =

@@ -1,5 +1,5 @@
 /** The grammar of names in policy files. Knows no file and no bundle. Floor 2. */
-import { CODE_CHARACTERS_MAX, MAX_GRANT_DAYS_MAX, NAME_CHARACTERS_MAX, VARIABLE_DEPTH_MAX } from '../model/limits.ts'
+import { CODE_CHARACTERS_MAX, MAX_GRANT_DAYS_MAX, NAME_CHARACTERS_MAX, VARIABLE_DEPTH_MAX } from '../model/policy-limits.ts'
 
 /** Domain, subdomains, then an action verb: `coding.medical-stay.validate`. */
 export const PERMISSION_PATTERN = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*){1,4}$/

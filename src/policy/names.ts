@@ -1,8 +1,8 @@
 /** Checks of single names, and what the names of all files together are. Floor 2. */
 
 import { didYouMean } from '../ground/nearest.ts'
-import { CONSTRAINT_PERMISSIONS_MAX, GRANTS_MAX, POLICY_TEST_STEPS_MAX } from '../model/limits.ts'
 import type { AttributeType } from '../model/policy.ts'
+import { CONSTRAINT_PERMISSIONS_MAX, GRANTS_MAX, POLICY_TEST_STEPS_MAX } from '../model/policy-limits.ts'
 import { isPermissionName, isReservedWord, isRoleName } from './grammar.ts'
 import { clip } from './parse.ts'
 import type { FaultList, Place, SourceNode } from './source.ts'

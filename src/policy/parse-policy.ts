@@ -1,6 +1,7 @@
 /** All policy files to one bundle and its tests, or to every fault of every file. Pure: names and texts in. Floor 2. */
-import { POLICY_ALIASED_NODES_MAX, POLICY_BYTES_MAX, POLICY_FILES_MAX } from '../model/limits.ts'
+
 import type { PolicyBundle } from '../model/policy.ts'
+import { POLICY_ALIASED_NODES_MAX, POLICY_BYTES_MAX, POLICY_FILES_MAX } from '../model/policy-limits.ts'
 import { assembleBundle } from './assemble.ts'
 import { checkCatalogues, collectCatalogue } from './check-catalogue.ts'
 import { checkConstraints } from './check-constraints.ts'

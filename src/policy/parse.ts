@@ -7,7 +7,7 @@ import {
   POLICY_FILE_BYTES_MAX,
   POLICY_NESTING_MAX,
   POLICY_NODES_MAX,
-} from '../model/limits.ts'
+} from '../model/policy-limits.ts'
 import type { PolicyFault, PolicyFaultCode } from './faults.ts'
 import { FaultList, type Place, type SourceEntry, type SourceNode } from './source.ts'
 import { Tally } from './tally.ts'

@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto'
 import { opendir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { POLICY_BYTES_MAX, POLICY_ENTRIES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX, POLICY_FOLDER_DEPTH_MAX } from '../model/limits.ts'
+import {
+  POLICY_BYTES_MAX,
+  POLICY_ENTRIES_MAX,
+  POLICY_FILE_BYTES_MAX,
+  POLICY_FILES_MAX,
+  POLICY_FOLDER_DEPTH_MAX,
+} from '../model/policy-limits.ts'
 import { compareText, type PolicyFault, type PolicyFaultCode } from './faults.ts'
 import type { PolicyFile } from './parse-policy.ts'
 

@@ -1,16 +1,15 @@
 /** The four kinds of policy file as zod schemas, for reading and, from the same, as JSON Schema for editors. Finds no meaning. Floor 2. */
 import { z } from 'zod'
 import type { Reason, TokenReason } from '../model/decision.ts'
+import { ID_BYTES_MAX, TEXT_CHARACTERS_MAX } from '../model/limits.ts'
 import {
   CONDITION_ATTRIBUTES_MAX,
   CONDITION_VALUES_MAX,
   CONSTRAINTS_MAX,
-  ID_BYTES_MAX,
   PERMISSIONS_MAX,
   POLICY_LIST_MAX,
   ROLES_MAX,
-  TEXT_CHARACTERS_MAX,
-} from '../model/limits.ts'
+} from '../model/policy-limits.ts'
 import {
   ATTRIBUTE_PATTERN,
   CODE_PATTERN,

@@ -1,5 +1,5 @@
 /** A parsed policy file as a tree that knows the place of every key and value. Knows neither YAML nor any kind of policy. Floor 2. */
-import { POLICY_FAULTS_COLLECTED_MAX, POLICY_FAULTS_SUGGESTED_MAX } from '../model/limits.ts'
+import { POLICY_FAULTS_COLLECTED_MAX, POLICY_FAULTS_SUGGESTED_MAX } from '../model/policy-limits.ts'
 import type { PolicyFault, PolicyFaultCode } from './faults.ts'
 
 export interface Place {

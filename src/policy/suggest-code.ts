@@ -1,5 +1,5 @@
 /** Proposes a code for a permission's name: its initials, and something near them when those are taken. Pure; writes no catalogue. Floor 2. */
-import { CODE_CHARACTERS_MAX } from '../model/limits.ts'
+import { CODE_CHARACTERS_MAX } from '../model/policy-limits.ts'
 import { isCode } from './grammar.ts'
 
 /**

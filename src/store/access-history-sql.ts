@@ -1,5 +1,5 @@
 /** The statements that read who held what at another time: what is in rows now, less what the audit says was recorded later. Runs none. Floor 2. */
-import { ACTIVATION_LATE_MS_MAX } from '../model/limits.ts'
+import { ACTIVATION_LATE_MS_MAX } from '../model/policy-limits.ts'
 import { intervalSql, msSql } from './value-types.ts'
 
 /** The predicates of partial indexes (migration 0010), word for word: without them an index cannot be used. */

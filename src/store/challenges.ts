@@ -1,7 +1,7 @@
 /** Rows of login challenges: asked for, tried, consumed, dead. Their mail is in outbox.ts; secrets are here as digests only. Floor 2. */
 import type { Knex } from 'knex'
 import type { ChallengeRecord } from '../model/identity.ts'
-import { CODE_TRIES_MAX } from '../model/limits.ts'
+import { CODE_TRIES_MAX } from '../model/identity-limits.ts'
 import type { NewChallenge } from './identity-ports.ts'
 import { EMAIL_SQL } from './users.ts'
 import { isUuid } from './uuid.ts'

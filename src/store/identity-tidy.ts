@@ -1,6 +1,6 @@
 /** Removes what of logins is long over, a bounded number at once. Never what is live. Floor 2. */
 import type { Knex } from 'knex'
-import { IDENTITY_KEPT_MS, IDENTITY_ROWS_PRUNED_AT_ONCE_MAX, REVOCATIONS_KEPT_MS } from '../model/limits.ts'
+import { IDENTITY_KEPT_MS, IDENTITY_ROWS_PRUNED_AT_ONCE_MAX, REVOCATIONS_KEPT_MS } from '../model/identity-limits.ts'
 import { intervalSql } from './value-types.ts'
 
 /** Rows that somebody holds are left for the next time. */

@@ -1,7 +1,7 @@
 /** Tokens that end before their time, as services that verify on their own learn of them: by feed position, in order. Floor 2. */
 import type { Knex } from 'knex'
 import type { Revocation } from '../model/identity.ts'
-import { REVOCATIONS_PAGE_MAX } from '../model/limits.ts'
+import { REVOCATIONS_PAGE_MAX } from '../model/identity-limits.ts'
 import { msSql } from './value-types.ts'
 
 /** Whole positions: who goes on after the last one must not miss the rest of it. */

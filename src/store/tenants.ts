@@ -2,7 +2,7 @@
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
 import type { Attributes } from '../model/condition.ts'
-import { TENANTS_TO_CHOOSE_MAX } from '../model/limits.ts'
+import { TENANTS_TO_CHOOSE_MAX } from '../model/identity-limits.ts'
 import type { Page, TenantRecord } from '../model/records.ts'
 import { decodePageToken, readPage } from './page.ts'
 import { msOf } from './value-types.ts'

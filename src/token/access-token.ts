@@ -1,7 +1,7 @@
 /** Access tokens as we make them (RFC 9068). Does not verify them (verify.ts), nor say what they list (permission-claims.ts). Floor 2. */
 import { SignJWT } from 'jose'
 import { AppError } from '../ground/errors.ts'
-import { ACCESS_TOKEN_CHARACTERS_MAX } from '../model/limits.ts'
+import { ACCESS_TOKEN_CHARACTERS_MAX } from '../model/identity-limits.ts'
 import type { SigningKey } from './signing-key.ts'
 
 /** Of no other token that we make: a login link, an invitation or a refresh token never passes for one. */

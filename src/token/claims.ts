@@ -1,7 +1,7 @@
 /** A payload → claims of ours, each held against its type and bounds. Checks no signature and no time of day (verify.ts). Floor 2. */
 import { SCOPES, type Scope } from '../model/caller.ts'
+import { ACCESS_TOKEN_SECONDS_MAX, SERVICE_TOKEN_SECONDS_MAX } from '../model/identity-limits.ts'
 import { idFault } from '../model/ids.ts'
-import { ACCESS_TOKEN_SECONDS_MAX, SERVICE_TOKEN_SECONDS_MAX } from '../model/limits.ts'
 import type { PermissionClaims, PersonClaims, ServiceClaims } from './access-token.ts'
 
 /** Whom a token proves. Frozen by type only: it is shared by everybody who presents the same token. */

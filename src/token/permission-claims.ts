@@ -2,7 +2,7 @@
 import { type AccessState, inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, RoleSet } from '../model/compiled-policy.ts'
 import type { PermissionIndexEntry } from '../model/identity.ts'
-import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../model/limits.ts'
+import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../model/identity-limits.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import type { PermissionClaims } from './access-token.ts'
 

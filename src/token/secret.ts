@@ -1,7 +1,7 @@
 /** The secrets of the identity service: one key for each purpose from each of them. Does not know where they come from. Floor 2. */
 import { createHash, hkdfSync } from 'node:crypto'
 import { AppError } from '../ground/errors.ts'
-import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/limits.ts'
+import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/identity-limits.ts'
 
 /** What a key is for; a key of one purpose says nothing of that of another. */
 export type SecretPurpose = 'refresh token' | 'login code' | 'signing key' | 'limit'

@@ -10,7 +10,7 @@ import {
   TOKEN_CLOCK_SKEW_MS,
   TOKENS_VERIFIED_BYTES_MAX,
   TOKENS_VERIFIED_KEPT_MAX,
-} from '../model/limits.ts'
+} from '../model/identity-limits.ts'
 import { ACCESS_TOKEN_TYPE } from './access-token.ts'
 import { readClaims, type TokenClaims } from './claims.ts'
 

@@ -1,16 +1,14 @@
 /** The schemas of single fields, made once and used by every request of both wires. Floor 4. */
 import { z } from 'zod'
 import { SCOPES } from '../model/caller.ts'
+import { CALLER_KEY_OVERLAP_MS, CALLER_KEY_OVERLAP_MS_MAX, PRESENTED_TOKEN_CHARACTERS_MAX } from '../model/identity-limits.ts'
 import { idFault } from '../model/ids.ts'
 import {
-  CALLER_KEY_OVERLAP_MS,
-  CALLER_KEY_OVERLAP_MS_MAX,
   CALLER_TENANTS_MAX,
   ID_BYTES_MAX,
   PAGE_SIZE_DEFAULT,
   PAGE_SIZE_MAX,
   PAGE_TOKEN_CHARACTERS_MAX,
-  PRESENTED_TOKEN_CHARACTERS_MAX,
   STORED_ATTRIBUTES_BYTES_MAX,
   TEXT_CHARACTERS_MAX,
 } from '../model/limits.ts'

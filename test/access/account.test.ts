@@ -1,7 +1,7 @@
 /** What ends with an account's right to be there: sessions, links, tokens; and what reactivation tells. On PostgreSQL, where changes race. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { systemRandom } from '../../src/ground/random.ts'
-import { LOGIN_LIFE_MS, SESSION_IDLE_MS, SESSION_LIFE_MS } from '../../src/model/limits.ts'
+import { LOGIN_LIFE_MS, SESSION_IDLE_MS, SESSION_LIFE_MS } from '../../src/model/identity-limits.ts'
 import type { PolicyBundle } from '../../src/model/policy.ts'
 import { bundleOf, type House, openHouse } from '../support/house.ts'
 import { openPostgresStore } from '../support/stores.ts'

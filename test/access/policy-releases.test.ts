@@ -8,7 +8,7 @@ import { openPolicySchedule, type PolicySchedule } from '../../src/access/policy
 import { systemClock } from '../../src/ground/clock.ts'
 import { systemRandom } from '../../src/ground/random.ts'
 import type { Caller } from '../../src/model/caller.ts'
-import { ACTIVATION_AHEAD_MS_MAX, ACTIVATION_PAST_MS_MAX, ACTIVATIONS_WAITING_MAX } from '../../src/model/limits.ts'
+import { ACTIVATION_AHEAD_MS_MAX, ACTIVATION_PAST_MS_MAX, ACTIVATIONS_WAITING_MAX } from '../../src/model/policy-limits.ts'
 import type { PolicyReleases, PolicySourceFile } from '../../src/model/policy-release.ts'
 import { canonicalJson } from '../../src/policy/canonical.ts'
 import { type House, NEVER, openHouse } from '../support/house.ts'

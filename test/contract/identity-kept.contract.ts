@@ -1,7 +1,7 @@
 /** What every implementation of the store promises of what outlives a login: applications, keys, index, revocations, and what is removed. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { expect, it } from '@jest/globals'
-import { IDENTITY_KEPT_MS, REVOCATIONS_KEPT_MS } from '../../src/model/limits.ts'
+import { IDENTITY_KEPT_MS, REVOCATIONS_KEPT_MS } from '../../src/model/identity-limits.ts'
 import type { TestStore } from '../support/stores.ts'
 import {
   age,

@@ -9,7 +9,7 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import type { KeySet } from '../../src/identity/ports.ts'
 import type { SigningAlgorithm } from '../../src/model/identity.ts'
-import { ACCESS_TOKEN_SECONDS_MAX, KEY_PUBLISHED_AHEAD_MS } from '../../src/model/limits.ts'
+import { ACCESS_TOKEN_SECONDS_MAX, KEY_PUBLISHED_AHEAD_MS } from '../../src/model/identity-limits.ts'
 import { type DecisionReplica, openDecisionReplica } from './decision-replica.ts'
 import { AUDIENCE, CLIENT, type IdentityHouse, openIdentityHouse } from './identity-house.ts'
 

@@ -6,7 +6,7 @@ import {
   POLICY_FAULTS_MAX,
   POLICY_FAULTS_SUGGESTED_MAX,
   POLICY_LIST_MAX,
-} from '../../src/model/limits.ts'
+} from '../../src/model/policy-limits.ts'
 import { canonicalJson, parseCanonical } from '../../src/policy/canonical.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
 import { parsePolicy } from '../../src/policy/parse-policy.ts'

@@ -2,6 +2,8 @@
 import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TEXT_CHARACTERS_MAX } from '../../src/model/limits.ts'
+import type { PolicyBundle } from '../../src/model/policy.ts'
 import {
   CONDITION_ATTRIBUTES_MAX,
   CONDITION_VALUES_MAX,
@@ -19,9 +21,7 @@ import {
   POLICY_NODES_MAX,
   POLICY_TEST_STEPS_MAX,
   ROLES_MAX,
-  TEXT_CHARACTERS_MAX,
-} from '../../src/model/limits.ts'
-import type { PolicyBundle } from '../../src/model/policy.ts'
+} from '../../src/model/policy-limits.ts'
 import { parseCanonical } from '../../src/policy/canonical.ts'
 import { historyFaults, type NameAndCode } from '../../src/policy/code-history.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'

@@ -1,7 +1,7 @@
 /** Whatever a file holds, reading it gives faults with places and never an exception, a hang or an exhausted process. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { POLICY_FILE_BYTES_MAX } from '../../src/model/limits.ts'
+import { POLICY_FILE_BYTES_MAX } from '../../src/model/policy-limits.ts'
 import { formatFault } from '../../src/policy/faults.ts'
 import { parseSource } from '../../src/policy/parse.ts'
 import { parsePolicy } from '../../src/policy/parse-policy.ts'

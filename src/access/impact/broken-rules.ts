@@ -1,7 +1,7 @@
 /** Which rules of one policy a set of roles breaks, whatever the tenant: looks only at rules that name what the set grants. Pure. Floor 3. */
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_BREACH_PARTS_MAX } from '../../model/limits.ts'
 import type { Constraint } from '../../model/policy.ts'
+import { PLAN_BREACH_PARTS_MAX } from '../../model/policy-limits.ts'
 import { breachMessage } from '../constraints.ts'
 import type { Pace } from './pace.ts'
 

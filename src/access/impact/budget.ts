@@ -2,12 +2,8 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import {
-  BUDGET_COMBINATIONS_COUNTED_MAX,
-  BUDGET_ROWS_READ_MAX,
-  PERMISSION_CLAIM_CHARACTERS_MAX,
-  PLAN_WEIGHT_KEPT_MAX,
-} from '../../model/limits.ts'
+import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../../model/identity-limits.ts'
+import { BUDGET_COMBINATIONS_COUNTED_MAX, BUDGET_ROWS_READ_MAX, PLAN_WEIGHT_KEPT_MAX } from '../../model/policy-limits.ts'
 import type { ClaimSize, PolicyBudget } from '../../model/policy-release.ts'
 import type { HeldSet, HeldSets } from '../../store/ports.ts'
 import { abortable } from '../abortable.ts'

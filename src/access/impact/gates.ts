@@ -1,9 +1,9 @@
 /** What a team lets no candidate do without a word: each fault says what is refused, by how much, and what to do. Pure. Floor 3. */
 
 import { stableJson } from '../../ground/canonical-json.ts'
-import { GATE_EXAMPLES_MAX } from '../../model/limits.ts'
 import type { PermissionEntry, PolicyBundle, Risk } from '../../model/policy.ts'
 import type { PolicyDiff, RoleChange } from '../../model/policy-diff.ts'
+import { GATE_EXAMPLES_MAX } from '../../model/policy-limits.ts'
 import type { EffectCounts, PlanSummary } from '../../model/policy-plan.ts'
 import { listInWords } from '../../policy/words.ts'
 import { type RuleChange, ruleChanges } from './rule-changes.ts'

@@ -1,5 +1,5 @@
 /** Collects who is touched into events of bounded size. Counts nothing (plan-counts.ts does). Pure. Floor 3. */
-import { PLAN_EVENT_EFFECTS_MAX, PLAN_EVENT_ITEMS_MAX } from '../../model/limits.ts'
+import { PLAN_EVENT_EFFECTS_MAX, PLAN_EVENT_ITEMS_MAX } from '../../model/policy-limits.ts'
 import type { PlanEvent, SubjectBreach, SubjectEffects } from '../../model/policy-plan.ts'
 
 export class NamedPeople {

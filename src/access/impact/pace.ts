@@ -1,6 +1,6 @@
 /** Counts the work of one plan, so that it never keeps others waiting for long. Knows no clock: steps are counted, not time. Floor 3. */
 import { setImmediate } from 'node:timers/promises'
-import { PLAN_STEPS_AT_ONCE_MAX } from '../../model/limits.ts'
+import { PLAN_STEPS_AT_ONCE_MAX } from '../../model/policy-limits.ts'
 import { throwIfAborted } from '../abortable.ts'
 
 export class Pace {

@@ -1,6 +1,6 @@
 /** Sums of a plan: whom it touches by kind, role, tenant and permission. Bounded whatever the number of people. Pure. Floor 3. */
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_TENANTS_COUNTED_MAX, PLAN_TENANTS_MAX } from '../../model/limits.ts'
+import { PLAN_TENANTS_COUNTED_MAX, PLAN_TENANTS_MAX } from '../../model/policy-limits.ts'
 import type { EffectKind, PlanSummary, SubjectBreach } from '../../model/policy-plan.ts'
 import { compareText } from '../../policy/faults.ts'
 import type { LivePair } from '../../store/ports.ts'

@@ -1,6 +1,6 @@
 /** The plan of a candidate: looks at the holders of each changed role and streams what changes for them. Puts nothing in force. Floor 3. */
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_DIFF_BYTES_MAX, PLAN_PAIRS_READ_MAX } from '../../model/limits.ts'
+import { PLAN_DIFF_BYTES_MAX, PLAN_PAIRS_READ_MAX } from '../../model/policy-limits.ts'
 import type { PlanEvent } from '../../model/policy-plan.ts'
 import { diffPolicies } from '../../policy/diff.ts'
 import type { ImpactReader } from '../../store/ports.ts'

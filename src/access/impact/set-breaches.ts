@@ -1,8 +1,8 @@
 /** Which rules of a candidate all who hold one set of roles would break that they do not break today: judged once a set. Pure. Floor 3. */
 import { createHash } from 'node:crypto'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import { PLAN_WEIGHT_KEPT_MAX } from '../../model/limits.ts'
 import type { Constraint } from '../../model/policy.ts'
+import { PLAN_WEIGHT_KEPT_MAX } from '../../model/policy-limits.ts'
 import { compareText } from '../../policy/faults.ts'
 import { matchesPattern } from '../../policy/pattern.ts'
 import { RuleIndex } from './broken-rules.ts'

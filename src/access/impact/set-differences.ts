@@ -1,6 +1,6 @@
 /** What a candidate changes for all who hold one set of roles: found once a set, since most people share few. Pure. Floor 3. */
 import type { ConditionContext } from '../../model/condition.ts'
-import { PLAN_WEIGHT_KEPT_MAX } from '../../model/limits.ts'
+import { PLAN_WEIGHT_KEPT_MAX } from '../../model/policy-limits.ts'
 import type { Effect } from '../../model/policy-plan.ts'
 import type { ClaimSize } from '../../model/policy-release.ts'
 import { compareText } from '../../policy/faults.ts'

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import type { ByToken, CheckQuestion, HoldersQuestion, PermissionsQuestion } from '../../model/decision.ts'
 import { RequestError } from '../../model/error-code.ts'
+import { PRESENTED_TOKEN_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 import { idFault } from '../../model/ids.ts'
-import { BATCH_ITEMS_MAX, PAGE_SIZE_DEFAULT, PRESENTED_TOKEN_CHARACTERS_MAX } from '../../model/limits.ts'
+import { BATCH_ITEMS_MAX, PAGE_SIZE_DEFAULT } from '../../model/limits.ts'
 import { attributesFault } from '../../wire/attributes.ts'
 import {
   accessTokenSchema,

@@ -1,12 +1,8 @@
 /** Requests for policies on their way into force: plain objects of either wire → the model's inputs. What the files say is not read here. Floor 5. */
 import { z } from 'zod'
 import { RequestError } from '../../model/error-code.ts'
-import {
-  POLICY_FILES_MAX,
-  REVISION_ORIGIN_CHARACTERS_MAX,
-  REVISION_PREFIX_CHARACTERS_MIN,
-  TEXT_CHARACTERS_MAX,
-} from '../../model/limits.ts'
+import { TEXT_CHARACTERS_MAX } from '../../model/limits.ts'
+import { POLICY_FILES_MAX, REVISION_ORIGIN_CHARACTERS_MAX, REVISION_PREFIX_CHARACTERS_MIN } from '../../model/policy-limits.ts'
 import type { Candidate } from '../../model/policy-release.ts'
 import { textFault } from '../../wire/attributes.ts'
 import { idSchema, instantSchema, storedTextSchema } from '../../wire/scalars.ts'

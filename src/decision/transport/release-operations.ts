@@ -1,6 +1,6 @@
 /** Policies on their way into force, as both wires can carry them. Scopes are guarded inside PolicyReleases, which no wire can pass by. Floor 5. */
 import { RequestError } from '../../model/error-code.ts'
-import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
+import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/policy-limits.ts'
 import type { PolicyReleases } from '../../model/policy-release.ts'
 import type { Call } from '../../wire/call.ts'
 import { parseWith } from '../../wire/violations.ts'

@@ -1,6 +1,6 @@
 /** Decides which signing keys are to be made, put to use or retired, and when. Reads, writes and waits for nothing (see keeper.ts). Floor 5. */
 import type { SigningKeyRecord } from '../../model/identity.ts'
-import { ACCESS_TOKEN_SECONDS_MAX, KEY_LIFE_MS, KEY_PUBLISHED_AHEAD_MS, TOKEN_CLOCK_SKEW_MS } from '../../model/limits.ts'
+import { ACCESS_TOKEN_SECONDS_MAX, KEY_LIFE_MS, KEY_PUBLISHED_AHEAD_MS, TOKEN_CLOCK_SKEW_MS } from '../../model/identity-limits.ts'
 
 export type KeyStep =
   /** Nothing that it signed is to be believed any more, or there is nothing left that is; its private part is forgotten. */

@@ -1,7 +1,7 @@
 /** The transaction of a login: the account, the challenge, the session, and what is told of them. Compares no secret. Floor 5. */
 import type { Random } from '../../ground/random.ts'
 import type { ChallengeRecord, SessionRecord } from '../../model/identity.ts'
-import { LOGIN_REPEAT_MS } from '../../model/limits.ts'
+import { LOGIN_REPEAT_MS } from '../../model/identity-limits.ts'
 import type { TenantRecord, UserRecord } from '../../model/records.ts'
 import type { ChangeTransaction } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'

@@ -1,7 +1,7 @@
 /** One mail of the outbox: who may get it, the secrets it carries, and what becomes of it. When that happens is the outbox's. Floor 5. */
 import type { Random } from '../../ground/random.ts'
 import type { ChallengeRecord, LoginClientRecord } from '../../model/identity.ts'
-import { MAIL_ATTEMPTS_MAX, MAIL_RETRY_MS, MAIL_TIMEOUT_MS } from '../../model/limits.ts'
+import { MAIL_ATTEMPTS_MAX, MAIL_RETRY_MS, MAIL_TIMEOUT_MS } from '../../model/identity-limits.ts'
 import type { ChangeTransaction, Store } from '../../store/ports.ts'
 import { composeMail } from '../mail/compose.ts'
 import { type Mail, MailError, type Mailer } from '../mail/mailer.ts'

@@ -1,5 +1,5 @@
 /** A user agent in a few words that a person knows their device by. A guess to be shown, never a proof. Floor 5. */
-import { USER_AGENT_CHARACTERS_MAX } from '../../model/limits.ts'
+import { USER_AGENT_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 
 /** In this order: most name themselves as others too. */
 const BROWSERS: readonly (readonly [RegExp, string])[] = [

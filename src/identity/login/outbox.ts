@@ -2,7 +2,7 @@
 import type { Clock } from '../../ground/clock.ts'
 import { Coalesced } from '../../ground/coalesce.ts'
 import type { Log } from '../../ground/log.ts'
-import { MAIL_INTERVAL_MS, MAILS_AT_ONCE_MAX } from '../../model/limits.ts'
+import { MAIL_INTERVAL_MS, MAILS_AT_ONCE_MAX } from '../../model/identity-limits.ts'
 import { type DeliverNeeds, deliverMail, type MailResult } from './deliver.ts'
 
 export interface OutboxNeeds extends Omit<DeliverNeeds, 'within'> {

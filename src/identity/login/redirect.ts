@@ -1,5 +1,5 @@
 /** Where a login may lead to: what an application may register, and whether an address is one of those. Follows nothing. Floor 5. */
-import { REDIRECT_URI_CHARACTERS_MAX } from '../../model/limits.ts'
+import { REDIRECT_URI_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 
 /** No space, no control character, no quote or bracket that ends an attribute, nothing outside of ASCII: names in other scripts come as A-labels. */
 const URI_CHARACTERS = /^[!#-;=?-[\]_a-z~]+$/

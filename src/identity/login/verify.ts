@@ -2,7 +2,7 @@
 import type { Acknowledgement } from '../../access/acknowledge.ts'
 import type { Random } from '../../ground/random.ts'
 import type { ChallengeRecord, SessionRecord } from '../../model/identity.ts'
-import { CODE_TRIES_MAX } from '../../model/limits.ts'
+import { CODE_TRIES_MAX } from '../../model/identity-limits.ts'
 import type { ChangeTransaction, Store } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'
 import { LoginRefusedError, TenantRequiredError } from '../errors.ts'

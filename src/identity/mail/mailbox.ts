@@ -1,7 +1,7 @@
 /** Keeps mails in memory instead of sending them, for development. Never more than a page of them, and gone with the process. Floor 5. */
 import type { Clock } from '../../ground/clock.ts'
 import type { Random } from '../../ground/random.ts'
-import { MAILBOX_KEPT_MAX } from '../../model/limits.ts'
+import { MAILBOX_KEPT_MAX } from '../../model/identity-limits.ts'
 import type { Mail, Mailer } from './mailer.ts'
 
 export interface KeptMail extends Mail {

@@ -1,7 +1,7 @@
 /** Sends mails over SMTP, by a few connections that are kept. Composes nothing, and logs nothing. Floor 5. */
 import { createTransport } from 'nodemailer'
 import { normalizeEmail } from '../../model/email.ts'
-import { MAIL_TIMEOUT_MS, MAILS_AT_ONCE_MAX } from '../../model/limits.ts'
+import { MAIL_TIMEOUT_MS, MAILS_AT_ONCE_MAX } from '../../model/identity-limits.ts'
 import { type Mail, MailError, type Mailer } from './mailer.ts'
 
 export interface SmtpSettings {

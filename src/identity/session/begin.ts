@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Random } from '../../ground/random.ts'
 import type { SessionRecord } from '../../model/identity.ts'
-import { SESSION_IDLE_MS, SESSION_LIFE_MS, SESSIONS_PER_USER_MAX, USER_AGENT_CHARACTERS_MAX } from '../../model/limits.ts'
+import { SESSION_IDLE_MS, SESSION_LIFE_MS, SESSIONS_PER_USER_MAX, USER_AGENT_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 import type { UserRecord } from '../../model/records.ts'
 import type { ChangeTransaction } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'

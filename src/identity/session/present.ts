@@ -1,7 +1,7 @@
 /** A refresh token that was presented: whose it is, and, inside a transaction, what it is worth and what it ends. Gives out nothing. Floor 5. */
 import { timingSafeEqual } from 'node:crypto'
 import type { SessionRecord } from '../../model/identity.ts'
-import { PRESENTED_TOKEN_CHARACTERS_MAX } from '../../model/limits.ts'
+import { PRESENTED_TOKEN_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 import type { AuditAction, UserRecord } from '../../model/records.ts'
 import type { ChangeTransaction, Store } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'

@@ -1,7 +1,7 @@
 /** Refreshes a session: one transaction around the table of judge-refresh.ts, and what follows from its verdict. Floor 5. */
 import type { Acknowledgement } from '../../access/acknowledge.ts'
 import type { SessionRecord } from '../../model/identity.ts'
-import { SESSION_IDLE_MS } from '../../model/limits.ts'
+import { SESSION_IDLE_MS } from '../../model/identity-limits.ts'
 import type { ChangeTransaction, Store } from '../../store/ports.ts'
 import { auditEvent } from '../audit.ts'
 import { OAuthError } from '../errors.ts'

@@ -1,6 +1,6 @@
 /** The two cookies of the identity service, read and written. When a cookie may count is cross-site.ts. Floor 5. */
 import type { IncomingMessage } from 'node:http'
-import { LOGIN_LIFE_MS, PRESENTED_TOKEN_CHARACTERS_MAX, SESSION_IDLE_MS } from '../../model/limits.ts'
+import { LOGIN_LIFE_MS, PRESENTED_TOKEN_CHARACTERS_MAX, SESSION_IDLE_MS } from '../../model/identity-limits.ts'
 
 /** `__Host-`: browsers take it only from this host, over TLS (or loopback), for the whole host (RFC 6265bis, 4.1.3.2). */
 const BINDING_COOKIE = '__Host-castellan-login'

@@ -1,7 +1,7 @@
 /** Reads a form (RFC 6749, appendix B), bounded, each parameter once. Floor 5. */
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { IDENTITY_BODY_BYTES_MAX } from '../../model/limits.ts'
+import { IDENTITY_BODY_BYTES_MAX } from '../../model/identity-limits.ts'
 import { readBytes } from '../../wire/http/body.ts'
 import { OAuthError } from '../errors.ts'
 

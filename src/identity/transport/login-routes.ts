@@ -1,6 +1,6 @@
 /** Signing in: a login asked for, looked at, and answered by link or code. Floor 5. */
 import { RequestError } from '../../model/error-code.ts'
-import { LOGIN_LIFE_MS } from '../../model/limits.ts'
+import { LOGIN_LIFE_MS } from '../../model/identity-limits.ts'
 import type { LoginAnswer } from '../ports.ts'
 import * as answers from './answers.ts'
 import { bindingCookie, refreshCookie } from './cookies.ts'

@@ -2,7 +2,8 @@
 import type { Clock } from '../../ground/clock.ts'
 import type { PageInput } from '../../model/administration.ts'
 import type { LoginClientRecord } from '../../model/identity.ts'
-import { ORIGINS_CLIENTS_MAX, ORIGINS_KEPT_MS, PAGE_SIZE_MAX } from '../../model/limits.ts'
+import { ORIGINS_CLIENTS_MAX, ORIGINS_KEPT_MS } from '../../model/identity-limits.ts'
+import { PAGE_SIZE_MAX } from '../../model/limits.ts'
 import type { Page } from '../../model/records.ts'
 
 export interface ClientDirectory {

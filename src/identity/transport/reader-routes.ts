@@ -2,7 +2,7 @@
 import { requireAllTenants, requireScope } from '../../access/guard.ts'
 import { NotFoundError, UnauthenticatedError } from '../../model/error-code.ts'
 import type { Revocation } from '../../model/identity.ts'
-import { REVOCATIONS_PAGE_MAX } from '../../model/limits.ts'
+import { REVOCATIONS_PAGE_MAX } from '../../model/identity-limits.ts'
 import * as answers from './answers.ts'
 import type { IdentityWireNeeds, PublicDocument } from './needs.ts'
 import * as requests from './requests.ts'

@@ -4,11 +4,11 @@ import type { PageInput } from '../../model/administration.ts'
 import { LOCALES } from '../../model/identity.ts'
 import {
   EMAIL_CHARACTERS_MAX,
-  PAGE_SIZE_DEFAULT,
   PRESENTED_TOKEN_CHARACTERS_MAX,
   REDIRECT_URI_CHARACTERS_MAX,
   REDIRECT_URIS_MAX,
-} from '../../model/limits.ts'
+} from '../../model/identity-limits.ts'
+import { PAGE_SIZE_DEFAULT } from '../../model/limits.ts'
 import { idSchema, nameSchema, pageFields, positionSchema, storedTextSchema, waitParameterSchema, waitSchema } from '../../wire/scalars.ts'
 
 /** Typed by people: judged by the part that knows addresses, bounded here, spaces around it and all. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { abortable } from '../../access/abortable.ts'
 import { RequestError } from '../../model/error-code.ts'
-import { IDENTITY_BODY_BYTES_MAX, USER_AGENT_CHARACTERS_MAX } from '../../model/limits.ts'
+import { IDENTITY_BODY_BYTES_MAX, USER_AGENT_CHARACTERS_MAX } from '../../model/identity-limits.ts'
 import { CallEnd } from '../../wire/call.ts'
 import { type KnownError, knownError } from '../../wire/error-table.ts'
 import { singleHeader } from '../../wire/http/header.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { SCOPES } from '../../model/caller.ts'
 import { LOCALES, SIGNING_ALGORITHMS } from '../../model/identity.ts'
-import { KEY_SET_CACHE_SECONDS } from '../../model/limits.ts'
+import { KEY_SET_CACHE_SECONDS } from '../../model/identity-limits.ts'
 import type { KeySet } from '../ports.ts'
 import type { PublicDocument } from './needs.ts'
 

@@ -1,6 +1,6 @@
 /** What several commands take alike, checked before a service is asked. Floor 6. */
 import { InvalidArgumentError } from 'commander'
-import { REVISION_PREFIX_CHARACTERS_MIN } from '../../model/limits.ts'
+import { REVISION_PREFIX_CHARACTERS_MIN } from '../../model/policy-limits.ts'
 
 const REVISION = new RegExp(`^[0-9a-f]{${REVISION_PREFIX_CHARACTERS_MIN},64}$`)
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

@@ -1,5 +1,5 @@
 /** Points in time as people type them: an ISO instant, or a duration from another instant. Floor 6. */
-import { ACTIVATION_PAST_MS_MAX } from '../../model/limits.ts'
+import { ACTIVATION_PAST_MS_MAX } from '../../model/policy-limits.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'
 

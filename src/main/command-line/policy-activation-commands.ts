@@ -1,6 +1,6 @@
 /** policy activate, rollback, schedule: which revision is in force, now or at a time to come. Floor 6. */
 import type { Command } from 'commander'
-import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/limits.ts'
+import { POLICY_REQUEST_TIMEOUT_MS } from '../../model/policy-limits.ts'
 import { parseReason, parseRevision, parseScheduledId } from './arguments.ts'
 import { parseTimeToCome } from './instant.ts'
 import { prettyTable, record, text } from './pretty.ts'

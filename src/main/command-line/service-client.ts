@@ -1,5 +1,5 @@
 /** Talks to a Castellan service over HTTP for the command line. Interprets no answer. Floor 6. */
-import { POLICY_BYTES_MAX } from '../../model/limits.ts'
+import { POLICY_BYTES_MAX } from '../../model/policy-limits.ts'
 import { EVENTS_TYPE, eventsOf, openSilence } from './event-stream.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { plain } from './terminal.ts'

@@ -2,7 +2,7 @@
 import { afterAll, expect, it } from '@jest/globals'
 import { policyBudget } from '../../../src/access/impact/budget.ts'
 import { claimSizeOf, foreseenBits } from '../../../src/access/impact/claim-sizes.ts'
-import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../../../src/model/limits.ts'
+import { PERMISSION_CLAIM_CHARACTERS_MAX } from '../../../src/model/identity-limits.ts'
 import type { PolicyBundle } from '../../../src/model/policy.ts'
 import { compilePolicy } from '../../../src/policy/compile.ts'
 import { permissionClaims, unconditionalPermissions } from '../../../src/token/permission-claims.ts'

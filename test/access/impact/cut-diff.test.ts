@@ -2,8 +2,8 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { cutDiff, unseenFaults } from '../../../src/access/impact/cut-diff.ts'
-import { ROLES_MAX } from '../../../src/model/limits.ts'
 import type { PolicyBundle } from '../../../src/model/policy.ts'
+import { ROLES_MAX } from '../../../src/model/policy-limits.ts'
 import { diffPolicies } from '../../../src/policy/diff.ts'
 import { randomBundle } from '../../policy/random-bundles.ts'
 

@@ -2,7 +2,8 @@
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { ROUTES } from '../../../src/decision/transport/http/routes.ts'
-import { BODY_BYTES_MAX, POLICY_UPLOAD_BYTES_MAX } from '../../../src/model/limits.ts'
+import { BODY_BYTES_MAX } from '../../../src/model/limits.ts'
+import { POLICY_UPLOAD_BYTES_MAX } from '../../../src/model/policy-limits.ts'
 import { meaning, policyFiles } from './release-forms.ts'
 import { administrationClient, ask, type Client, call, detailsOf, openWires, ROLES, send, type Wires } from './wires.ts'
 

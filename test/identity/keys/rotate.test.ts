@@ -9,7 +9,7 @@ import {
   KEY_SET_CACHE_SECONDS,
   SIGNING_KEYS_MAX,
   TOKEN_CLOCK_SKEW_MS,
-} from '../../../src/model/limits.ts'
+} from '../../../src/model/identity-limits.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 /** Rows as the database keeps them, without one. */

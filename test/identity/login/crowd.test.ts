@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { TenantRequiredError } from '../../../src/identity/errors.ts'
 import { LIMITS } from '../../../src/identity/limits.ts'
 import { inviteUser } from '../../../src/identity/login/invite.ts'
-import { CODE_TRIES_MAX } from '../../../src/model/limits.ts'
+import { CODE_TRIES_MAX } from '../../../src/model/identity-limits.ts'
 import { CLIENT, outcome } from '../session/desk.ts'
 import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse } from './login-house.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { cutAgent, describeDevice } from '../../../src/identity/login/device.ts'
-import { USER_AGENT_CHARACTERS_MAX } from '../../../src/model/limits.ts'
+import { USER_AGENT_CHARACTERS_MAX } from '../../../src/model/identity-limits.ts'
 
 describe('a device', () => {
   it.each([

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { inviteUser } from '../../../src/identity/login/invite.ts'
 import type { Invitation } from '../../../src/identity/ports.ts'
-import { INVITATION_LIFE_MS, LOGIN_LIFE_MS } from '../../../src/model/limits.ts'
+import { INVITATION_LIFE_MS, LOGIN_LIFE_MS } from '../../../src/model/identity-limits.ts'
 import { CLIENT, outcome } from '../session/desk.ts'
 import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT } from './login-house.ts'
 

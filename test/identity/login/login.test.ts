@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { TenantRequiredError } from '../../../src/identity/errors.ts'
 import { LIMITS } from '../../../src/identity/limits.ts'
 import { hashSecret } from '../../../src/identity/login/secrets.ts'
-import { CODE_TRIES_MAX, LOGIN_LIFE_MS, LOGIN_REPEAT_MS } from '../../../src/model/limits.ts'
+import { CODE_TRIES_MAX, LOGIN_LIFE_MS, LOGIN_REPEAT_MS } from '../../../src/model/identity-limits.ts'
 import { CLIENT, outcome } from '../session/desk.ts'
 import { BASE, BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse, REDIRECT } from './login-house.ts'
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { completeLogin } from '../../../src/identity/login/complete.ts'
 import { SmtpMailer } from '../../../src/identity/mail/smtp.ts'
-import { MAIL_ATTEMPTS_MAX, MAIL_INTERVAL_MS } from '../../../src/model/limits.ts'
+import { MAIL_ATTEMPTS_MAX, MAIL_INTERVAL_MS } from '../../../src/model/identity-limits.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { until } from '../../support/redis.ts'
 import { type MailServer, readable, startMailServer } from '../mail/mail-server.ts'

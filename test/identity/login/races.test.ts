@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Outbox } from '../../../src/identity/login/outbox.ts'
-import { CODE_TRIES_MAX } from '../../../src/model/limits.ts'
+import { CODE_TRIES_MAX } from '../../../src/model/identity-limits.ts'
 import { openPostgresStore } from '../../support/stores.ts'
 import { outcome } from '../session/desk.ts'
 import { BODY, type LoginHouse, newBrowser, newEmail, openLoginHouse } from './login-house.ts'

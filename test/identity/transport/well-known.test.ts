@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { wellKnownDocuments } from '../../../src/identity/transport/well-known.ts'
-import { KEY_PUBLISHED_AHEAD_MS } from '../../../src/model/limits.ts'
+import { KEY_PUBLISHED_AHEAD_MS } from '../../../src/model/identity-limits.ts'
 
 const ISSUER = 'https://login.hospital.example'
 const SERVER = '/.well-known/oauth-authorization-server'

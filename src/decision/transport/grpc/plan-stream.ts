@@ -1,7 +1,7 @@
 /** One plan as a stream of gRPC messages, no faster than its client reads. Ends with OK only after the plan's end. Floor 5. */
 import type { ServerWritableStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
-import { PLAN_TIMEOUT_MS } from '../../../model/limits.ts'
+import { PLAN_TIMEOUT_MS } from '../../../model/policy-limits.ts'
 import { CallEnd } from '../../../wire/call.ts'
 import { knownError } from '../../../wire/error-table.ts'
 import { logFault } from '../../../wire/log-fault.ts'

@@ -1,14 +1,8 @@
 /** The gRPC wire: opens, drains and closes. What calls mean is in the operations. Floor 5. */
 import { type handleUnaryCall, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { service as healthService } from 'grpc-health-check'
-import {
-  BODY_BYTES_MAX,
-  CONNECTION_AGE_MS,
-  DRAIN_TIMEOUT_MS,
-  HEADER_BYTES_MAX,
-  POLICY_REQUEST_TIMEOUT_MS,
-  STREAMS_PER_CONNECTION_MAX,
-} from '../../../model/limits.ts'
+import { BODY_BYTES_MAX, CONNECTION_AGE_MS, DRAIN_TIMEOUT_MS, HEADER_BYTES_MAX, STREAMS_PER_CONNECTION_MAX } from '../../../model/limits.ts'
+import { POLICY_REQUEST_TIMEOUT_MS } from '../../../model/policy-limits.ts'
 import type { TlsFiles } from '../../../wire/http/server.ts'
 import { plainBatch } from '../../translate/decision-requests.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'

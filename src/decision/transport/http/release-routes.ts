@@ -1,6 +1,6 @@
 /** The routes of policies on their way into force. Floor 5. */
 import { POLICY_READERS } from '../../../access/administration.ts'
-import { POLICY_UPLOAD_BYTES_MAX } from '../../../model/limits.ts'
+import { POLICY_UPLOAD_BYTES_MAX } from '../../../model/policy-limits.ts'
 import { emptySchema, pageSchema } from '../../translate/administration-requests.ts'
 import * as requests from '../../translate/release-requests.ts'
 import * as answers from './release-schemas.ts'

@@ -1,6 +1,6 @@
 /** Streams a plan as lines of JSON, no faster than its reader reads. What is no plan, an error after the first line, is the last line. Floor 5. */
 import { abortable } from '../../../access/abortable.ts'
-import { PLAN_TIMEOUT_MS } from '../../../model/limits.ts'
+import { PLAN_TIMEOUT_MS } from '../../../model/policy-limits.ts'
 import { CallEnd } from '../../../wire/call.ts'
 import { errorMessage } from '../../../wire/error-message.ts'
 import { knownError } from '../../../wire/error-table.ts'

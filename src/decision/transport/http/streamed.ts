@@ -1,7 +1,7 @@
 /** What answers have in common that are written bit by bit: headers, waiting for a slow reader, a last word. Floor 5. */
 import type { ServerResponse } from 'node:http'
 import { abortable } from '../../../access/abortable.ts'
-import { PLAN_LAST_LINE_WAIT_MS } from '../../../model/limits.ts'
+import { PLAN_LAST_LINE_WAIT_MS } from '../../../model/policy-limits.ts'
 
 export function streamHeaders(contentType: string, requestId: string): Readonly<Record<string, string>> {
   return {
