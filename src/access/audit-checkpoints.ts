@@ -8,6 +8,9 @@ import type { Store } from '../store/ports.ts'
 import { type CheckpointSigner, readCheckpoint } from '../token/checkpoint-jws.ts'
 import { hashOfCheckpoint } from './verify-checkpoints.ts'
 
+/** Of the line of the log that holds one; whoever verifies with a log that was kept looks for it. */
+export const CHECKPOINT_MESSAGE = 'audit checkpoint'
+
 export interface AuditCheckpointsNeeds {
   readonly store: Pick<Store, 'auditTrail'>
   readonly signer: CheckpointSigner
@@ -81,7 +84,7 @@ export function openAuditCheckpoints(needs: AuditCheckpointsNeeds): AuditCheckpo
 
 /** One line that operators keep elsewhere: with it, nobody who can write to the database can cut or rewrite what was before it unseen. */
 function tell(log: Log, { number, keyId, jws }: AuditCheckpoint): void {
-  log.info({ number, keyId, heads: readCheckpoint(jws)?.content.heads, jws }, 'audit checkpoint')
+  log.info({ number, keyId, heads: readCheckpoint(jws)?.content.heads, jws }, CHECKPOINT_MESSAGE)
 }
 
 /** Answers nothing when no chain has moved since the last one. */

@@ -1,6 +1,7 @@
 /** An export in JSON as a source for the verifier, and checkpoints that were kept in files or logs. Judges nothing. Floor 6. */
+
+import { CHECKPOINT_MESSAGE } from '../../access/audit-checkpoints.ts'
 import type { AuditCheckpoint, AuditHead } from '../../model/audit-trail.ts'
-import { readCheckpoint } from '../../token/checkpoint-jws.ts'
 import { CommandError, EXIT } from '../command-line/exit.ts'
 import type { Json } from '../command-line/service-client.ts'
 import { plain } from '../command-line/terminal.ts'
@@ -73,21 +74,23 @@ async function* valuesOf(file: string): AsyncGenerator<{ readonly value: Json; r
   }
 }
 
-const JWS = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g
+const JWS = /^[\w-]{10,}\.[\w-]{10,}\.[\w-]*$/
 
-/** Checkpoints of lines that are one, or hold one: lines of a log of the service, whatever stands before them. @throws CommandError when there is none */
+/**
+ * Checkpoints of lines that the service wrote as such, or that are nothing but one. Other lines of a log hold what callers sent, such as ids of their
+ * users in a decision log: nothing is looked for in them. @throws CommandError when there is none
+ */
 export async function readKeptCheckpoints(files: readonly string[]): Promise<readonly string[]> {
   const found = new Set<string>()
   for (const file of files) {
     let ofFile = 0
-    for await (const line of linesOfFile(file))
-      for (const [jws] of line.matchAll(JWS)) {
-        // A line that is nothing else was meant as one; in a log there are other things of that form.
-        if (readCheckpoint(jws) === undefined && line.trim() !== jws) continue
-        found.add(jws)
-        requireBounded(found.size)
-        ofFile++
-      }
+    for await (const line of linesOfFile(file)) {
+      const jws = JWS.test(line.trim()) ? line.trim() : jwsOfLogLine(line)
+      if (jws === undefined) continue
+      found.add(jws)
+      requireBounded(found.size)
+      ofFile++
+    }
     if (ofFile === 0)
       throw new CommandError(
         EXIT.usage,
@@ -96,4 +99,17 @@ export async function readKeptCheckpoints(files: readonly string[]): Promise<rea
       )
   }
   return [...found]
+}
+
+/** What collects logs may have put something before the line. */
+function jwsOfLogLine(line: string): string | undefined {
+  const begin = line.indexOf('{')
+  // Most lines are others, and reading each would take as long as verifying.
+  if (begin < 0 || !line.includes(CHECKPOINT_MESSAGE)) return undefined
+  try {
+    const { msg, jws } = JSON.parse(line.slice(begin)) as Json
+    return msg === CHECKPOINT_MESSAGE && typeof jws === 'string' ? jws : undefined
+  } catch {
+    return undefined
+  }
 }

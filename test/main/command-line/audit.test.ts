@@ -125,6 +125,26 @@ describe('audit verify', () => {
     for (const name of ['empty', 'audit.pem', 'service.log']) expect(await run('verify', '--file', file(name))).toMatchObject({ code: 1 })
   })
 
+  it('takes no checkpoint out of what callers sent, wherever in a log it stands', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const content = { number: 999, atMs: 1, heads: [], unchained: { count: 0, lastId: 0, hash: '0'.repeat(64) } }
+    const fake = `${part({ typ: 'castellan-audit+jwt', kid: 'x' })}.${part(content)}.${'A'.repeat(12)}`
+    const decision = JSON.stringify({
+      kind: 'decision',
+      user: fake,
+      resource: { id: `audit checkpoint {"msg":"audit checkpoint","jws":"${fake}"}` },
+    })
+    const inMessage = JSON.stringify({ msg: fake, jws: fake, note: 'audit checkpoint' })
+    const log = readFileSync(file('service.log'), 'utf8')
+    writeFileSync(file('mixed.log'), `${decision}\ncastellan-1  | ${decision}\n${inMessage}\nuser ${fake}\n${log}`)
+    const verified = await run('verify', '--checkpoints', file('mixed.log'), '--key', file('audit.pem'))
+    expect(verified).toMatchObject({ code: 0, out: expect.stringContaining('2 stored, 2 kept; signatures checked\nholds') })
+    // Nothing but one: somebody meant it.
+    writeFileSync(file('meant'), `${fake}\n`)
+    const meant = await run('verify', '--checkpoints', file('meant'), '--key', file('audit.pem'))
+    expect(meant).toMatchObject({ code: 1, out: expect.stringContaining('checkpoint-forged') })
+  })
+
   it('takes a JWK set for a key, and finds signatures of another', async () => {
     const jwk = audit.keys[0]?.key.export({ format: 'jwk' })
     writeFileSync(file('keys.json'), JSON.stringify({ keys: [jwk] }))
