@@ -138,8 +138,8 @@ async function addCheckpoint(db: Knex.Transaction, afterMs: number, sign: SignCh
   if (!mine) return { made: undefined, coveredAtMs: undefined, nextInMs: afterMs }
   const [row] = (await selectCheckpoints(db).orderBy('number', 'desc').limit(1)) as CheckpointRow[]
   const last = row && checkpointOf(row)
-  // A clock that was set back does not keep checkpoints from being made.
-  const nextInMs = last === undefined ? 0 : Math.min(last.atMs + afterMs - nowMs, afterMs)
+  // One that lies ahead was made before a clock was set back, or by somebody who was none of ours: it keeps no other from being made.
+  const nextInMs = last === undefined || last.atMs > nowMs ? 0 : last.atMs + afterMs - nowMs
   if (nextInMs > 0) return { made: undefined, coveredAtMs: last?.atMs, nextInMs }
   const made = await sign(last, await listHeads(db), nowMs)
   if (made === undefined) return { made, coveredAtMs: last && nowMs, nextInMs: afterMs }

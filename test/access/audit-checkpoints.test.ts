@@ -107,6 +107,32 @@ describeEachStore('checkpoints of the audit', (current) => {
     expect(await checkpointsOf(store)).toHaveLength(before + 2)
   })
 
+  it('are made although the last one lies ahead: a clock was set back, or somebody put it there', async () => {
+    const { store, database } = current()
+    const ahead = Date.now() + 400 * 24 * HOUR_MS
+    const number = (await checkpointsOf(store)).length + 1
+    const row = { number, at: new Date(ahead).toISOString(), key_id: 'somebody', jws: 'none.of.ours' }
+    await database.knex('audit_checkpoint').insert(row)
+    const nothingNew = await store.auditTrail.addCheckpoint(HOUR_MS, () => Promise.resolve(undefined))
+    expect(nothingNew.coveredAtMs).toBeLessThan(ahead - HOUR_MS)
+    const one = await open(HOUR_MS)
+    const stored = await checkpointsOf(store)
+    expect(stored.map(({ number }) => number).at(-1)).toBe(number + 1)
+    expect(one.coveredAtMs).toBe(stored.at(-1)?.atMs)
+    expect(one.coveredAtMs).toBeLessThan(ahead - HOUR_MS)
+    // The next one is not due before its time again.
+    await write(store)
+    await open(HOUR_MS)
+    expect(await checkpointsOf(store)).toHaveLength(stored.length)
+    await database.knex.raw('alter table audit_checkpoint disable trigger user')
+    await database
+      .knex('audit_checkpoint')
+      .where({ number })
+      .orWhere({ number: number + 1 })
+      .del()
+    await database.knex.raw('alter table audit_checkpoint enable trigger user')
+  })
+
   it('that fail are counted, told and tried again, and stop nobody', async () => {
     const { store } = current()
     let [away, asked] = [true, 0]
