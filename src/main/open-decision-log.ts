@@ -50,7 +50,7 @@ export function openProcessDecisionLog({ sample, mask, sinks }: DecisionLogPlan,
   const decisionLog = openDecisionLog({
     ...{ replica, sample, mask, clock, random, log },
     sinks: sinks.map((plan) => ({
-      sink: openSink(plan, mask?.paths ?? [], parts),
+      sink: openSink(plan, { sample, masked: mask?.paths ?? [] }, parts),
       pace: plan.kind === 'postgres' && parts.embedded ? EMBEDDED_PACE : PACE,
     })),
   })
@@ -58,7 +58,12 @@ export function openProcessDecisionLog({ sample, mask, sinks }: DecisionLogPlan,
   return decisionLog
 }
 
-function openSink(plan: SinkPlan, masked: readonly string[], parts: DecisionLogParts): DecisionSink {
+interface Kept {
+  readonly sample: number
+  readonly masked: readonly string[]
+}
+
+function openSink(plan: SinkPlan, { sample, masked }: Kept, parts: DecisionLogParts): DecisionSink {
   const { replicaId: replica, clock, random, log } = parts
   switch (plan.kind) {
     case 'stdout':
@@ -66,7 +71,7 @@ function openSink(plan: SinkPlan, masked: readonly string[], parts: DecisionLogP
     case 'file':
       return openFileSink(plan)
     case 'postgres':
-      return openPostgresSink({ writer: parts.writer, replica, days: plan.days, clock, log })
+      return openPostgresSink({ writer: parts.writer, replica, days: plan.days, sample, clock, log })
     case 'redis': {
       // A rule of the settings.
       if (parts.redis === undefined) throw new Error('A stream without an address of Redis')

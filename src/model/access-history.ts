@@ -21,8 +21,8 @@ export interface AccessHistory {
     filter: { readonly tenant?: string; readonly withinMs: number },
     page: PageInput,
   ): Promise<Page<AssignmentRecord>>
-  /** Scope `audit`. The signal ends it between two statements. @throws NotFoundError for a role that is not in the policy, or where no decision log is kept in the database */
-  reportRoleUse(caller: Caller, question: RoleUseQuestion, signal: AbortSignal): Promise<RoleUse>
+  /** Scope `audit`. @throws NotFoundError for a role that is not in the policy, or where no decision log is kept in the database */
+  reportRoleUse(caller: Caller, question: RoleUseQuestion): Promise<RoleUse>
 }
 
 export interface RoleUseQuestion {
@@ -37,13 +37,14 @@ export interface RoleUse {
   readonly role: string
   readonly tenant?: string
   readonly policyRevision: string
+  /** Begin of a day of UTC, at least as many days ago as were asked for. */
   readonly fromMs: number
   readonly untilMs: number
-  /** The oldest decision that the log has, when it is younger than `fromMs`: before it nothing is known. */
+  /** Since when the log counts, when it is later than `fromMs`: before it nothing is known. */
   readonly knownFromMs?: number
-  /** The smallest share of allowed decisions that was kept in that time: below 1 an unused permission may be a used one. */
+  /** The smallest share of allowed decisions that a replica kept in that time, 0 where none said: below 1 an unused permission may be a used one. */
   readonly sampled: number
-  /** Decisions that the log lost in that time. */
+  /** Decisions that the log lost in that time, in all tenants, for nobody knows in which. */
   readonly lost: number
   /** Every permission of the role, sorted. */
   readonly permissions: readonly {

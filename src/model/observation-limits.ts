@@ -98,5 +98,9 @@ export const DECISIONS_LOOKED_AT_MAX = 5_000
 /** Days that a report about unused permissions looks back, and how many when nothing was said. */
 export const ROLE_USE_DAYS_MAX = 366
 export const ROLE_USE_DAYS_DEFAULT = 90
-/** Milliseconds of the log that one statement of such a report reads: a partition, so that each stays below the time that a statement may take. */
-export const ROLE_USE_SLICE_MS = 86_400_000
+/** Days for which uses are kept, and losses and terms: a report begins with a whole day, and the terms in force then were told within the day before. */
+export const DECISION_USE_DAYS_KEPT = ROLE_USE_DAYS_MAX + 2
+/** How often a replica tells which share it keeps, milliseconds: each day has it, also when nothing is decided. */
+export const DECISION_TERMS_MS = 8 * 3_600_000
+/** The same after an attempt that failed. */
+export const DECISION_TERMS_RETRY_MS = 30_000

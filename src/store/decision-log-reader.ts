@@ -1,4 +1,4 @@
-/** Reads the table of the decision log: pages, one record, uses of a role. Each call one statement that looks at a bounded number of rows or one stretch of time. Writes nothing. Floor 2. */
+/** Reads the table of the decision log: pages, one record, uses of a role. Each call one statement that looks at a bounded number of rows, or at what was counted by day. Writes nothing. Floor 2. */
 import type { PageInput } from '../model/administration.ts'
 import type { DecisionFilter, DecisionRecord } from '../model/decision-record.ts'
 import { DECISIONS_LOOKED_AT_MAX } from '../model/observation-limits.ts'
@@ -6,7 +6,7 @@ import type { Page } from '../model/records.ts'
 import type { Database } from './database.ts'
 import type { DecisionLogTable, RoleUses } from './history-ports.ts'
 import { decodeTimedPageToken, encodePageToken, pageSizeOf, timedKey } from './page.ts'
-import { intervalSql, msSql, timestampOf } from './value-types.ts'
+import { msSql, timestampOf } from './value-types.ts'
 
 interface PageRow {
   readonly looked_at: number
@@ -16,33 +16,33 @@ interface PageRow {
   readonly found: readonly { readonly atMs: number; readonly record: DecisionRecord }[]
 }
 interface UsesRow {
-  readonly permission: string | null
-  readonly uses: number
-  readonly last_used_ms: number
+  readonly from_ms: number
+  readonly now_ms: number
+  readonly since_ms: number | null
   readonly sampled: number | null
+  readonly lost: number
+  readonly uses: RoleUses['uses']
 }
 
-const COVERAGE_SQL = `select ${msSql('clock_timestamp()')} as now_ms,
-  (select ${msSql('at')} from decision_log order by decision_log.at, id limit 1) as oldest_ms,
-  (select coalesce(sum(lost), 0)::bigint from decision_log_loss where at >= clock_timestamp() - ${intervalSql('$1')}) as lost`
-
 /**
- * $1 role, $2 permissions, $3 and $4 from and until, $5 tenants or null. One pass: a check that the role allowed is a use of its permission; of many
- * names asked at once those count that were allowed while the role was in force.
+ * $1 role, $2 permissions, $3 days, $4 tenants or null: then the rows that count all of them. Terms are told at least daily, so those of the day
+ * before say what was in force at the begin.
  */
-export const COUNT_ROLE_USES_SQL = `select used.permission, count(used.permission) as uses, ${msSql('max(entry.at)')} as last_used_ms,
-    min((entry.record ->> 'sampled')::float8) filter (where entry.allowed) as sampled
-  from decision_log entry
-  left join lateral (
-    select entry.permission where entry.permission = any($2::text[]) and entry.record -> 'via' ? $1
-    union all
-    select named.permission
-    from jsonb_to_recordset(case when entry.permission is null then entry.record -> 'permissions' end) named(permission text, allowed boolean)
-    where entry.record -> 'roles' ? $1 and named.allowed and named.permission = any($2::text[])
-  ) used on true
-  where entry.at >= $3::timestamptz and entry.at < $4::timestamptz and (entry.allowed or entry.permission is null)
-    and ($5::text[] is null or entry.tenant_id = any($5::text[]))
-  group by used.permission`
+export const COUNT_ROLE_USES_SQL = `with asked as materialized (
+    select clock_timestamp() as now, (clock_timestamp() at time zone 'utc')::date - $3::integer as first_day
+  ), span as materialized (select now, first_day, first_day::timestamp at time zone 'utc' as since from asked)
+  select ${msSql('span.since')} as from_ms, ${msSql('span.now')} as now_ms,
+    (select ${msSql(`greatest(min(day)::timestamp at time zone 'utc', (select min(at) from decision_log_terms))`)} from decision_use
+      having min(day) is not null) as since_ms,
+    (select min(sampled) from decision_log_terms where at >= span.since - interval '1 day') as sampled,
+    (select coalesce(sum(lost), 0)::bigint from decision_log_loss where at >= span.since) as lost,
+    (select coalesce(json_agg(json_build_object('permission', permission, 'uses', uses, 'lastUsedMs', ${msSql('last_used')})), '[]')
+      from (
+        select permission, sum(uses)::bigint as uses, max(last_used) as last_used from decision_use
+        where role = $1 and tenant_id = any(coalesce($4::text[], array[''])) and permission = any($2::text[]) and day >= span.first_day
+        group by permission
+      ) each_permission) as uses
+  from span`
 
 export function openDecisionLogTable(database: Database): DecisionLogTable {
   // Unnamed, as all of these: planned for these very values.
@@ -67,21 +67,16 @@ export function openDecisionLogTable(database: Database): DecisionLogTable {
       return row?.record
     },
 
-    async readCoverage(windowMs) {
-      const [row] = await ask<{ now_ms: number; oldest_ms: number | null; lost: number }>(COVERAGE_SQL, [windowMs])
+    async countRoleUses(role, permissions, tenants, days): Promise<RoleUses> {
+      const [row] = await ask<UsesRow>(COUNT_ROLE_USES_SQL, [role, [...permissions], days, tenants === null ? null : [...tenants]])
       if (row === undefined) throw new Error('The database did not say its time')
-      return { nowMs: row.now_ms, lost: row.lost, ...(row.oldest_ms === null ? {} : { oldestMs: row.oldest_ms }) }
-    },
-
-    async countRoleUses(role, permissions, tenants, fromMs, untilMs): Promise<RoleUses> {
-      const values = [role, [...permissions], timestampOf(fromMs), timestampOf(untilMs), tenants === null ? null : [...tenants]]
-      const rows = await ask<UsesRow>(COUNT_ROLE_USES_SQL, values)
-      const shares = rows.flatMap(({ sampled }) => (sampled === null ? [] : [sampled]))
       return {
-        ...(shares.length === 0 ? {} : { sampled: Math.min(...shares) }),
-        uses: rows.flatMap(({ permission, uses, last_used_ms: lastUsedMs }) =>
-          permission === null ? [] : [{ permission, uses, lastUsedMs }],
-        ),
+        fromMs: row.from_ms,
+        nowMs: row.now_ms,
+        ...(row.since_ms === null ? {} : { sinceMs: row.since_ms }),
+        ...(row.sampled === null ? {} : { sampled: row.sampled }),
+        lost: row.lost,
+        uses: row.uses,
       }
     },
   }

@@ -1,15 +1,41 @@
-/** Writes the decision log: rows of decisions, partitions of days, and how many were lost. Reads none of it. Floor 2. */
+/** Writes the decision log: rows of decisions, what was used by day, partitions of days, how many were lost and what share was kept. Reads none of it. Floor 2. */
 import type { Knex } from 'knex'
+import { DECISION_USE_DAYS_KEPT } from '../model/observation-limits.ts'
 import type { Database } from './database.ts'
 import type { DecisionLogWriter } from './decision-log-ports.ts'
 import { asStoreWork, sqlState } from './fault.ts'
 
-/** The same record may come twice: a write whose answer was lost is made again. One parameter, as the text is JSON already. */
-const INSERT_SQL = `insert into decision_log (at, id, tenant_id, user_id, caller_id, permission, allowed, reason, record)
-  select (record->>'at')::timestamptz, record->>'id', record->>'tenant', record->>'user', record->'caller'->>'id', record->>'permission',
-    (record->>'allowed')::boolean, record->>'reason', record
-  from jsonb_array_elements($1::jsonb) as record
-  on conflict do nothing`
+/**
+ * The same record may come twice: a write whose answer was lost is made again. So only rows that were not there are counted, in the same statement.
+ * Counted is each role that allowed, for the permission, or for each of those asked at once that was allowed; in one order, so that replicas
+ * that count the same never wait for each other in a circle. One parameter, as the text is JSON already.
+ */
+const INSERT_SQL = `with written as (
+    insert into decision_log (at, id, tenant_id, user_id, caller_id, permission, allowed, reason, record)
+    select (record->>'at')::timestamptz, record->>'id', record->>'tenant', record->>'user', record->'caller'->>'id', record->>'permission',
+      (record->>'allowed')::boolean, record->>'reason', record
+    from jsonb_array_elements($1::jsonb) as record
+    on conflict do nothing
+    returning at, tenant_id, permission, allowed, record
+  ), used as (
+    select via.role, written.tenant_id, named.permission, (written.at at time zone 'utc')::date as day, written.at
+    from written
+    cross join lateral jsonb_array_elements_text(written.record->'via') via(role)
+    cross join lateral (
+      select written.permission where written.permission is not null and written.allowed
+      union all
+      select distinct one.permission
+      from jsonb_to_recordset(case when written.permission is null then written.record->'permissions' end) one(permission text, allowed boolean)
+      where one.allowed
+    ) named
+  )
+  insert into decision_use (role, tenant_id, permission, day, uses, last_used)
+  select role, coalesce(tenant_id, ''), permission, day, count(*), max(at) from used
+  group by grouping sets ((role, tenant_id, permission, day), (role, permission, day))
+  having grouping(tenant_id) = 1 or tenant_id is not null
+  order by 1, 2, 3, 4
+  on conflict (role, tenant_id, permission, day) do update
+    set uses = decision_use.uses + excluded.uses, last_used = greatest(decision_use.last_used, excluded.last_used)`
 
 /** Of all replicas of a database, one at a time changes partitions. Any number; only it must be no other lock's. */
 const PARTITIONS_LOCK = 7_310_246_001
@@ -37,6 +63,10 @@ export function openDecisionLogWriter(database: Database): DecisionLogWriter {
     insertLoss: (replica, lost) =>
       asStoreWork(async () => {
         await db.raw('insert into decision_log_loss (replica, lost) values (:replica, :lost)', { replica, lost })
+      }),
+    insertTerms: (replica, sampled) =>
+      asStoreWork(async () => {
+        await db.raw('insert into decision_log_terms (replica, sampled) values (:replica, :sampled)', { replica, sampled })
       }),
   }
 }
@@ -76,7 +106,14 @@ async function dropDaysBefore(transaction: Knex.Transaction, days: number): Prom
     { days },
   )
   for (const { name } of found.rows) await transaction.raw(`drop table ${name}`)
-  await transaction.raw('delete from decision_log_loss where at < now() - make_interval(days => :days::integer)', { days })
+  // What a report about unused permissions rests on is kept for as long as it looks back.
+  const kept = { days: DECISION_USE_DAYS_KEPT }
+  await transaction.raw(
+    `delete from decision_use where day < ((now() - make_interval(days => :days::integer)) at time zone 'utc')::date`,
+    kept,
+  )
+  for (const table of ['decision_log_loss', 'decision_log_terms'])
+    await transaction.raw(`delete from ${table} where at < now() - make_interval(days => :days::integer)`, kept)
   return found.rows.map(({ name }) => name.slice(-8).replace(/^(\d{4})(\d{2})(\d{2})$/, '$1-$2-$3'))
 }
 

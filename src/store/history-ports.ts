@@ -42,11 +42,18 @@ export interface HistoryReader {
   listExpiring(tenants: readonly string[] | null, withinMs: number, page: PageInput): Promise<Page<AssignmentRecord>>
 }
 
-/** Records of allowed decisions by one role in one stretch of time. */
+/** What one role allowed in the last days, and what is known of how it was counted. Whole days of UTC, and what of today is over. */
 export interface RoleUses {
-  /** The smallest share that was kept of any allowed decision, by this role or another; absent: there was none. */
+  /** Begin of the first day that was asked for; `nowMs` is the database's time. */
+  readonly fromMs: number
+  readonly nowMs: number
+  /** Since when anything was counted; absent: never. */
+  readonly sinceMs?: number
+  /** The smallest share of allowed decisions that any replica kept; absent: none of them said. */
   readonly sampled?: number
-  /** Of permissions that the role allowed. */
+  /** In all tenants: nobody knows whose it was. */
+  readonly lost: number
+  /** Of those permissions that were used. */
   readonly uses: readonly { readonly permission: string; readonly uses: number; readonly lastUsedMs: number }[]
 }
 
@@ -55,14 +62,6 @@ export interface DecisionLogTable {
   /** Newest first; looks at a bounded number of rows a page, so that a page can be short, or empty, and not the last. */
   list(filter: DecisionFilter, tenants: readonly string[] | null, page: PageInput): Promise<Page<DecisionRecord>>
   find(id: string): Promise<DecisionRecord | undefined>
-  /** The database's time, the time of the oldest record, and what was lost in the last `windowMs`. */
-  readCoverage(windowMs: number): Promise<{ readonly nowMs: number; readonly oldestMs?: number; readonly lost: number }>
-  /** In [fromMs, untilMs). */
-  countRoleUses(
-    role: string,
-    permissions: readonly string[],
-    tenants: readonly string[] | null,
-    fromMs: number,
-    untilMs: number,
-  ): Promise<RoleUses>
+  /** One statement, whose cost grows with permissions and days, not with decisions. */
+  countRoleUses(role: string, permissions: readonly string[], tenants: readonly string[] | null, days: number): Promise<RoleUses>
 }

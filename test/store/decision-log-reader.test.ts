@@ -126,15 +126,6 @@ describeEachStore('the decision log', (current) => {
     expect(await current().store.decisionLog.find('d-9999')).toBeUndefined()
   })
 
-  it('says since when it knows anything, and what it lost of late', async () => {
-    const { store, database } = current()
-    await store.decisionLogWriter.insertLoss('replica-1', 5)
-    await database.knex.raw(`insert into decision_log_loss (at, replica, lost) values (now() - interval '10 days', 'replica-2', 70)`)
-    const oldestMs = Math.min(...records.map(({ at }) => Date.parse(at)))
-    expect(await store.decisionLog.readCoverage(DAY_MS)).toMatchObject({ oldestMs, lost: 5 })
-    expect(await store.decisionLog.readCoverage(11 * DAY_MS)).toMatchObject({ oldestMs, lost: 75 })
-  })
-
   describe('with more rows than a page looks at', () => {
     beforeAll(async () => {
       const { store, database } = current()
@@ -165,53 +156,67 @@ describeEachStore('the decision log', (current) => {
     )
   })
 
-  it('counts what a role allowed, and names asked at once while it was in force', async () => {
-    const { store } = current()
-    await store.decisionLogWriter.createDays(['2026-11-22'])
-    const at = (minute: number) => new Date(Date.parse('2026-11-22T10:00:00Z') + minute * 60_000).toISOString()
-    const base = recordOf(0, {
-      slot: 0,
-      tenant: 'use',
-      user: 'ann',
-      caller: 'caller-1',
-      permission: 'stay.read',
-      several: undefined,
-      allowed: true,
-      reason: 'ROLE',
+  describe('what a role allowed', () => {
+    const nowMs = Date.now()
+    const today = new Date(nowMs).toISOString().slice(0, 10)
+    const dayMs = (daysAgo: number) => Date.parse(today) - daysAgo * DAY_MS
+    const use = (permissions: readonly string[], tenants: readonly string[] | null, days: number) =>
+      current().store.decisionLog.countRoleUses('coder', permissions, tenants, days)
+
+    beforeAll(async () => {
+      const { database } = current()
+      await database.knex.raw('truncate decision_use, decision_log_loss, decision_log_terms')
     })
-    const rows: DecisionRecord[] = [
-      { ...base, id: 'u-1', at: at(1), via: ['coder'], roles: ['coder'], sampled: 0.25 },
-      { ...base, id: 'u-2', at: at(2), via: ['coder', 'reader'], roles: ['coder', 'reader'] },
-      // Not by this role, not allowed, another permission.
-      { ...base, id: 'u-3', at: at(3), via: ['reader'], roles: ['coder', 'reader'], sampled: 0.5 },
-      { ...base, id: 'u-4', at: at(4), allowed: false, reason: 'CONDITION_FAILED', via: [], roles: ['coder'] },
-      { ...base, id: 'u-5', at: at(5), permission: 'stay.other', via: ['coder'], roles: ['coder'] },
-      {
-        ...recordOf(1, {
-          slot: 0,
-          tenant: 'use',
-          user: 'ann',
-          caller: 'caller-1',
-          permission: 'stay.read',
-          several: [
-            { permission: 'stay.read', allowed: true },
-            { permission: 'stay.code', allowed: false },
-          ],
-          allowed: false,
-          reason: 'ROLE',
-        }),
-        ...{ id: 'u-6', at: at(6), roles: ['coder'] },
-      },
-      { ...base, id: 'u-7', at: at(7), tenant: 'elsewhere', via: ['coder'], roles: ['coder'] },
-    ]
-    await store.decisionLogWriter.insert(rows.map((row) => JSON.stringify(row)))
-    const fromMs = Date.parse(at(0))
-    const count = (tenants: readonly string[] | null, untilMs = fromMs + DAY_MS / 2) =>
-      store.decisionLog.countRoleUses('coder', ['stay.read', 'stay.code'], tenants, fromMs, untilMs)
-    expect(await count(['use'])).toEqual({ sampled: 0.25, uses: [{ permission: 'stay.read', uses: 3, lastUsedMs: Date.parse(at(6)) }] })
-    expect(await count(null)).toEqual({ sampled: 0.25, uses: [{ permission: 'stay.read', uses: 4, lastUsedMs: Date.parse(at(7)) }] })
-    // Half-open.
-    expect(await count(['use'], Date.parse(at(2)))).toMatchObject({ uses: [{ uses: 1 }] })
-    expect(await count(['nobody'])).toEqual({ uses: [] })
+
+    it('is unknown since ever while nothing was counted, and on no terms', async () => {
+      expect(await use(['stay.read'], null, 7)).toEqual({ fromMs: dayMs(7), nowMs: expect.any(Number), lost: 0, uses: [] })
+    })
+
+    it('is summed up over whole days, of all or of some tenants, and only of the permissions that were asked for', async () => {
+      const row = (role: string, tenant: string, permission: string, daysAgo: number, uses: number) =>
+        `('${role}', '${tenant}', '${permission}', '${today}'::date - ${daysAgo}, ${uses}, timestamptz '${today} 00:00:00.001Z' - interval '${daysAgo} days')`
+      await current().database.knex.raw(
+        `insert into decision_use (role, tenant_id, permission, day, uses, last_used) values ${[
+          row('coder', '', 'stay.read', 8, 1),
+          row('coder', '', 'stay.read', 7, 20),
+          row('coder', 'north', 'stay.read', 7, 12),
+          row('coder', 'south', 'stay.read', 7, 8),
+          row('coder', '', 'stay.read', 3, 300),
+          row('coder', 'south', 'stay.read', 3, 300),
+          row('coder', '', 'stay.code', 0, 5000),
+          row('coder', 'west', 'stay.code', 0, 5000),
+          row('reader', '', 'stay.read', 1, 70000),
+        ].join()}`,
+      )
+      const of = async (...asked: Parameters<typeof use>) => (await use(...asked)).uses
+      const read = (uses: number, daysAgo: number) => ({ permission: 'stay.read', uses, lastUsedMs: dayMs(daysAgo) + 1 })
+      const code = { permission: 'stay.code', uses: 5000, lastUsedMs: dayMs(0) + 1 }
+      const both = ['stay.read', 'stay.code']
+      expect(await of(both, null, 7)).toEqual(expect.arrayContaining([read(320, 3), code]))
+      expect(await of(['stay.read'], null, 7)).toEqual([read(320, 3)])
+      expect(await of(both, null, 8)).toContainEqual(read(321, 3))
+      expect(await of(both, null, 6)).toContainEqual(read(300, 3))
+      expect(await of(both, ['north'], 7)).toEqual([read(12, 7)])
+      expect(await of(both, ['north', 'south'], 7)).toEqual([read(320, 3)])
+      expect(await of(both, [], 7)).toEqual([])
+      expect(await use(both, null, 7)).toMatchObject({ sinceMs: dayMs(8) })
+    })
+
+    it('rests on the worst terms in force in that time, on what was lost in it, and on no more than was kept since its begin', async () => {
+      const { store, database } = current()
+      await database.knex.raw(`insert into decision_log_loss (at, replica, lost) values (now() - interval '10 days', 'replica-2', 70)`)
+      await store.decisionLogWriter.insertLoss('replica-1', 5)
+      await database.knex.raw(`insert into decision_log_terms (at, replica, sampled) values
+        (timestamptz '${today} 00:00:00Z' - interval '12 days 1 minute', 'replica-1', 0), (timestamptz '${today} 00:00:00Z' - interval '5 days', 'replica-1', 0.5)`)
+      await store.decisionLogWriter.insertTerms('replica-2', 1)
+      expect(await use([], null, 3)).toMatchObject({ sampled: 1, lost: 5 })
+      // Those of the day before were in force at the begin.
+      expect(await use([], null, 4)).toMatchObject({ sampled: 0.5, lost: 5 })
+      expect(await use([], ['north'], 11)).toMatchObject({ sampled: 0.5, lost: 75, sinceMs: dayMs(8) })
+      expect(await use([], null, 12)).toMatchObject({ sampled: 0 })
+      await database.knex.raw(`delete from decision_log_terms where at < now() - interval '1 day'`)
+      const [{ at }] = (await database.knex.raw('select at from decision_log_terms')).rows
+      expect(await use([], null, 12)).toMatchObject({ sampled: 1, sinceMs: at.getTime() })
+    })
   })
 })

@@ -4,7 +4,7 @@ import { openPostgresSink } from '../../src/decision/log/postgres-sink.ts'
 import { type LogEntry, RefusedError } from '../../src/decision/log/sink.ts'
 import { openLog } from '../../src/ground/log.ts'
 import type { DecisionRecord } from '../../src/model/decision-record.ts'
-import { DECISION_PARTITIONS_LOOK_MS } from '../../src/model/observation-limits.ts'
+import { DECISION_PARTITIONS_LOOK_MS, DECISION_TERMS_MS, DECISION_TERMS_RETRY_MS } from '../../src/model/observation-limits.ts'
 import { openDecisionLogWriter } from '../../src/store/decision-log.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { describeEachStore } from '../support/stores.ts'
@@ -47,6 +47,7 @@ describeEachStore('the decision log', (current, kind) => {
       writer: openDecisionLogWriter(current().database),
       replica: 'replica-1',
       days,
+      sample: 0.25,
       clock,
       log: openLog('silent'),
     }),
@@ -54,7 +55,7 @@ describeEachStore('the decision log', (current, kind) => {
 
   beforeEach(async () => {
     for (const name of await partitions()) await current().database.knex.raw(`drop table ${name}`)
-    await current().database.knex.raw('truncate decision_log_loss')
+    await current().database.knex.raw('truncate decision_log_loss, decision_log_terms, decision_use')
   })
 
   it('has a row of each record with what it is searched by, and all of it', async () => {
@@ -112,12 +113,110 @@ describeEachStore('the decision log', (current, kind) => {
     await sink.write(old, NEVER)
     await clock.pass(DECISION_PARTITIONS_LOOK_MS)
     await current().database.knex.raw(
-      `insert into decision_log_loss (at, replica, lost) values (now() - interval '3 days', 'r', 1), (now(), 'r', 2)`,
+      `insert into decision_log_loss (at, replica, lost) values (now() - interval '369 days', 'r', 1), (now() - interval '367 days', 'r', 2)`,
+    )
+    await current().database.knex.raw(
+      `insert into decision_use (role, tenant_id, permission, day, uses, last_used)
+        select 'r', '', 'p', now() - days * interval '1 day', days, now() from (values (367), (370)) old(days)`,
+    )
+    await current().database.knex.raw(
+      `insert into decision_log_terms (at, replica, sampled) values (now() - interval '369 days', 'r', 0.5), (now() - interval '367 days', 'r', 0.6)`,
     )
     await sink.write([entry('d', `${today(0)}T00:00:00.000Z`)], NEVER)
     expect((await rows('select id from decision_log order by at')).map(({ id }) => id)).toEqual(['d-2', 'd-1', 'd', 'd0'])
     expect(await partitions()).toEqual([named(-2), named(-1), named(0), named(1)])
     expect(await rows('select lost from decision_log_loss')).toEqual([{ lost: 2 }])
+    expect(await rows('select uses from decision_use')).toEqual([{ uses: 367 }])
+    expect(await rows('select min(sampled) as sampled from decision_log_terms')).toEqual([{ sampled: 0.25 }])
+    expect(await rows(`select from decision_log_terms where sampled = 0.5`)).toEqual([])
+  })
+
+  it('counts what roles allowed once, however often a batch comes and whoever else writes', async () => {
+    const [one, two] = [open().sink, open().sink]
+    const at = (minute: number) => `${today(0)}T0${minute}:00:00.000Z`
+    const allowed = { via: ['clerk', 'reader'], roles: ['clerk', 'reader', 'boss'] }
+    const {
+      permission: _,
+      reason: _reason,
+      ...many
+    } = entry('d-4', at(4), { method: 'CheckPermissions', via: ['clerk'], allowed: false }).record
+    const several: DecisionRecord = {
+      ...many,
+      permissions: [
+        { permission: 'quote.read', allowed: true },
+        { permission: 'quote.send', allowed: true },
+        { permission: 'quote.drop', allowed: false },
+      ],
+    }
+    const { tenant: _tenant, ...nowhere } = entry('d-6', at(6), { via: ['reader'] }).record
+    const batch = [
+      entry('d-1', at(1), allowed),
+      entry('d-2', at(2), { ...allowed, tenant: 'south' }),
+      entry('d-3', at(3), { allowed: false, reason: 'CONDITION_FAILED' }),
+      { record: several, line: JSON.stringify(several), bytes: 1 },
+      entry('d-5', `${today(-1)}T23:59:59.999Z`, { via: ['reader'] }),
+      { record: nowhere, line: JSON.stringify(nowhere), bytes: 1 },
+    ]
+    await one.write(batch, NEVER)
+    await Promise.all([one.write(batch, NEVER), two.write(batch.slice(2).reverse(), NEVER)])
+    const counted = await rows<{ day: string }>(
+      `select role, tenant_id as tenant, permission, day::text as day, uses, last_used = :at::timestamptz as at_four from decision_use
+        order by role, tenant_id, permission, day`.replace(':at', `'${at(4)}'`),
+    )
+    const row = (role: string, tenant: string, permission: string, uses: number, at_four: boolean, day = today(0)) => ({
+      ...{ role, tenant, permission, day, uses, at_four },
+    })
+    // Without a tenant: of all of them, and of none.
+    expect(counted).toEqual([
+      row('clerk', '', 'quote.read', 3, true),
+      row('clerk', '', 'quote.send', 1, true),
+      row('clerk', 'acme', 'quote.read', 2, true),
+      row('clerk', 'acme', 'quote.send', 1, true),
+      row('clerk', 'south', 'quote.read', 1, false),
+      row('reader', '', 'quote.read', 1, false, today(-1)),
+      row('reader', '', 'quote.read', 3, false),
+      row('reader', 'acme', 'quote.read', 1, false, today(-1)),
+      row('reader', 'acme', 'quote.read', 1, false),
+      row('reader', 'south', 'quote.read', 1, false),
+    ])
+    expect(
+      await rows(
+        `select to_char(last_used at time zone 'utc', 'HH24') as hour from decision_use where role = 'reader' and tenant_id = '' and day = '${today(0)}'`,
+      ),
+    ).toEqual([{ hour: '06' }])
+  })
+
+  it('tells on what terms it keeps records from its start on and through every day, though nothing is written', async () => {
+    const { sink, clock } = open()
+    await clock.pass(3 * DECISION_TERMS_MS)
+    for (let told = 0; told < 4; ) {
+      await clock.pass(0)
+      told = (await rows(`select from decision_log_terms where replica = 'replica-1' and sampled = 0.25`)).length
+      if (told < 4) await clock.pass(DECISION_TERMS_MS)
+    }
+    await sink.close()
+    expect(clock.waiting).toBe(0)
+    expect(DECISION_TERMS_MS).toBeLessThan(DAY_MS)
+  })
+
+  it('tells its terms soon when the database was away at its start', async () => {
+    const clock = new ClockOfToday()
+    const writer = openDecisionLogWriter(current().database)
+    let attempts = 0
+    const sink = openPostgresSink({
+      writer: {
+        ...writer,
+        insertTerms: async (...terms) => {
+          attempts += 1
+          if (attempts === 1) throw new Error('away')
+          await writer.insertTerms(...terms)
+        },
+      },
+      ...{ replica: 'replica-9', days: 1, sample: 0.5, clock, log: openLog('silent') },
+    })
+    await clock.pass(DECISION_TERMS_RETRY_MS)
+    await sink.close()
+    expect(await rows('select replica, sampled from decision_log_terms')).toEqual([{ replica: 'replica-9', sampled: 0.5 }])
   })
 
   it('writes on when somebody else dropped a day that it knows', async () => {

@@ -81,8 +81,7 @@ export function openAccessHistory(needs: AccessHistoryNeeds): AccessHistory {
       return await history.listExpiring(tenant === undefined ? caller.tenants : [tenant], withinMs, page)
     },
 
-    reportRoleUse: (caller, question, signal) =>
-      reportRoleUse({ policy: needs.policy, table: needs.decisionTable }, caller, question, signal),
+    reportRoleUse: (caller, question) => reportRoleUse({ policy: needs.policy, table: needs.decisionTable }, caller, question),
   }
 }
 

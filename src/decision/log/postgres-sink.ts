@@ -1,7 +1,7 @@
-/** Records as rows of the database, days that are over what is kept dropped with them. The statements are the store's. Floor 5. */
+/** Records as rows of the database, days that are over what is kept dropped with them, and on what terms they were kept. The statements are the store's. Floor 5. */
 import type { Clock } from '../../ground/clock.ts'
 import type { Log } from '../../ground/log.ts'
-import { DECISION_PARTITIONS_LOOK_MS } from '../../model/observation-limits.ts'
+import { DECISION_PARTITIONS_LOOK_MS, DECISION_TERMS_MS, DECISION_TERMS_RETRY_MS } from '../../model/observation-limits.ts'
 import type { DecisionLogWriter } from '../../store/decision-log-ports.ts'
 import { type DecisionSink, type LogEntry, RefusedError } from './sink.ts'
 
@@ -10,6 +10,8 @@ export interface PostgresSinkNeeds {
   readonly replica: string
   /** Days that are kept. */
   readonly days: number
+  /** Share of allowed decisions that comes here. */
+  readonly sample: number
   readonly clock: Clock
   readonly log: Log
 }
@@ -24,9 +26,13 @@ class PostgresSink implements DecisionSink {
   /** Days whose partition was seen, `YYYY-MM-DD` of UTC. */
   readonly #days = new Set<string>()
   #lookAtMs = Number.NEGATIVE_INFINITY
+  #isClosed = false
+  #cancelTerms: () => void = () => undefined
+  #terms: Promise<void>
 
   constructor(needs: PostgresSinkNeeds) {
     this.#needs = needs
+    this.#terms = this.#tellTerms()
   }
 
   async write(batch: readonly LogEntry[]): Promise<number> {
@@ -46,7 +52,27 @@ class PostgresSink implements DecisionSink {
     await this.#needs.writer.insertLoss(this.#needs.replica, count)
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelTerms()
+    await this.#terms
+  }
+
+  /** From the start on and again and again, for a share that keeps nothing writes nothing else. Never throws. */
+  async #tellTerms(): Promise<void> {
+    const { writer, replica, sample, clock, log } = this.#needs
+    let againMs = DECISION_TERMS_MS
+    try {
+      await writer.insertTerms(replica, sample)
+    } catch (fault) {
+      againMs = DECISION_TERMS_RETRY_MS
+      log.warn({ err: fault }, 'which share of decisions is kept could not be told to the database')
+    }
+    if (this.#isClosed) return
+    this.#cancelTerms = clock.after(againMs, () => {
+      this.#terms = this.#tellTerms()
+    })
+  }
 
   /** Old days go, and there are partitions for those of this batch and for the next one, so that midnight finds its own. */
   async #prepare(batch: readonly LogEntry[]): Promise<void> {

@@ -24,7 +24,7 @@ export function historyOperations(history: AccessHistory, decisions: DecisionLog
       return pageMessage('assignments', found, (record) => assignmentMessage(record, form))
     },
     async GetRoleUse(plain, call, form) {
-      return roleUseMessage(await history.reportRoleUse(call.caller, parseRoleUse(plain), call.signal), form)
+      return roleUseMessage(await history.reportRoleUse(call.caller, parseRoleUse(plain)), form)
     },
   } satisfies Readonly<Record<string, Operation>>
 }

@@ -72,15 +72,14 @@ export function releaseOperations(releases: PolicyReleases) {
   } satisfies Readonly<Record<string, Operation>>
 }
 
-/** Milliseconds of the operations that may take longer than REQUEST_TIMEOUT_MS: they read whole policies or logs, or wait for all replicas. */
+/** Milliseconds of the operations that may take longer than REQUEST_TIMEOUT_MS: they read whole policies, or wait for all replicas. */
 export const LONG_OPERATIONS_MS: Readonly<Partial<Record<string, number>>> = {
   PublishPolicy: POLICY_REQUEST_TIMEOUT_MS,
   GetPolicyRevision: POLICY_REQUEST_TIMEOUT_MS,
   ActivatePolicy: POLICY_REQUEST_TIMEOUT_MS,
   RollbackPolicy: POLICY_REQUEST_TIMEOUT_MS,
   GetPolicyBudget: POLICY_REQUEST_TIMEOUT_MS,
-  GetRoleUse: POLICY_REQUEST_TIMEOUT_MS,
-} satisfies Partial<Record<keyof ReturnType<typeof releaseOperations> | 'GetRoleUse', number>>
+} satisfies Partial<Record<keyof ReturnType<typeof releaseOperations>, number>>
 
 export function planOperation(releases: PolicyReleases): PlanOperation {
   return async function* (plain, call, form) {

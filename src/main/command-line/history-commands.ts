@@ -8,9 +8,6 @@ import { path, query } from './service-client.ts'
 import { clientFor, examples, listAll, printAnswer, type ServiceOptions, withLimit, withService } from './service-command.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Milliseconds until a report over a whole log is given up: a little more than the service allows it. */
-const REPORT_TIMEOUT_MS = 35_000
-
 interface ExpiringOptions extends ServiceOptions {
   readonly within: string
   readonly tenant?: string
@@ -49,13 +46,14 @@ export function addHistoryCommands(program: Command, terminal: Terminal): void {
     .action(async (role: string, options: UseOptions) => {
       const client = await clientFor(options, terminal.environment)
       const address = `${path('roles', role, 'use')}${query({ tenant: options.tenant, days: options.days })}`
-      const answer = await client.call('GET', address, undefined, REPORT_TIMEOUT_MS)
+      const answer = await client.call('GET', address)
       printAnswer(terminal, options, answer, (one) => prettyRoleUse(terminal, one))
     })
   examples(withService(use), ['castellan roles use salesperson', 'castellan roles use finance-clerk --tenant acme --days 30']).addHelpText(
     'after',
     `
-A use is a decision that the role allowed; a name among many asked at once counts when it was allowed while the role was in force.
+A use is a decision that the role allowed, counted by days of UTC when it is logged; the first day is a whole one. Counts are kept for a year,
+however long records are. Of many names asked at once each that was allowed counts for the roles that allowed any of them.
 The report says what it rests on: the time that the log knows of, the share of allowed decisions that it keeps, and what it lost.
 `,
   )

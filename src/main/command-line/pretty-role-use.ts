@@ -11,7 +11,7 @@ export function prettyRoleUse(terminal: Terminal, answer: Json): string {
   const sorted = [...unused, ...permissions.filter((one) => usesOf(one) > 0).sort((a, b) => usesOf(a) - usesOf(b))]
   const tenant = text(answer, 'tenant')
   const [fromMs, untilMs] = [Date.parse(text(answer, 'from')), Date.parse(text(answer, 'until'))]
-  const days = Math.round((untilMs - fromMs) / DAY_MS)
+  const days = Math.floor((untilMs - fromMs) / DAY_MS)
   const where = tenant === '' ? '' : ` at ${tenant}`
   const known = text(answer, 'knownFrom')
   const [sampled, lost] = [Number(answer['sampled']), Number(answer['lost'])]
@@ -24,13 +24,13 @@ export function prettyRoleUse(terminal: Terminal, answer: Json): string {
       text(one, 'lastUsed'),
     ]),
     `${unused.length} of ${permissions.length} permissions of ${text(answer, 'role')} unused${where} in ${counted(days, 'day')}, ${text(answer, 'from')} to ${text(answer, 'until')}\n`,
-    `by the policy in force (${shortRevision(text(answer, 'policyRevision'))}); ${sampled < 1 ? `${share(sampled)} of allowed decisions were kept` : 'every allowed decision was kept'}, ${lost === 0 ? 'none was lost' : `${lost} were lost`}\n`,
+    `by the policy in force (${shortRevision(text(answer, 'policyRevision'))}); ${keptWords(sampled)}, ${lost === 0 ? 'none was lost' : `${lost} were lost`}\n`,
     known === ''
       ? ''
       : warn(
           `the log begins at ${known}, ${counted(Math.floor((untilMs - Date.parse(known)) / DAY_MS), 'day')} ago: before that nothing is known.`,
         ),
-    sampled < 1 ? warn('decisions are sampled: what is unused here may have been used.') : '',
+    sampled < 1 ? warn('not all decisions are known to be kept: what is unused here may have been used.') : '',
     lost > 0 ? warn(`the log lost ${counted(lost, 'decision')}: what is unused here may have been used.`) : '',
   ].join('')
 }
@@ -43,6 +43,10 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-function share(sampled: number): string {
-  return `at least ${Number((sampled * 100).toPrecision(3))} %`
+/** None at all is also what is known where no replica said its share. */
+function keptWords(sampled: number): string {
+  if (sampled >= 1) return 'every allowed decision was kept'
+  return sampled > 0
+    ? `at least ${Number((sampled * 100).toPrecision(3))} % of allowed decisions were kept`
+    : 'of allowed decisions none is known to be kept'
 }
