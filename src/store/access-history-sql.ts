@@ -60,7 +60,7 @@ const TENANT: Omit<StatesOf, 'id'> = {
 
 /**
  * State and attributes then, `null` when there was no such row: what the first change after that time found, else what is there now. A change
- * that found nothing made it. One by one: "offset 0" keeps the planner from joining all accounts for a page of them.
+ * that found nothing made it, and so did whoever left no record of it, when the row says that it came later. One by one: "offset 0" keeps the planner from joining all accounts for a page of them.
  */
 function stateThenSql({ table, column, id, events, whole }: StatesOf): string {
   const following = (more: string) => `select event.id, event.before from audit_event event
@@ -70,7 +70,7 @@ function stateThenSql({ table, column, id, events, whole }: StatesOf): string {
     from ${table} present
     left join lateral (${following('')}) change on true
     left join lateral (${following(` and ${whole}`)}) said on true
-    where present.id = ${id} and case when change.id is null then present.created_at <= asked.at else change.before is not null end
+    where present.id = ${id} and present.created_at <= asked.at and (change.id is null or change.before is not null)
     offset 0`
 }
 
@@ -78,12 +78,16 @@ function stateThenSql({ table, column, id, events, whole }: StatesOf): string {
 const RECORDED_SQL = `coalesce((select event.at from audit_event event
     where event.user_id = held.user_id and event.tenant_id = held.tenant_id and event.target = held.id
       and ${OF_ASSIGNMENTS} and event.action = 'assignment.grant' order by event.at limit 1), held.created_at)`
+/** Recorded when the row was written, or a little later: so the first record from then on is the one, as a rule, however many there are. */
+function revokedSql(target: string, more: string): string {
+  return `(select event.at from audit_event event
+    where event.user_id = held.user_id and event.tenant_id = held.tenant_id and event.target = ${target} and event.at >= held.revoked_at
+      and ${OF_ASSIGNMENTS} and event.action = 'assignment.revoke'${more}
+    order by event.at limit 1)`
+}
 /** A whole role is taken back by one record that names the role and lists the rows. */
-const REVOKED_SQL = `coalesce((select event.at from audit_event event
-    where event.user_id = held.user_id and event.tenant_id = held.tenant_id and event.target in (held.id, held.role)
-      and ${OF_ASSIGNMENTS} and event.action = 'assignment.revoke'
-      and (event.target = held.id or event.after @> jsonb_build_array(jsonb_build_object('id', held.id)))
-    order by event.at limit 1), held.revoked_at)`
+const REVOKED_SQL = `coalesce(${revokedSql('held.id', '')},
+    ${revokedSql('held.role', ` and event.after @> jsonb_build_array(jsonb_build_object('id', held.id))`)}, held.revoked_at)`
 /** Of a row of `held`: its window had begun and was not over, and it had been given and not taken back. The cheap comparisons first. */
 const IN_FORCE_THEN_SQL = `held.valid_from <= asked.at and (held.expires_at is null or held.expires_at > asked.at)
   and held.created_at <= asked.at and case when held.revoked_at <= asked.at then ${REVOKED_SQL} > asked.at else true end
