@@ -1,9 +1,15 @@
 #!/usr/bin/env node
 /** The command `castellan`: gives the command line its process. Floor 6. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { runCommandLine } from './command-line/run.ts'
 
+/** For what was written last, milliseconds: a reader takes it at once, or does not read. */
+const LAST_WORDS_MS = 1_000
+
 // A closed pipe (`castellan … | head`) is the reader's decision, not a fault.
-process.stdout.on('error', (fault: NodeJS.ErrnoException) => process.exit(fault.code === 'EPIPE' ? 0 : 1))
+const leave = (fault: NodeJS.ErrnoException) => process.exit(fault.code === 'EPIPE' ? 0 : 1)
+process.stdout.on('error', leave)
+let serves = false
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
@@ -19,5 +25,17 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, run)
     }
   },
+  serves: () => {
+    serves = true
+    process.stdout.off('error', leave)
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  },
   nowMs: () => Date.now(),
 })
+
+if (serves) {
+  // What nobody reads would hold the process for ever.
+  const taken = [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)))
+  await Promise.race([Promise.all(taken), delay(LAST_WORDS_MS)])
+  process.exit()
+}

@@ -29,6 +29,7 @@ import { readVersion } from './version.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, DirectoryLockedError, DataDirectoryError, PolicyFolderError, ListenError */
 export async function dev(terminal: Terminal): Promise<void> {
+  terminal.serves?.()
   const settings = readDevSettings(terminal.environment)
   // Standard output is for the banner, which scripts may read.
   const log = openLog(settings.logLevel ?? 'warn', { write: (line) => terminal.err(line) })

@@ -4,6 +4,7 @@ import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
+import { openStandardOutput } from '../ground/standard-output.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { identityPlanFrom } from './identity-plan.ts'
 import { type IdentityProcessPlan, openIdentityService } from './open-identity-service.ts'
@@ -15,8 +16,9 @@ import { exitOnEscapedFault, runUntilSignal } from './signals.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, StoreError, ListenError; AppError when the database is not at this build's schema */
 export async function identity(terminal: Terminal): Promise<void> {
+  terminal.serves?.()
   const settings = readIdentitySettings(terminal.environment)
-  const log = openLog(settings.logLevel ?? 'info')
+  const log = openLog(settings.logLevel ?? 'info', openStandardOutput(process.stdout))
   exitOnEscapedFault(process, log)
   log.info({ settings: printableSettings(settingTable, settings) }, 'starts')
   if (settings.tlsCertFile === undefined && !isLoopback(settings.identityHost))

@@ -9,9 +9,10 @@ import { openRedisSink } from '../decision/log/redis-sink.ts'
 import { type DecisionSink, LOSS_REASONS, type SinkPace } from '../decision/log/sink.ts'
 import { openStdoutSink } from '../decision/log/stdout-sink.ts'
 import type { Clock } from '../ground/clock.ts'
-import type { Log } from '../ground/log.ts'
+import { type Log, type LogLevel, openLog } from '../ground/log.ts'
 import type { Metrics } from '../ground/metrics.ts'
 import type { Random } from '../ground/random.ts'
+import { openStandardOutput, type StandardOutput } from '../ground/standard-output.ts'
 import {
   SINK_BATCH_BYTES_MAX,
   SINK_BATCH_RECORDS_MAX,
@@ -34,6 +35,8 @@ export interface DecisionLogParts {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  /** Absent: nothing else of ours is written to standard output. */
+  readonly output: StandardOutput | undefined
 }
 
 const PACE: SinkPace = { recordsMax: SINK_BATCH_RECORDS_MAX, bytesMax: SINK_BATCH_BYTES_MAX, lingerMs: SINK_LINGER_MS, pauseMs: 0 }
@@ -52,6 +55,8 @@ export function openProcessDecisionLog({ sample, mask, sinks }: DecisionLogPlan,
     sinks: sinks.map((plan) => ({
       sink: openSink(plan, { sample, masked: mask?.paths ?? [] }, parts),
       pace: plan.kind === 'postgres' && parts.embedded ? EMBEDDED_PACE : PACE,
+      // What standard output loses is not said there.
+      ...(plan.kind === 'stdout' ? { log: openLog(log.level as LogLevel, { write: (line) => void process.stderr.write(line) }) } : {}),
     })),
   })
   addMetrics(parts.metrics, decisionLog)
@@ -67,7 +72,7 @@ function openSink(plan: SinkPlan, { sample, masked }: Kept, parts: DecisionLogPa
   const { replicaId: replica, clock, random, log } = parts
   switch (plan.kind) {
     case 'stdout':
-      return openStdoutSink(process.stdout)
+      return openStdoutSink(parts.output ?? openStandardOutput(process.stdout))
     case 'file':
       return openFileSink(plan)
     case 'postgres':

@@ -91,7 +91,7 @@ export async function openDecision(
   const decisionTable = plan.decisionLog?.sinks.some(({ kind }) => kind === 'postgres') ? store.decisionLog : undefined
   const decisionLog = openProcessDecisionLog(plan.decisionLog ?? NO_LOG, {
     ...{ replicaId: access.replicaId, writer: store.decisionLogWriter, redis: plan.redis, clock, random, log, metrics },
-    embedded: plan.database.kind === 'pglite',
+    ...{ embedded: plan.database.kind === 'pglite', output: needs.output },
   })
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())

@@ -5,6 +5,7 @@ import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
 import type { Metrics } from '../ground/metrics.ts'
 import type { Random } from '../ground/random.ts'
+import type { StandardOutput } from '../ground/standard-output.ts'
 import type { Tracing } from '../ground/tracing.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../store/database.ts'
@@ -28,6 +29,8 @@ export interface ServiceNeeds {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  /** The one that the log writes to; absent: the log goes elsewhere. */
+  readonly output?: StandardOutput
   /** Absent: nobody asked for traces, and nothing is wrapped for them. */
   readonly tracing?: Tracing | undefined
   /** Only a run that shows what the rule of freshness is good for gives another one; no setting does. */

@@ -4,6 +4,7 @@ import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
+import { openStandardOutput } from '../ground/standard-output.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
 import { openService } from './open-service.ts'
@@ -16,10 +17,12 @@ import { tracingPlanFrom } from './tracing-settings.ts'
 
 /** Runs until a signal stops it. @throws SettingsError, StoreError, ListenError; AppError when the database is not at this build's schema */
 export async function serve(terminal: Terminal): Promise<void> {
+  terminal.serves?.()
   const settings = readServeSettings(terminal.environment)
   const tracing = tracingPlanFrom(terminal.environment)
   const decisionLog = decisionLogPlanFrom(settings, terminal.environment, 'stdout')
-  const log = openLog(settings.logLevel ?? 'info')
+  const output = openStandardOutput(process.stdout)
+  const log = openLog(settings.logLevel ?? 'info', output)
   exitOnEscapedFault(process, log)
   log.info({ settings: printableSettings(settingTable, settings) }, 'starts')
   if (settings.tlsCertFile === undefined && !(isLoopback(settings.httpHost) && isLoopback(settings.grpcHost)))
@@ -41,7 +44,7 @@ export async function serve(terminal: Terminal): Promise<void> {
       adminKey: settings.adminKey,
       settleMs,
     },
-    { clock: systemClock, random: systemRandom, log, metrics: openMetrics() },
+    { clock: systemClock, random: systemRandom, log, metrics: openMetrics(), output },
   )
   // Before anybody is told that it is ready: who reads it may send a signal at once.
   const stopped = runUntilSignal(process, {

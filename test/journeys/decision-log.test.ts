@@ -1,13 +1,22 @@
 /** The decision log of a real service, in all its sinks at once: what is masked is in none of them, and by default there are ids only. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { ask, type RunningService, runCastellan, startServe } from '../support/castellan-process.ts'
+import {
+  ask,
+  castellanEntry,
+  cleanEnvironment,
+  follow,
+  type RunningService,
+  runCastellan,
+  startServe,
+} from '../support/castellan-process.ts'
 import { openTestPostgres, type TestPostgres } from '../support/postgres.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -190,37 +199,112 @@ describe('every sink of a running service', () => {
   })
 })
 
-describe('standard output that nobody reads', () => {
-  it('delays no check; what does not fit is lost and counted', async () => {
-    const environment = {
-      CASTELLAN_DATABASE_URL: database.url,
-      CASTELLAN_POLICY_SOURCE: 'directory',
-      CASTELLAN_POLICIES: join(folder, 'policies'),
-      CASTELLAN_STOP_SETTLE_SECONDS: '0',
-    }
-    const service = await startServe(KEY, { cwd: folder, environment })
+describe('standard output', () => {
+  const environment = () => ({
+    CASTELLAN_DATABASE_URL: database.url,
+    CASTELLAN_POLICY_SOURCE: 'directory',
+    CASTELLAN_POLICIES: join(folder, 'policies'),
+    CASTELLAN_STOP_SETTLE_SECONDS: '0',
+  })
+  const items = Array.from({ length: 1_000 }, () => ({ user: 'ann', tenant: 'acme', permission: 'quote.read' }))
+  const decideMany = async (service: Pick<RunningService, 'url' | 'key'>) =>
+    expect(await ask(service as RunningService, 'POST', '/v1/check/batch', { items })).toMatchObject({ status: 200 })
+  const count = async (probes: string, name: string) => {
+    const metrics = await (await fetch(`${probes}/metrics`)).text()
+    return [...metrics.matchAll(new RegExp(`^castellan_decision_log_${name}\\{[^}]*\\} (\\d+)$`, 'gm'))].reduce(
+      (sum, [, value]) => sum + Number(value),
+      0,
+    )
+  }
+  const until = async (condition: () => Promise<boolean>) => {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+
+  it('that nobody reads delays no check, no line of the log and no end; what was lost with it is told elsewhere', async () => {
+    const service = await startServe(KEY, { cwd: folder, environment: environment() })
     try {
       service.process.child.stdout?.pause()
-      const items = Array.from({ length: 1_000 }, () => ({ user: 'ann', tenant: 'acme', permission: 'quote.read' }))
-      const batches = 45
-      for (let batch = 0; batch < batches; batch += 1)
-        expect(await ask(service, 'POST', '/v1/check/batch', { items })).toMatchObject({ status: 200 })
-      const count = async (name: string) => {
-        const metrics = await (await fetch(`${service.probes}/metrics`)).text()
-        return [...metrics.matchAll(new RegExp(`^castellan_decision_log_${name}\\{[^}]*\\} (\\d+)$`, 'gm'))].reduce(
-          (sum, [, value]) => sum + Number(value),
-          0,
-        )
-      }
-      // What was decided last is still to be recorded.
-      const accounted = async () => (await count('written_total')) + (await count('lost_total')) + (await count('buffered'))
-      while ((await accounted()) < batches * 1_000) await new Promise((resolve) => setTimeout(resolve, 50))
-      expect(await accounted()).toBe(batches * 1_000)
-      expect(await count('lost_total')).toBeGreaterThan(0)
+      for (let batch = 0; batch < 3; batch += 1) await decideMany(service)
+      const accounted = async () =>
+        (await count(service.probes, 'written_total')) +
+        (await count(service.probes, 'lost_total')) +
+        (await count(service.probes, 'buffered'))
+      await until(async () => (await accounted()) === 3_000)
+      // A line of the log goes down the same pipe.
+      service.process.kill('SIGHUP')
+      await decideMany(service)
+      service.process.kill('SIGTERM')
+      const [code] = await once(service.process.child, 'exit')
+      expect(code).toBe(0)
+      service.process.child.stdout?.resume()
+      const { err, out } = await service.process.ended
+      const written = out.split('\n').filter((line) => line.startsWith('{"type":"decision"') && line.endsWith('}')).length
+      expect(err).toContain('decision records that could not be written in time are lost')
+      const lost = Number(/"lost":(\d+),"msg":"decision records that could not/.exec(err)?.[1])
+      // The chunk that waited in the pipe is counted as lost, and may have come.
+      expect(lost + written).toBeGreaterThanOrEqual(4_000)
+      expect(lost).toBeGreaterThan(0)
     } finally {
       service.process.kill('SIGKILL')
       service.process.child.stdout?.resume()
       await service.process.ended
     }
   })
+
+  it('whose reader went away ends no service; what it would have had is lost and counted', async () => {
+    const service = await startServe(KEY, { cwd: folder, environment: environment() })
+    try {
+      service.process.child.stdout?.destroy()
+      for (let batch = 0; batch < 2; batch += 1) await decideMany(service)
+      await until(async () => (await count(service.probes, 'lost_total')) === 2_000)
+      service.process.kill('SIGHUP')
+      await decideMany(service)
+      service.process.kill('SIGTERM')
+      const [code] = await once(service.process.child, 'exit')
+      expect(code).toBe(0)
+      expect(service.process.err()).toContain('decision records are being lost')
+    } finally {
+      service.process.kill('SIGKILL')
+    }
+  })
+
+  it('on a disk that is full ends no service; what does not fit is lost and counted', async () => {
+    const [http, probes] = [await freePort(), await freePort()]
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [castellanEntry, 'serve'], {
+      cwd: folder,
+      env: cleanEnvironment({
+        ...environment(),
+        CASTELLAN_ADMIN_KEY: KEY,
+        CASTELLAN_HTTP_PORT: String(http),
+        CASTELLAN_METRICS_PORT: String(probes),
+      }),
+      stdio: ['ignore', full, 'pipe'],
+    })
+    closeSync(full)
+    const service = follow(child)
+    try {
+      const at = `http://127.0.0.1:${probes}`
+      await until(async () => (await fetch(`${at}/readyz`).catch(() => undefined))?.status === 200)
+      await decideMany({ url: `http://127.0.0.1:${http}`, key: KEY })
+      await until(async () => (await count(at, 'errors_total')) > 1)
+      expect(await count(at, 'written_total')).toBe(0)
+      service.kill('SIGTERM')
+      const ended = await service.ended
+      expect(ended.code).toBe(0)
+      expect(ended.err).toContain('"lost":1000,"msg":"decision records that could not be written in time are lost"')
+    } finally {
+      service.kill('SIGKILL')
+      await service.ended
+    }
+  })
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

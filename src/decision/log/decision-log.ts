@@ -32,7 +32,12 @@ export interface DecisionLogNeeds {
   readonly sample: number
   readonly mask: Mask | undefined
   /** None: nothing is written, and listeners are told all the same. */
-  readonly sinks: readonly { readonly sink: DecisionSink; readonly pace: SinkPace }[]
+  readonly sinks: readonly {
+    readonly sink: DecisionSink
+    readonly pace: SinkPace
+    /** What becomes of the sink is said here; absent: in `log`. */
+    readonly log?: Log
+  }[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -56,7 +61,7 @@ class Pipeline implements DecisionLog {
 
   constructor(needs: DecisionLogNeeds) {
     this.#needs = needs
-    this.#queues = needs.sinks.map((one) => new SinkQueue({ ...one, clock: needs.clock, random: needs.random, log: needs.log }))
+    this.#queues = needs.sinks.map((one) => new SinkQueue({ clock: needs.clock, random: needs.random, log: needs.log, ...one }))
   }
 
   /** On the way of a check: it takes a reference, and nothing more. */

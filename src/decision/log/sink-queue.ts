@@ -77,8 +77,7 @@ export class SinkQueue {
       return
     }
     this.#losing = { before: lostOf(this.#lost) - count, lastMs: clock.monotonicMs() }
-    // A line of our log goes down the same pipe: while nobody reads it, it would wait, and everything with it.
-    if (this.name !== 'stdout') log.warn({ sink: this.name, reason }, 'decision records are being lost')
+    log.warn({ sink: this.name, reason }, 'decision records are being lost')
   }
 
   /** Writes what waits until `signal` says that time is over; the rest is counted as lost. Safe to call twice. */
@@ -101,8 +100,7 @@ export class SinkQueue {
     if (left > 0) this.lose(left, 'closed')
     this.#attempt?.abort()
     this.#wake?.()
-    if (left > 0 && this.name !== 'stdout')
-      this.#needs.log.warn({ sink: this.name, lost: left }, 'decision records that could not be written in time are lost')
+    if (left > 0) this.#needs.log.warn({ sink: this.name, lost: left }, 'decision records that could not be written in time are lost')
     await Promise.race([this.#needs.sink.close(), over]).catch((fault: unknown) =>
       this.#needs.log.warn({ sink: this.name, err: fault }, 'a sink of the decision log did not close'),
     )

@@ -1,45 +1,44 @@
 /** Records as lines of JSON on a stream that somebody else reads: standard output. Waits for as long as nobody reads. Floor 5. */
-import type { Writable } from 'node:stream'
+import type { StandardOutput } from '../../ground/standard-output.ts'
 import { PIPE_WHOLE_BYTES_MAX } from '../../model/observation-limits.ts'
 import type { DecisionSink, LogEntry } from './sink.ts'
 
-/** @param stream stays open */
-export function openStdoutSink(stream: Writable): DecisionSink {
-  // Each write tells its own fault; an error that nobody listens to would end the process.
-  const heard = () => undefined
-  stream.on('error', heard)
+export function openStdoutSink(output: Pick<StandardOutput, 'take'>): DecisionSink {
   return {
     name: 'stdout',
     async write(batch) {
-      for (const chunk of chunksOf(batch)) await writeTo(stream, chunk)
+      let written = 0
+      for (const { text, records } of chunksOf(batch)) {
+        try {
+          await output.take(text)
+        } catch (fault) {
+          // Its reader went away: who has gone is not waited for.
+          if (fault instanceof Error && 'code' in fault && fault.code === 'EPIPE') return batch.length - written
+          throw fault
+        }
+        written += records
+      }
       return 0
     },
-    async close() {
-      stream.off('error', heard)
-    },
+    close: async () => undefined,
   }
 }
 
-/** Whole lines, together no more than what a pipe takes whole, so that no line of our log comes to stand inside of one. */
-function chunksOf(batch: readonly LogEntry[]): readonly string[] {
-  const chunks: string[] = []
-  let [chunk, bytes] = ['', 0]
+/** Whole lines, together no more than what a pipe takes whole: others may write to the same one. */
+function chunksOf(batch: readonly LogEntry[]): readonly { readonly text: string; readonly records: number }[] {
+  const chunks: { text: string; records: number }[] = []
+  let [text, records, bytes] = ['', 0, 0]
   for (const entry of batch) {
-    if (bytes > 0 && bytes + entry.bytes + 1 > PIPE_WHOLE_BYTES_MAX) {
-      chunks.push(chunk)
-      chunk = ''
+    if (records > 0 && bytes + entry.bytes + 1 > PIPE_WHOLE_BYTES_MAX) {
+      chunks.push({ text, records })
+      text = ''
+      records = 0
       bytes = 0
     }
-    chunk += `${entry.line}\n`
+    text += `${entry.line}\n`
+    records += 1
     bytes += entry.bytes + 1
   }
-  chunks.push(chunk)
+  chunks.push({ text, records })
   return chunks
-}
-
-/** One at a time: what is buffered is joined to one write, and a pipe would take a part of it. */
-function writeTo(stream: Writable, chunk: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(chunk, (fault) => (fault ? reject(fault) : resolve()))
-  })
 }

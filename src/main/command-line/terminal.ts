@@ -13,6 +13,8 @@ export interface Terminal {
    * @returns what gives the signal back to its usual meaning
    */
   interrupted?(run: () => void): () => void
+  /** Says that the command is a service: nobody has to read what it writes, and it ends at once when it returns. */
+  serves?(): void
   nowMs(): number
 }
 

@@ -22,6 +22,7 @@ import { systemClock } from '../../../src/ground/clock.ts'
 import { openLog } from '../../../src/ground/log.ts'
 import { packageRoot } from '../../../src/ground/package-root.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
+import { openStandardOutput } from '../../../src/ground/standard-output.ts'
 import { PIPE_WHOLE_BYTES_MAX } from '../../../src/model/observation-limits.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { decided, decisionOf, held } from './decided.ts'
@@ -330,7 +331,7 @@ describe('a Redis stream', () => {
 describe('standard output', () => {
   it('gets whole lines, none of its writes larger than what a pipe takes whole, and waits for who reads', async () => {
     const stream = new PassThrough({ highWaterMark: 1 })
-    const sink = openStdoutSink(stream)
+    const sink = openStdoutSink(openStandardOutput(stream))
     const many = Array.from({ length: 50 }, (_, index) => entry(`d-${index}`))
     let done = false
     const writing = sink.write(many, NEVER).then(() => {
@@ -351,8 +352,20 @@ describe('standard output', () => {
 
   it('that nobody reads any more is a failure, not the end of the process', async () => {
     const stream = new PassThrough()
-    const sink = openStdoutSink(stream)
+    const sink = openStdoutSink(openStandardOutput(stream))
     stream.destroy(new Error('EPIPE'))
     await expect(sink.write(entries('d-1'), NEVER)).rejects.toThrow()
+  })
+
+  it('whose reader went away has lost what it did not take, at once, and no more', async () => {
+    const many = Array.from({ length: 50 }, (_, index) => entry(`d-${index}`))
+    let taken = ''
+    const sink = openStdoutSink({
+      async take(lines) {
+        if (taken.length > 10_000) throw Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+        taken += lines
+      },
+    })
+    expect(await sink.write(many, NEVER)).toBe(many.length - taken.split('\n').length + 1)
   })
 })
