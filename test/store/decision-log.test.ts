@@ -251,6 +251,22 @@ describeEachStore('the decision log', (current, kind) => {
       expect(await rows('select id from decision_log')).toHaveLength(8)
     })
 
+    it('counts the same things for many replicas at once: none of them waits for another in a circle', async () => {
+      const roles = Array.from({ length: 60 }, (_, index) => `role-${index}`)
+      const replicas = Array.from({ length: 6 }, () => open())
+      await replicas[0]?.sink.write([entry('first', `${today(0)}T12:00:00.000Z`)], NEVER)
+      const writes = replicas.flatMap(({ sink }, replica) =>
+        [1, 2, 3, 4].map((batch) =>
+          sink.write(
+            roles.map((role, index) => entry(`r${replica}-${batch}-${index}`, `${today(0)}T12:00:00.000Z`, { via: [role] })),
+            NEVER,
+          ),
+        ),
+      )
+      await Promise.all(writes)
+      expect(await rows(`select distinct uses from decision_use`)).toEqual([{ uses: 24 }])
+    })
+
     it('makes and drops days while many replicas do the same and others write', async () => {
       const replicas = Array.from({ length: 8 }, () => open(1))
       const writes = replicas.flatMap(({ sink }, replica) =>

@@ -337,6 +337,8 @@ describe('a change that was under way', () => {
     const beforeRevokeMs = await heldUp(() => administration.revoke(context, 'north', 'dora', id))
     await administration.grant(context, { user: 'dora', tenant: 'north', role: 'reader' })
     const beforeRoleMs = await heldUp(() => administration.revokeRole(context, 'north', 'dora', 'reader'))
+    const beforeFirstMs = await heldUp(() => administration.grant(context, { user: 'emil', tenant: 'north', role: 'reader' }))
+    expect((await auditing.history.listPermissionsAt(admin, 'emil', 'north', beforeFirstMs)).denied).toBe('UNKNOWN_USER')
     const nowMs = await house.store.change((transaction) => transaction.nowMs())
     const held = async (ms: number) => (await auditing.history.listPermissionsAt(admin, 'dora', 'north', ms)).permissions.length
     expect(await Promise.all([beforeGrantMs, beforeRevokeMs, beforeRoleMs, nowMs].map(held))).toEqual([0, 2, 1, 0])
