@@ -21,6 +21,7 @@ import {
   ParentBasedSampler,
   type Sampler,
   type SpanExporter,
+  type SpanProcessor,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
@@ -28,6 +29,8 @@ import type { EnteredSpan, SpanAttributes, SpanRef, Tracing, TracingObserver, Tr
 
 /** Milliseconds for what is left when the process stops: a collector that is away must not hold it. */
 const CLOSE_MS = 3_000
+/** Spans that wait for the collector: some seconds of checks. What comes beyond is lost, and counted. */
+const SPANS_WAITING_MAX = 2_048
 
 export class SdkTracing implements Tracing {
   readonly #provider: TracerProvider
@@ -36,11 +39,10 @@ export class SdkTracing implements Tracing {
 
   constructor({ url, sampler, resource }: TracingPlan, observe: TracingObserver) {
     // Headers, time limit and compression it reads itself, from the variables of OpenTelemetry.
-    const exporter = told(new OTLPTraceExporter({ url }), observe)
     this.#provider = new TracerProvider({
       sampler: samplerOf(sampler),
       resource: resourceFromAttributes(resource),
-      spanProcessors: [new BatchSpanProcessor({ exporter })],
+      spanProcessors: [countedBatches(new OTLPTraceExporter({ url }), observe)],
     })
     this.#tracer = this.#provider.getTracer('castellan')
   }
@@ -83,7 +85,11 @@ export class SdkTracing implements Tracing {
 
   async close(): Promise<void> {
     const limit = new AbortController()
-    const shutdown = this.#provider.shutdown().finally(() => limit.abort())
+    // A collector that does not take the last ones was told already, and holds up nothing.
+    const shutdown = this.#provider
+      .shutdown()
+      .catch(() => undefined)
+      .finally(() => limit.abort())
     await Promise.race([shutdown, delay(CLOSE_MS, undefined, { signal: limit.signal }).catch(() => undefined)])
     this.#contexts.disable()
   }
@@ -110,15 +116,38 @@ function samplerOf({ kind, ratio, parentBased }: TracingPlan['sampler']): Sample
   return parentBased ? new ParentBasedSampler({ root }) : root
 }
 
-/** The SDK says only in its own log, which nobody reads, that spans were lost. */
-function told(exporter: SpanExporter, observe: TracingObserver): SpanExporter {
+/** The SDK says only in its own log, which nobody reads, that spans were lost: so the room for them is held here, and every one is accounted for. */
+function countedBatches(exporter: SpanExporter, observe: TracingObserver): SpanProcessor {
+  let waiting = 0
+  const batches = new BatchSpanProcessor({
+    maxQueueSize: SPANS_WAITING_MAX,
+    exporter: {
+      export: (spans, done) =>
+        exporter.export(spans, (result) => {
+          waiting -= spans.length
+          observe.exported(spans.length, result.code === 0)
+          done(result)
+        }),
+      shutdown: () => exporter.shutdown(),
+      forceFlush: async () => await exporter.forceFlush?.(),
+    },
+  })
   return {
-    export: (spans, done) =>
-      exporter.export(spans, (result) => {
-        observe.exported(spans.length, result.code === 0)
-        done(result)
+    onStart: (span, context) => batches.onStart(span, context),
+    onEnd: (span) => {
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return
+      if (waiting >= SPANS_WAITING_MAX) observe.exported(1, false)
+      else {
+        waiting++
+        batches.onEnd(span)
+      }
+    },
+    forceFlush: () => batches.forceFlush(),
+    shutdown: () =>
+      batches.shutdown().finally(() => {
+        // The first batch that is refused ends the last sending.
+        if (waiting > 0) observe.exported(waiting, false)
+        waiting = 0
       }),
-    shutdown: () => exporter.shutdown(),
-    forceFlush: async () => await exporter.forceFlush?.(),
   }
 }

@@ -14,6 +14,13 @@ export interface Call {
   readonly trace: TraceRef | undefined
 }
 
+/** To the caller as a store that is away: it goes on elsewhere. To an operator no fault at all. */
+export class StoppingError extends ServiceError {
+  constructor() {
+    super('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 })
+  }
+}
+
 /** Ends a call's waiting: by its caller's hanging up, by time, or because the service stops. The signal's reason says which. */
 export class CallEnd {
   readonly #controller = new AbortController()
@@ -43,7 +50,7 @@ export class CallEnd {
 
   /** The service stops, and this call would go on for longer than that may take. After `done` it means nothing. */
   stop(): void {
-    this.#abort(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
+    this.#abort(new StoppingError())
   }
 
   /** Its reader takes nothing of its answer. After `done` it means nothing. */

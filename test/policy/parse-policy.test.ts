@@ -38,7 +38,7 @@ describe('a folder with ten different mistakes', () => {
     const { bundle, faults } = await loadPolicy(join(packageRoot(), 'test/policy/fixtures/ten-mistakes'))
     expect(bundle).toBeUndefined()
     expect(faults.map(formatFault)).toEqual([
-      'catalogue.yaml:8:5 error unknown-key "titel" is no key here — known here: risk, stage, deprecated',
+      'catalogue.yaml:8:5 error unknown-key "titel" is no key here — known here: risk, stage, log, deprecated',
       'catalogue.yaml:11:31 error duplicate-code code "s.q.r" is that of "sales.quote.read" — in catalogue.yaml:5',
       'catalogue.yaml:12:3 error name-retired "sales.quote.print" was removed once and gets no second meaning — reserved in catalogue.yaml:14',
       'roles.yaml:5:10 error unknown-permission permission "sales.quote.reed" is in no catalogue — did you mean "sales.quote.read"?',

@@ -2,10 +2,10 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
 import type { TraceRef } from '../../../model/decision-record.ts'
-import { RequestError, ServiceError } from '../../../model/error-code.ts'
+import { RequestError } from '../../../model/error-code.ts'
 import { idFault } from '../../../model/ids.ts'
 import { STREAM_IN_FLIGHT_MAX } from '../../../model/limits.ts'
-import { CallEnd } from '../../../wire/call.ts'
+import { CallEnd, StoppingError } from '../../../wire/call.ts'
 import { errorMessage } from '../../../wire/error-message.ts'
 import { knownError } from '../../../wire/error-table.ts'
 import { logFault } from '../../../wire/log-fault.ts'
@@ -193,7 +193,7 @@ class CheckStream {
     if (this.#over) return
     const idle = this.#underWay.size === 0
     if (idle && this.#halfClosed) this.#close(() => this.#stream.end())
-    else if (idle && this.#draining) this.#fail(new ServiceError('store_unavailable', 'The service is stopping.', { retryAfterSeconds: 1 }))
+    else if (idle && this.#draining) this.#fail(new StoppingError())
     else if (this.#draining || !this.#writable || this.#underWay.size >= STREAM_IN_FLIGHT_MAX || this.#room?.full() !== false)
       this.#stream.pause()
     else this.#stream.resume()
