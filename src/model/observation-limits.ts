@@ -51,9 +51,11 @@ export const DECISIONS_SLICE_RECORDS = 8
 export const DECISION_TEXT_CHARACTERS_MAX = 1_000
 /** Longest list of a resource's attribute in a record. */
 export const DECISION_LIST_MAX = 100
-/** What one sink holds back at most while it is slow or away, in records and in bytes of JSON: half a minute of a thousand checks a second. */
+/** What one sink holds back at most while it is slow or away, in records and in bytes of memory: half a minute of a thousand checks a second. */
 export const SINK_RECORDS_MAX = 30_000
 export const SINK_BYTES_MAX = 33_554_432
+/** Bytes that a record which waits takes beside its line: an object, the heads of two texts, a place among those that wait. */
+export const SINK_ENTRY_BYTES = 160
 /** One batch of a sink, in records and in bytes of JSON: large enough to be cheap, small enough to be tried again whole. */
 export const SINK_BATCH_RECORDS_MAX = 500
 export const SINK_BATCH_BYTES_MAX = 524_288

@@ -1,7 +1,8 @@
 /** The decision log in the database, on both kinds: rows once, a partition a day, old days dropped whole, any number of writers. */
 import { beforeEach, expect, it } from '@jest/globals'
+import { entryOf, type LogEntry, recordIn } from '../../src/decision/log/entry.ts'
 import { openPostgresSink } from '../../src/decision/log/postgres-sink.ts'
-import { type LogEntry, RefusedError } from '../../src/decision/log/sink.ts'
+import { RefusedError } from '../../src/decision/log/sink.ts'
 import { openLog } from '../../src/ground/log.ts'
 import type { DecisionRecord } from '../../src/model/decision-record.ts'
 import { DECISION_PARTITIONS_LOOK_MS, DECISION_TERMS_MS, DECISION_TERMS_RETRY_MS } from '../../src/model/observation-limits.ts'
@@ -21,8 +22,7 @@ function entry(id: string, at: string, change: Partial<DecisionRecord> = {}): Lo
     ...{ policyRevision: 'f', position: 1, durationMs: 1, sampled: 1 },
     ...change,
   }
-  const line = JSON.stringify(record)
-  return { record, line, bytes: line.length }
+  return entryOf(record, true)
 }
 
 /** Stands at the machine's time, which the database's is too. */
@@ -67,8 +67,8 @@ describeEachStore('the decision log', (current, kind) => {
       permission: _permission,
       reason: _reason,
       ...bare
-    } = entry('d-3', `${today(0)}T00:00:00.002Z`).record
-    const nobody = { record: bare, line: JSON.stringify(bare), bytes: 1 }
+    } = recordIn(entry('d-3', `${today(0)}T00:00:00.002Z`))
+    const nobody = entryOf(bare, true)
     expect(await sink.write([entry('d-1', `${today(0)}T00:00:00.000Z`), deny, nobody], NEVER)).toBe(0)
     expect(await rows('select id, tenant_id, user_id, caller_id, permission, allowed, reason from decision_log order by id')).toEqual([
       { id: 'd-1', tenant_id: 'acme', user_id: 'ann', caller_id: 'caller-1', permission: 'quote.read', allowed: true, reason: 'ROLE' },
@@ -84,7 +84,7 @@ describeEachStore('the decision log', (current, kind) => {
       { id: 'd-3', tenant_id: null, user_id: null, caller_id: 'caller-1', permission: null, allowed: true, reason: null },
     ])
     expect(await rows(`select record, at = (record->>'at')::timestamptz as dated from decision_log where id = 'd-2'`)).toEqual([
-      { record: deny.record, dated: true },
+      { record: recordIn(deny), dated: true },
     ])
   })
 
@@ -139,7 +139,7 @@ describeEachStore('the decision log', (current, kind) => {
       permission: _,
       reason: _reason,
       ...many
-    } = entry('d-4', at(4), { method: 'CheckPermissions', via: ['clerk'], allowed: false }).record
+    } = recordIn(entry('d-4', at(4), { method: 'CheckPermissions', via: ['clerk'], allowed: false }))
     const several: DecisionRecord = {
       ...many,
       permissions: [
@@ -148,14 +148,14 @@ describeEachStore('the decision log', (current, kind) => {
         { permission: 'quote.drop', allowed: false },
       ],
     }
-    const { tenant: _tenant, ...nowhere } = entry('d-6', at(6), { via: ['reader'] }).record
+    const { tenant: _tenant, ...nowhere } = recordIn(entry('d-6', at(6), { via: ['reader'] }))
     const batch = [
       entry('d-1', at(1), allowed),
       entry('d-2', at(2), { ...allowed, tenant: 'south' }),
       entry('d-3', at(3), { allowed: false, reason: 'CONDITION_FAILED' }),
-      { record: several, line: JSON.stringify(several), bytes: 1 },
+      entryOf(several, true),
       entry('d-5', `${today(-1)}T23:59:59.999Z`, { via: ['reader'] }),
-      { record: nowhere, line: JSON.stringify(nowhere), bytes: 1 },
+      entryOf(nowhere, true),
     ]
     await one.write(batch, NEVER)
     await Promise.all([one.write(batch, NEVER), two.write(batch.slice(2).reverse(), NEVER)])

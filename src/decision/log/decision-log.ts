@@ -12,11 +12,13 @@ import {
   DECISIONS_WAITING_MAX,
   SINK_CLOSE_MS,
 } from '../../model/observation-limits.ts'
+import { entryOf, type LogEntry } from './entry.ts'
 import type { Mask } from './mask.ts'
 import { recordOf } from './record.ts'
-import { isKept, shareOf } from './sampling.ts'
-import type { DecisionSink, LogEntry, SinkCounts, SinkName, SinkPace } from './sink.ts'
+import { isKept, matters, shareOf } from './sampling.ts'
+import type { DecisionSink, SinkCounts, SinkName, SinkPace } from './sink.ts'
 import { SinkQueue } from './sink-queue.ts'
+import { Waiting } from './waiting.ts'
 
 export interface DecisionLog extends DecisionObserver, DecisionSource {
   /** Of each sink, as they are now. */
@@ -51,10 +53,7 @@ class Pipeline implements DecisionLog {
   readonly #needs: DecisionLogNeeds
   readonly #queues: readonly SinkQueue[]
   readonly #listeners = new Set<DecisionListener>()
-  /** A ring: the oldest stands at `#first`. */
-  readonly #waiting: (Decided | undefined)[] = new Array(DECISIONS_WAITING_MAX)
-  #first = 0
-  #count = 0
+  readonly #waiting = new Waiting<Decided>((event) => !matters(event))
   #isDraining = false
   #toldFault = false
   #closing: Promise<void> | undefined
@@ -67,12 +66,12 @@ class Pipeline implements DecisionLog {
   /** On the way of a check: it takes a reference, and nothing more. */
   decided(event: Decided): void {
     if (this.#listeners.size === 0 && !this.#isWritten(event)) return
-    if (this.#count === DECISIONS_WAITING_MAX) {
-      this.#loseUnbuilt(event)
-      return
+    if (this.#waiting.size === DECISIONS_WAITING_MAX) {
+      const out = this.#waiting.pushOut()
+      this.#loseUnbuilt(out ?? event)
+      if (out === undefined) return
     }
-    this.#waiting[(this.#first + this.#count) % DECISIONS_WAITING_MAX] = event
-    this.#count += 1
+    this.#waiting.push(event)
     if (this.#isDraining) return
     this.#isDraining = true
     setImmediate(this.#drainSlice)
@@ -94,7 +93,7 @@ class Pipeline implements DecisionLog {
 
   async #close(): Promise<void> {
     // At once: the wires are closed, so nobody waits behind it.
-    while (this.#count > 0) this.#build(this.#take())
+    this.#buildOldest(DECISIONS_WAITING_MAX)
     const over = new AbortController()
     const cancel = this.#needs.clock.after(SINK_CLOSE_MS, () => over.abort())
     await Promise.all(this.#queues.map((queue) => queue.close(over.signal)))
@@ -104,20 +103,19 @@ class Pipeline implements DecisionLog {
   /** A slice of a turn: what waits behind it is a check. */
   readonly #drainSlice = (): void => {
     const { clock } = this.#needs
-    const untilMs = clock.monotonicMs() + (this.#count > DECISIONS_BEHIND ? DECISIONS_SLICE_BEHIND_MS : DECISIONS_SLICE_MS)
-    do {
-      for (let built = 0; built < DECISIONS_SLICE_RECORDS && this.#count > 0; built += 1) this.#build(this.#take())
-    } while (this.#count > 0 && clock.monotonicMs() < untilMs)
-    if (this.#count > 0) setImmediate(this.#drainSlice)
+    const untilMs = clock.monotonicMs() + (this.#waiting.size > DECISIONS_BEHIND ? DECISIONS_SLICE_BEHIND_MS : DECISIONS_SLICE_MS)
+    do this.#buildOldest(DECISIONS_SLICE_RECORDS)
+    while (this.#waiting.size > 0 && clock.monotonicMs() < untilMs)
+    if (this.#waiting.size > 0) setImmediate(this.#drainSlice)
     else this.#isDraining = false
   }
 
-  #take(): Decided {
-    const event = this.#waiting[this.#first] as Decided
-    this.#waiting[this.#first] = undefined
-    this.#first = (this.#first + 1) % DECISIONS_WAITING_MAX
-    this.#count -= 1
-    return event
+  #buildOldest(count: number): void {
+    for (let built = 0; built < count; built += 1) {
+      const event = this.#waiting.take()
+      if (event === undefined) return
+      this.#build(event)
+    }
   }
 
   #isWritten(event: Decided): boolean {
@@ -134,7 +132,7 @@ class Pipeline implements DecisionLog {
     try {
       const whole = recordOf(event, replica, share)
       record = mask === undefined ? whole : mask.of(whole)
-      if (isWritten) entry = entryOf(record)
+      if (isWritten) entry = entryOf(record, !matters(event))
     } catch (fault) {
       this.#tellFault(fault)
       this.#loseUnbuilt(event)
@@ -160,9 +158,4 @@ class Pipeline implements DecisionLog {
     if (this.#isWritten(event)) for (const queue of this.#queues) queue.lose(1, 'unbuilt')
     for (const listener of this.#listeners) listener.lost(1)
   }
-}
-
-function entryOf(record: DecisionRecord): LogEntry {
-  const line = JSON.stringify(record)
-  return { record, line, bytes: Buffer.byteLength(line) }
 }

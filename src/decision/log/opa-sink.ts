@@ -2,6 +2,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { DecisionRecord } from '../../model/decision-record.ts'
+import { recordIn } from './entry.ts'
 import { type PostNeeds, post } from './post.ts'
 import type { DecisionSink } from './sink.ts'
 
@@ -21,7 +22,7 @@ export function openOpaSink({ url, headers, replica, version, masked }: OpaSinkN
   return {
     name: 'opa',
     async write(batch, signal) {
-      const events = batch.map(({ record }) => eventOf(record, labels, pointers))
+      const events = batch.map((entry) => eventOf(recordIn(entry), labels, pointers))
       await post({ url, headers: sent }, await compress(JSON.stringify(events)), signal)
       return 0
     },

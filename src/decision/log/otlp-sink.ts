@@ -1,7 +1,8 @@
 /** Records as logs of OpenTelemetry, by OTLP over HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/). Starts no SDK. Floor 5. */
 import type { DecisionRecord } from '../../model/decision-record.ts'
+import { type LogEntry, recordIn } from './entry.ts'
 import { type PostNeeds, post } from './post.ts'
-import type { DecisionSink, LogEntry } from './sink.ts'
+import type { DecisionSink } from './sink.ts'
 
 export interface OtlpSinkNeeds extends PostNeeds {
   /** Of the resource: this process. */
@@ -25,7 +26,8 @@ export function openOtlpSink({ url, headers, replica, version }: OtlpSinkNeeds):
   }
 }
 
-function logRecord({ record, line }: LogEntry): object {
+function logRecord(entry: LogEntry): object {
+  const record = recordIn(entry)
   const timeUnixNano = `${Date.parse(record.at)}000000`
   return {
     timeUnixNano,
@@ -34,7 +36,7 @@ function logRecord({ record, line }: LogEntry): object {
     severityNumber: 9,
     severityText: 'INFO',
     eventName: 'castellan.decision',
-    body: { stringValue: line },
+    body: { stringValue: entry.line },
     attributes: attributesOf(record),
     ...(record.trace === undefined ? {} : { traceId: record.trace, spanId: record.span }),
   }

@@ -3,7 +3,8 @@ import type { Clock } from '../../ground/clock.ts'
 import type { Log } from '../../ground/log.ts'
 import { DECISION_PARTITIONS_LOOK_MS, DECISION_TERMS_MS, DECISION_TERMS_RETRY_MS } from '../../model/observation-limits.ts'
 import type { DecisionLogWriter } from '../../store/decision-log-ports.ts'
-import { type DecisionSink, type LogEntry, RefusedError } from './sink.ts'
+import type { LogEntry } from './entry.ts'
+import { type DecisionSink, RefusedError } from './sink.ts'
 
 export interface PostgresSinkNeeds {
   readonly writer: DecisionLogWriter
@@ -79,7 +80,7 @@ class PostgresSink implements DecisionSink {
     const { writer, clock } = this.#needs
     const isTime = clock.monotonicMs() >= this.#lookAtMs
     if (isTime) await this.#dropOld()
-    const wanted = new Set(batch.map(({ record }) => record.at.slice(0, 10)))
+    const wanted = new Set(batch.map(({ day }) => day))
     if (isTime) wanted.add(new Date(clock.nowMs() + DAY_MS).toISOString().slice(0, 10))
     const missing = [...wanted].filter((day) => !this.#days.has(day))
     if (missing.length > 0) {

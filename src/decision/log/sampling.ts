@@ -2,13 +2,16 @@
 import type { Decided } from '../../model/decision-record.ts'
 import { isOfMany } from './record.ts'
 
-/** Share of such decisions that is kept. Denies and what is of high risk are never left out. */
-export function shareOf({ decision }: Decided, allows: number): number {
-  if (allows === 1) return 1
+/** A deny, or of high risk: never left out, and the last to go where there is no room. */
+export function matters({ decision }: Decided): boolean {
   const { permissions, policy } = decision.basis
   const allowed = isOfMany(decision) ? !decision.allowed.includes(false) : decision.allowed
-  if (!allowed || permissions.some((asked) => policy.findPermission(asked)?.risk === 'high')) return 1
-  return allows
+  return !allowed || permissions.some((asked) => policy.findPermission(asked)?.risk === 'high')
+}
+
+/** Share of such decisions that is kept. */
+export function shareOf(event: Decided, allows: number): number {
+  return allows === 1 || matters(event) ? 1 : allows
 }
 
 /** By the decision's id alone, so that every reader of a log can tell whether a decision would be there. */

@@ -11,7 +11,9 @@ import {
   SINK_RECORDS_MAX,
   SINK_RETRY_MS,
 } from '../../model/observation-limits.ts'
-import { type DecisionSink, type LogEntry, type LossReason, RefusedError, type SinkCounts, type SinkPace } from './sink.ts'
+import type { LogEntry } from './entry.ts'
+import { type DecisionSink, type LossReason, RefusedError, type SinkCounts, type SinkPace } from './sink.ts'
+import { Waiting } from './waiting.ts'
 
 export interface SinkQueueNeeds {
   readonly sink: DecisionSink
@@ -23,12 +25,12 @@ export interface SinkQueueNeeds {
 
 export class SinkQueue {
   readonly #needs: SinkQueueNeeds
-  /** Oldest first from `#first` on: taking from the front of an array would move all of it. */
-  #waiting: LogEntry[] = []
-  #first = 0
+  readonly #waiting = new Waiting<LogEntry>((entry) => entry.mattersLess)
+  /** Of lines that wait. */
   #waitingBytes = 0
   #writing = 0
-  #writingBytes = 0
+  /** In memory, of what waits and what is being written. */
+  #heldBytes = 0
   #written = 0
   readonly #lost: Record<LossReason, number> = { full: 0, failed: 0, closed: 0, unbuilt: 0 }
   #errors = 0
@@ -55,14 +57,19 @@ export class SinkQueue {
     return { written: this.#written, lost: this.#lost, buffered: this.#buffered, errors: this.#errors }
   }
 
+  /** Where there is no room for all, the oldest allows without high risk go first, then what came last. */
   add(entry: LogEntry): void {
-    const isFull = this.#buffered >= SINK_RECORDS_MAX || this.#waitingBytes + this.#writingBytes + entry.bytes > SINK_BYTES_MAX
-    if (isFull || this.#state === 'closed') {
-      this.lose(1, isFull ? 'full' : 'closed')
-      return
+    if (this.#state === 'closed') return this.lose(1, 'closed')
+    while (this.#buffered >= SINK_RECORDS_MAX || this.#heldBytes + entry.heldBytes > SINK_BYTES_MAX) {
+      const out = this.#waiting.pushOut()
+      this.lose(1, 'full')
+      if (out === undefined) return
+      this.#waitingBytes -= out.bytes
+      this.#heldBytes -= out.heldBytes
     }
     this.#waiting.push(entry)
     this.#waitingBytes += entry.bytes
+    this.#heldBytes += entry.heldBytes
     if (this.#worker === undefined) this.#worker = this.#work()
     else if (this.#lingers && this.#isEnough()) this.#wake?.()
   }
@@ -92,11 +99,10 @@ export class SinkQueue {
     await Promise.race([this.#worker, over])
     this.#state = 'closed'
     const left = this.#buffered
-    this.#waiting = []
-    this.#first = 0
+    this.#waiting.clear()
     this.#waitingBytes = 0
     this.#writing = 0
-    this.#writingBytes = 0
+    this.#heldBytes = 0
     if (left > 0) this.lose(left, 'closed')
     this.#attempt?.abort()
     this.#wake?.()
@@ -107,12 +113,12 @@ export class SinkQueue {
   }
 
   get #buffered(): number {
-    return this.#waiting.length - this.#first + this.#writing
+    return this.#waiting.size + this.#writing
   }
 
   #isEnough(): boolean {
     const { pace } = this.#needs
-    return this.#waiting.length - this.#first >= pace.recordsMax || this.#waitingBytes >= pace.bytesMax
+    return this.#waiting.size >= pace.recordsMax || this.#waitingBytes >= pace.bytesMax
   }
 
   async #work(): Promise<void> {
@@ -120,9 +126,9 @@ export class SinkQueue {
     this.#lingers = true
     await this.#wait(pace.lingerMs)
     this.#lingers = false
-    while (this.#first < this.#waiting.length && this.#state !== 'closed') {
+    while (this.#waiting.size > 0 && this.#state !== 'closed') {
       await this.#deliver(this.#take())
-      if (this.#first === this.#waiting.length) break
+      if (this.#waiting.size === 0) break
       if (pace.pauseMs > 0) await this.#wait(pace.pauseMs)
     }
     // In the turn in which nothing was found to be left: who adds from now on begins anew.
@@ -131,23 +137,17 @@ export class SinkQueue {
 
   #take(): readonly LogEntry[] {
     const { recordsMax, bytesMax } = this.#needs.pace
-    const from = this.#first
+    const batch: LogEntry[] = []
     let bytes = 0
-    while (this.#first < this.#waiting.length && this.#first - from < recordsMax) {
-      const next = this.#waiting[this.#first]?.bytes ?? 0
+    for (let next = this.#waiting.next; next !== undefined && batch.length < recordsMax; next = this.#waiting.next) {
       // One that is larger than a batch may be goes alone.
-      if (bytes > 0 && bytes + next > bytesMax) break
-      bytes += next
-      this.#first += 1
+      if (bytes > 0 && bytes + next.bytes > bytesMax) break
+      bytes += next.bytes
+      batch.push(next)
+      this.#waiting.take()
     }
-    const batch = this.#waiting.slice(from, this.#first)
-    if (this.#first * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first)
-      this.#first = 0
-    } else this.#waiting.fill(EMPTY, from, this.#first)
     this.#waitingBytes -= bytes
     this.#writing = batch.length
-    this.#writingBytes = bytes
     return batch
   }
 
@@ -200,7 +200,7 @@ export class SinkQueue {
   #settle(batch: readonly LogEntry[], written: number): void {
     this.#written += written
     this.#writing -= batch.length
-    for (const entry of batch) this.#writingBytes -= entry.bytes
+    for (const entry of batch) this.#heldBytes -= entry.heldBytes
     if (written < batch.length) this.lose(batch.length - written, 'failed')
     else this.#endLosing()
   }
@@ -241,9 +241,6 @@ export class SinkQueue {
     this.#wake = undefined
   }
 }
-
-/** Stands where a batch was taken from, so that its records can go. */
-const EMPTY = Object.freeze({ line: '', bytes: 0 }) as unknown as LogEntry
 
 function lostOf(lost: Readonly<Record<LossReason, number>>): number {
   return lost.full + lost.failed + lost.closed + lost.unbuilt

@@ -1,17 +1,8 @@
 /** What writes records somewhere: the port of every sink. Buffers, retries and counting are done around it (see sink-queue.ts). Floor 5. */
-import type { DecisionRecord } from '../../model/decision-record.ts'
+import type { LogEntry } from './entry.ts'
 
 export const SINK_NAMES = ['stdout', 'file', 'postgres', 'redis', 'otlp', 'opa'] as const
 export type SinkName = (typeof SINK_NAMES)[number]
-
-/** Masked; the same one for all sinks. */
-export interface LogEntry {
-  readonly record: DecisionRecord
-  /** JSON of the record, without a line break. */
-  readonly line: string
-  /** Of the line, at most: UTF-8. */
-  readonly bytes: number
-}
 
 export interface DecisionSink {
   readonly name: SinkName

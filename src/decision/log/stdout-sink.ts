@@ -1,7 +1,8 @@
 /** Records as lines of JSON on a stream that somebody else reads: standard output. Waits for as long as nobody reads. Floor 5. */
 import type { StandardOutput } from '../../ground/standard-output.ts'
 import { PIPE_WHOLE_BYTES_MAX } from '../../model/observation-limits.ts'
-import type { DecisionSink, LogEntry } from './sink.ts'
+import type { LogEntry } from './entry.ts'
+import type { DecisionSink } from './sink.ts'
 
 export function openStdoutSink(output: Pick<StandardOutput, 'take'>): DecisionSink {
   return {

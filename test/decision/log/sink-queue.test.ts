@@ -3,11 +3,19 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { type DecisionLog, openDecisionLog } from '../../../src/decision/log/decision-log.ts'
-import { type DecisionSink, type LogEntry, RefusedError, type SinkPace } from '../../../src/decision/log/sink.ts'
+import { entryOf, type LogEntry, recordIn } from '../../../src/decision/log/entry.ts'
+import { recordOf } from '../../../src/decision/log/record.ts'
+import { type DecisionSink, RefusedError, type SinkPace } from '../../../src/decision/log/sink.ts'
 import { openLog } from '../../../src/ground/log.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
 import type { DecisionRecord } from '../../../src/model/decision-record.ts'
-import { DECISIONS_WAITING_MAX, SINK_CLOSE_MS, SINK_LOSING_QUIET_MS, SINK_RECORDS_MAX } from '../../../src/model/observation-limits.ts'
+import {
+  DECISIONS_WAITING_MAX,
+  SINK_BYTES_MAX,
+  SINK_CLOSE_MS,
+  SINK_LOSING_QUIET_MS,
+  SINK_RECORDS_MAX,
+} from '../../../src/model/observation-limits.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { answersOf, decided, decisionOf, held } from './decided.ts'
 
@@ -28,7 +36,7 @@ class Receiver implements DecisionSink {
   }
   async write(batch: readonly LogEntry[], signal: AbortSignal): Promise<number> {
     const refused = await this.behave(batch, signal)
-    for (const entry of batch.slice(0, batch.length - refused)) this.got.push(entry.record.id)
+    for (const entry of batch.slice(0, batch.length - refused)) this.got.push(recordIn(entry).id)
     return refused
   }
   async tellLost(count: number): Promise<void> {
@@ -123,7 +131,7 @@ describe('the decision log', () => {
         await world.clock.pass(100_000)
         expect(sinks.map((sink) => world.of(sink))).toEqual(before)
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 
@@ -154,7 +162,7 @@ describe('the decision log', () => {
     const sink = new Receiver()
     const world = open([sink])
     sink.behave = async (batch) => {
-      if (batch.some((entry) => entry.record.id === 'd-6')) throw new RefusedError('no')
+      if (batch.some((entry) => recordIn(entry).id === 'd-6')) throw new RefusedError('no')
       return 0
     }
     world.decide(10)
@@ -179,6 +187,62 @@ describe('the decision log', () => {
     expect(world.of(living)).toMatchObject({ written: total, lost: 0 })
     // Once, not for each record.
     expect(world.lines.filter(({ sink }) => sink === 'redis').map(({ msg }) => msg)).toEqual(['decision records are being lost'])
+  })
+
+  it('loses the oldest allows without high risk first, and denies and high risk last, in order of time', async () => {
+    const sink = new Receiver()
+    const world = open([sink], 1, { ...PACE, recordsMax: 2 * SINK_RECORDS_MAX, bytesMax: 1_000_000_000 })
+    const give = async (name: string, count: number, kind: 'allow' | 'deny' | 'high') => {
+      const made = {
+        allow: ALLOW,
+        deny: decisionOf('d', [], { permission: 'quote.read' }),
+        high: decisionOf('d', [held('a-1', 'clerk')], { permission: 'payout.create' }),
+      }[kind]
+      for (let index = 0; index < count; index += 1) world.log.decided(decided({ ...made, decisionId: `${name}-${index}` }))
+      await drained()
+    }
+    const third = SINK_RECORDS_MAX / 3
+    await give('deny', third, 'deny')
+    await give('allow', third, 'allow')
+    await give('high', third, 'high')
+    await give('late', 10, 'allow')
+    await give('more', third, 'deny')
+    expect(world.of(sink)).toMatchObject({ buffered: SINK_RECORDS_MAX, reasons: { full: third + 10 } })
+    // Nothing is left that matters less.
+    await give('last', 5, 'high')
+    await give('least', 5, 'allow')
+    expect(world.of(sink)).toMatchObject({ buffered: SINK_RECORDS_MAX, reasons: { full: third + 20 } })
+    await world.clock.pass(1_000)
+    const names = (name: string) => Array.from({ length: third }, (_, index) => `${name}-${index}`)
+    expect(sink.got).toEqual([...names('deny'), ...names('high'), ...names('more')])
+  })
+
+  it('holds back no more bytes than its bound', async () => {
+    const sink = new Receiver()
+    const world = open([sink])
+    sink.behave = () => new Promise(() => undefined)
+    // Characters that take two bytes each in memory.
+    const resource = { id: '\u4e00'.repeat(1_000), amount: 1, tags: Array.from({ length: 50 }, () => '\u4e00'.repeat(1_000)) }
+    const large = decisionOf('d', [held('a-1', 'sender')], { permission: 'quote.send', resource })
+    const heldBytes = entryOf(recordOf(decided(large), 'replica-1', 1), true).heldBytes
+    expect(heldBytes).toBeGreaterThan(100_000)
+    const fit = Math.floor(SINK_BYTES_MAX / heldBytes)
+    for (let index = 0; index < fit + 50; index += 1) world.log.decided(decided(large))
+    await drained()
+    expect(world.of(sink)).toMatchObject({ buffered: fit, reasons: { full: 50 } })
+  })
+
+  it('loses the oldest allows first, too, while nothing could be recorded yet', async () => {
+    const sink = new Receiver()
+    const world = open([sink], 1, { ...PACE, recordsMax: 30_000, bytesMax: 1_000_000_000 })
+    world.decide(100)
+    const deny = decisionOf('d', [], { permission: 'quote.read' })
+    for (let index = 0; index < DECISIONS_WAITING_MAX; index += 1) world.log.decided(decided({ ...deny, decisionId: `deny-${index}` }))
+    world.decide(1)
+    expect(world.of(sink).reasons).toMatchObject({ unbuilt: 101 })
+    await drained()
+    await world.clock.pass(1_000)
+    expect(sink.got).toEqual(Array.from({ length: DECISIONS_WAITING_MAX }, (_, index) => `deny-${index}`))
   })
 
   it('loses what comes in while the event loop is held up, counted for sinks and told to listeners', async () => {
@@ -320,7 +384,7 @@ function behaviour(name: string, sink: Receiver, clock: ManualClock): Behaviour 
       }
     case 'refuses one':
       return async (batch) => {
-        if (batch.some((entry) => entry.record.id.endsWith('3'))) throw new RefusedError('no')
+        if (batch.some((entry) => recordIn(entry).id.endsWith('3'))) throw new RefusedError('no')
         return 0
       }
     case 'rejects some':
@@ -331,7 +395,7 @@ function behaviour(name: string, sink: Receiver, clock: ManualClock): Behaviour 
       return () => new Promise((resolve) => void clock.after(3_000, () => resolve(0)))
     case 'writes and fails':
       return async (batch) => {
-        for (const entry of batch) sink.got.push(entry.record.id)
+        for (const entry of batch) sink.got.push(recordIn(entry).id)
         throw new Error('the answer was lost')
       }
     default:

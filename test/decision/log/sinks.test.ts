@@ -11,12 +11,13 @@ import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { parseRedisAddress } from '../../../src/cache/redis-address.ts'
 import { RedisStream } from '../../../src/cache/redis-stream.ts'
+import { entryOf, type LogEntry, recordIn } from '../../../src/decision/log/entry.ts'
 import { openFileSink } from '../../../src/decision/log/file-sink.ts'
 import { openOpaSink } from '../../../src/decision/log/opa-sink.ts'
 import { openOtlpSink } from '../../../src/decision/log/otlp-sink.ts'
 import { recordOf } from '../../../src/decision/log/record.ts'
 import { openRedisSink } from '../../../src/decision/log/redis-sink.ts'
-import { type LogEntry, RefusedError } from '../../../src/decision/log/sink.ts'
+import { RefusedError } from '../../../src/decision/log/sink.ts'
 import { openStdoutSink } from '../../../src/decision/log/stdout-sink.ts'
 import { systemClock } from '../../../src/ground/clock.ts'
 import { openLog } from '../../../src/ground/log.ts'
@@ -32,9 +33,7 @@ const TRACE = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true }
 
 function entry(id: string, traced = false): LogEntry {
   const decision = decisionOf(id, [held('a-1', 'sender')], { permission: 'quote.send', resource: { id: 'q-ü', amount: 5 } })
-  const record = recordOf(decided(decision, traced ? { trace: TRACE } : {}), 'replica-1', 1)
-  const line = JSON.stringify(record)
-  return { record, line, bytes: Buffer.byteLength(line) }
+  return entryOf(recordOf(decided(decision, traced ? { trace: TRACE } : {}), 'replica-1', 1), true)
 }
 const entries = (...ids: readonly string[]) => ids.map((id) => entry(id))
 
@@ -65,7 +64,7 @@ describe('a file', () => {
     await open().write(entries('d-1', 'd-2'), NEVER)
     await open().write(entries('d-3'), NEVER)
     expect(idsIn(path())).toEqual(['d-1', 'd-2', 'd-3'])
-    expect(JSON.parse(readFileSync(path(), 'utf8').split('\n')[0] ?? '')).toEqual(entry('d-1').record)
+    expect(JSON.parse(readFileSync(path(), 'utf8').split('\n')[0] ?? '')).toEqual(recordIn(entry('d-1')))
     expect(statSync(path()).mode & 0o007).toBe(0)
   })
 
@@ -256,7 +255,7 @@ describe('the form of Open Policy Agent', () => {
         decision_id: 'd-1',
         trace_id: TRACE.traceId,
         span_id: TRACE.spanId,
-        bundles: { castellan: { revision: entry('d-1').record.policyRevision } },
+        bundles: { castellan: { revision: recordIn(entry('d-1')).policyRevision } },
         path: 'castellan/check',
         input: {
           ...{ user: 'ann', tenant: 'acme', permission: 'quote.send', code: 'q.s' },
@@ -301,7 +300,7 @@ describe('a Redis stream', () => {
     const sink = open(150)
     expect(await until(() => sink.write(entries('d-1', 'd-2'), NEVER))).toBe(0)
     const lines = redis.command('xrange', 'decisions', '-', '+').filter((line) => line.startsWith('{'))
-    expect(lines.map((line) => JSON.parse(line))).toEqual([entry('d-1').record, entry('d-2').record])
+    expect(lines.map((line) => JSON.parse(line))).toEqual([recordIn(entry('d-1')), recordIn(entry('d-2'))])
     const many = Array.from({ length: 500 }, (_, index) => entry(`e-${index}`))
     await sink.write(many, NEVER)
     const [length = ''] = redis.command('xlen', 'decisions')
