@@ -46,7 +46,7 @@ export const decisionLogSettings = {
     meaning:
       'What nobody may see of a decision, in no sink and no live stream: its value is `[masked]`. By default records have ids and no other data of people.',
     accepts:
-      'paths separated by commas: `user`, `tenant`, `requestId`, `caller[.id|.name]`, `resource[.type|.id|.attributes[.<name>]]`, `roles`, `via`, `assignments`',
+      'paths separated by commas: `user`, `requestId`, `caller.name`, `resource.type`, `resource.id`, `resource.attributes[.<name>]`, `assignments`',
     // Which of them is none is told by who reads them (decision-log-plan.ts).
     schema: z.string().max(4_096),
     fallbackMeaning: 'nothing',

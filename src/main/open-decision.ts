@@ -23,6 +23,7 @@ import { openAdmission } from '../wire/admission.ts'
 import { openAuthentication } from '../wire/authentication.ts'
 import { openProbeServer } from '../wire/probes.ts'
 import type { DecisionLogPlan } from './decision-log-plan.ts'
+import { warnOfIdleMasks } from './idle-masks.ts'
 import { listening } from './listen.ts'
 import { openProcessCheckpoints } from './open-audit-checkpoints.ts'
 import { openProcessDecisionLog } from './open-decision-log.ts'
@@ -89,10 +90,12 @@ export async function openDecision(
   needs.wireMetrics.watchInFlight('decision', () => admission.inFlight())
   // What no sink of this service writes is not there to be read, or is another time's.
   const decisionTable = plan.decisionLog?.sinks.some(({ kind }) => kind === 'postgres') ? store.decisionLog : undefined
+  warnOfIdleMasks(plan.decisionLog?.mask, policy, log)
   const decisionLog = openProcessDecisionLog(plan.decisionLog ?? NO_LOG, {
     ...{ replicaId: access.replicaId, writer: store.decisionLogWriter, redis: plan.redis, clock, random, log, metrics },
     ...{ embedded: plan.database.kind === 'pglite', output: needs.output },
   })
+  const masked = plan.decisionLog?.mask?.paths ?? []
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
@@ -101,8 +104,8 @@ export async function openDecision(
     releases,
     auditTrail: openAuditTrail(store),
     history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionTable }),
-    decisionLog: openDecisionLogReader({ table: decisionTable, policy }),
-    live: openLiveDecisions(decisionLog, { clock }),
+    decisionLog: openDecisionLogReader({ table: decisionTable, policy, masked }),
+    live: openLiveDecisions(decisionLog, { clock, masked }),
     observer: {
       decided(event) {
         needs.wireMetrics.decided(event)

@@ -12,7 +12,7 @@ export class PolicyInForce implements PolicySource {
   readonly #compiled: CompiledPolicies
   #inForce: { readonly policy: CompiledPolicy; readonly position: number } | undefined
   #prepared: string | undefined
-  #listener: AdoptionListener = () => undefined
+  readonly #listeners: AdoptionListener[] = []
 
   constructor(needs: CompiledPoliciesNeeds) {
     this.#compiled = new CompiledPolicies(needs, POLICIES_COMPILED_KEPT_MAX)
@@ -60,12 +60,12 @@ export class PolicyInForce implements PolicySource {
     const policy = await this.#compiled.get(revision)
     const before = this.revision
     this.#inForce = { policy, position }
-    if (before !== revision) this.#listener(policy, before)
+    if (before !== revision) for (const listener of this.#listeners) listener(policy, before)
   }
 
-  /** Hears of each revision that takes force after another one, or after none. Replaces the listener. */
+  /** Hears of each revision that takes force after another one, or after none. For as long as the process lives. */
   onAdopted(listener: AdoptionListener): void {
-    this.#listener = listener
+    this.#listeners.push(listener)
   }
 
   /** What was adopted may never have been: the database is another one. */

@@ -95,8 +95,8 @@ describe('the decision log', () => {
   })
 
   it('names what in a mask is nothing, and repeats no credential', () => {
-    expect(faultsOf({ CASTELLAN_DECISION_LOG_MASK: 'user,tenat' })).toEqual([
-      ['CASTELLAN_DECISION_LOG_MASK', '"tenat" is nothing that can be masked; did you mean "tenant"?'],
+    expect(faultsOf({ CASTELLAN_DECISION_LOG_MASK: 'user,usre' })).toEqual([
+      ['CASTELLAN_DECISION_LOG_MASK', '"usre" is nothing that can be masked; did you mean "user"?'],
     ])
     const otlp = { CASTELLAN_DECISION_LOG: 'otlp', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://u:sesame@a', OTEL_EXPORTER_OTLP_HEADERS: 'sesame' }
     expect(JSON.stringify(faultsOf(otlp))).not.toContain('sesame')

@@ -1,4 +1,5 @@
 /** Decisions of this replica for those who watch, each as fast as it reads and none slowing another. Asks the source for nothing while nobody watches. Floor 5. */
+import { refuseMasked } from '../../access/decision-log-reader.ts'
 import { requireScope, requireTenant } from '../../access/guard.ts'
 import type { Clock } from '../../ground/clock.ts'
 import type { Caller } from '../../model/caller.ts'
@@ -21,6 +22,8 @@ const BATCH: LiveQueueBounds = { recordsMax: LIVE_BATCH_EVENTS_MAX, bytesMax: LI
 
 export interface LiveNeeds {
   readonly clock: Clock
+  /** Paths of records that are masked; absent: none. */
+  readonly masked?: readonly string[]
   /** Fewer for tests; absent: LIVE_QUEUE_… */
   readonly queue?: LiveQueueBounds
 }
@@ -33,7 +36,7 @@ interface Reader {
   wake(): void
 }
 
-export function openLiveDecisions(source: DecisionSource, { clock, queue = QUEUE }: LiveNeeds): LiveDecisions {
+export function openLiveDecisions(source: DecisionSource, { clock, masked = [], queue = QUEUE }: LiveNeeds): LiveDecisions {
   const readers = new Set<Reader>()
   let unsubscribe: (() => void) | undefined
   const listener: DecisionListener = {
@@ -73,6 +76,7 @@ export function openLiveDecisions(source: DecisionSource, { clock, queue = QUEUE
     async *watch(caller, filter, signal) {
       requireScope(caller, 'audit')
       if (filter.tenant !== undefined) requireTenant(caller, filter.tenant)
+      refuseMasked(filter, masked)
       signal.throwIfAborted()
       let wake: () => void = () => undefined
       const reader: Reader = { caller, filter, queue: new LiveQueue(queue), wake: () => wake() }

@@ -80,6 +80,19 @@ describe('who watches', () => {
     expect(opened.source.listeners.size).toBe(0)
   })
 
+  it('cannot ask for a user where users are masked: nothing would come, or tell whose it was', async () => {
+    const source = openTestSource()
+    const live = openLiveDecisions(source, { clock: new ManualClock(), masked: ['requestId', 'user'] })
+    const opened = { source, clock: new ManualClock(), live }
+    await expect(begin(opened, auditor, { user: 'ann' })).rejects.toMatchObject({
+      code: 'request_invalid',
+      violations: [{ field: 'user' }],
+      hint: expect.stringContaining('CASTELLAN_DECISION_LOG_MASK'),
+    })
+    expect(source.listeners.size).toBe(0)
+    expect((await begin(opened, auditor, { tenant: 'north' })).first).toMatchObject([{ kind: 'heartbeat' }])
+  })
+
   it('and is limited to tenants sees those, whatever it asks for, and nothing that is in no tenant', async () => {
     const { tenant: _tenant, ...nowhere } = recordOf('nowhere')
     const records = [recordOf('north'), recordOf('south', { tenant: 'south' }), nowhere]

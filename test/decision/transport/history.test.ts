@@ -342,6 +342,17 @@ describe('permissions of a role that nobody uses', () => {
   })
 })
 
+it('where users are masked no list is asked for one of them', async () => {
+  const { store, policy } = wires.house
+  const { list } = openDecisionLogReader({ table: store.decisionLog, policy, masked: ['user'] })
+  const auditor = wires.house.admin
+  await expect(list(auditor, { user: 'ann' }, { pageSize: 1 })).rejects.toMatchObject({
+    code: 'request_invalid',
+    violations: [{ field: 'user' }],
+  })
+  expect((await list(auditor, { tenant: 'north' }, { pageSize: 1 })).items).toHaveLength(1)
+})
+
 it('where no decision log is kept in the database every question about it says which setting keeps one', async () => {
   const without = await openWires((needs, { store, policy }) => ({
     ...needs,
