@@ -3,6 +3,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { Log } from '../ground/log.ts'
 import type { AuditCheckpoint, AuditHead } from '../model/audit-trail.ts'
 import { AUDIT_CHECKPOINT_RETRY_MS } from '../model/observation-limits.ts'
+import { NO_UNCHAINED } from '../store/audit-chain.ts'
 import type { SignCheckpoint } from '../store/audit-ports.ts'
 import type { Store } from '../store/ports.ts'
 import { type CheckpointSigner, readCheckpoint } from '../token/checkpoint-jws.ts'
@@ -87,14 +88,18 @@ function tell(log: Log, { number, keyId, jws }: AuditCheckpoint): void {
   log.info({ number, keyId, heads: readCheckpoint(jws)?.content.heads, jws }, CHECKPOINT_MESSAGE)
 }
 
-/** Answers nothing when no chain has moved since the last one. */
+/** Answers nothing when no chain has moved since the last one, and outside of them nothing either. */
 function signNext(signer: CheckpointSigner): SignCheckpoint {
-  return async (last, heads, atMs) => {
+  return async (last, heads, atMs, unchainedNow) => {
     const written = heads.filter((head) => head.sequence > 0)
-    const before = last === undefined ? [] : (readCheckpoint(last.jws)?.content.heads ?? [])
-    if (written.length === before.length && written.every((head, index) => isSame(head, before[index]))) return undefined
+    // What somebody else put there as the last one says nothing.
+    const before = last !== undefined && (await signer.hasSigned(last.jws)) ? readCheckpoint(last.jws)?.content : undefined
+    const unchained = await unchainedNow(before?.unchained)
+    const { heads: headsBefore, unchained: unchainedBefore } = before ?? { heads: [], unchained: NO_UNCHAINED }
+    const isNew = written.length !== headsBefore.length || !written.every((head, index) => isSame(head, headsBefore[index]))
+    if (!isNew && unchained.hash === unchainedBefore.hash) return undefined
     const previous = last === undefined ? {} : { previous: hashOfCheckpoint(last.jws) }
-    return await signer.sign({ number: (last?.number ?? 0) + 1, atMs, heads: written, ...previous })
+    return await signer.sign({ number: (last?.number ?? 0) + 1, atMs, heads: written, unchained, ...previous })
   }
 }
 

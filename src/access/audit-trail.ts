@@ -14,6 +14,10 @@ export function openAuditTrail({ auditTrail }: Pick<Store, 'auditTrail'>): Audit
       requireVerifier(caller)
       return await auditTrail.listHeads()
     },
+    async listChains(caller) {
+      requireVerifier(caller)
+      return await auditTrail.listChains()
+    },
     async listCheckpoints(caller, page) {
       requireVerifier(caller)
       return await auditTrail.listCheckpoints(page)

@@ -1,19 +1,24 @@
 /** Does the audit trail hold? Records against their hashes, chains against their heads and against checkpoints. Pure; reads nothing by itself. Floor 3. */
 import type { AuditHead, ChainedRecord } from '../model/audit-trail.ts'
-import { AUDIT_UNCHAINED_REMEMBERED_MAX } from '../model/observation-limits.ts'
+import { AUDIT_EVENT_CHAINS } from '../model/observation-limits.ts'
 import { ChainWalk } from './verify-chain.ts'
-import type { AuditClaim, AuditFinding } from './verify-checkpoints.ts'
+import type { AuditClaim, AuditFinding, UnchainedClaim } from './verify-checkpoints.ts'
+import { UnchainedWalk } from './verify-unchained.ts'
 
 export interface AuditEvidence {
   /** Read before the records: so far, nothing may be missing. */
   readonly heads: readonly AuditHead[]
-  /** Records of one chain in order of their sequence. */
+  /** Those without a link by id; those of one chain in order of their sequence. */
   readonly records: AsyncIterable<ChainedRecord>
   /** Read after the records: further, nothing may be there. */
   readonly finalHeads: () => Promise<readonly AuditHead[]>
   /** What checkpoints say of the chains. */
   readonly claims: ReadonlyMap<number, readonly AuditClaim[]>
-  /** Where the records begin, by chain: behind a checkpoint that is believed. Absent: at the first of all. */
+  /** What checkpoints say of the records without a link, those that are believed most first. */
+  readonly unchained: readonly UnchainedClaim[]
+  /** Until this id processes of the version before wrote records without a link, says the operator. */
+  readonly upgradedThrough?: number
+  /** Where the records of chains begin, by chain: behind a checkpoint that is believed. Absent: at the first of all. */
   readonly since?: readonly AuditHead[]
 }
 
@@ -22,8 +27,10 @@ export interface AuditVerdict {
   readonly findings: readonly AuditFinding[]
   /** Records that stand in a chain. */
   readonly chained: number
-  /** Records from before the first chained one: nothing proves them. */
+  /** Records without a link that may be there: they are from before there were chains. */
   readonly unproven: number
+  /** The checkpoint that has them as they are; absent: nothing proves them. */
+  readonly unprovenSince: number | undefined
   /** Of the records that were looked at, those at which a chain is broken. */
   readonly broken: number
 }
@@ -40,58 +47,32 @@ export async function verifyAudit(evidence: AuditEvidence, seen: (records: numbe
     walks.set(chain, walk)
     return walk
   }
-  const unchained = new Unchained()
+  const unchained = new UnchainedWalk(evidence.unchained, evidence.upgradedThrough)
   let chained = 0
-  for await (const { record, link } of evidence.records) {
-    if (link === undefined) unchained.add(record.id)
+  for await (const { record, link, impossible } of evidence.records) {
+    if (link === undefined) unchained.take(record, impossible)
     else {
       chained++
-      walkOf(link.chain).take(record, link)
-      unchained.chainedAt(record.id)
+      walkOf(link.chain).take(record, link, impossible)
+      unchained.chainedAt(record)
     }
     seen(chained + unchained.count)
   }
   const final = byChain(await evidence.finalHeads())
-  // A chain of which no record is left is looked at as well.
-  for (const chain of [...heads.keys(), ...evidence.claims.keys()]) walkOf(chain)
+  // A chain of which no record is left is looked at as well, and one of which not even the head is.
+  for (const chain of [...Array(AUDIT_EVENT_CHAINS + 1).keys(), ...heads.keys(), ...evidence.claims.keys()]) walkOf(chain)
   const inOrder = [...walks].sort(([a], [b]) => a - b).map(([, walk]) => walk)
   const findings = inOrder.flatMap((walk) => walk.end(final.get(walk.chain)))
-  const late = evidence.since === undefined ? unchained.late() : undefined
-  if (late !== undefined) findings.push(late.finding)
+  findings.push(...unchained.end())
   return {
     findings,
     chained,
-    unproven: unchained.count - (late?.count ?? 0),
-    broken: inOrder.reduce((sum, walk) => sum + walk.broken, 0) + (late?.count ?? 0),
+    unproven: Math.max(unchained.count - unchained.broken, 0),
+    unprovenSince: unchained.provenBy,
+    broken: inOrder.reduce((sum, walk) => sum + walk.broken, 0) + unchained.broken,
   }
 }
 
 function byChain(heads: readonly AuditHead[]): ReadonlyMap<number, AuditHead> {
   return new Map(heads.map((head) => [head.chain, head]))
-}
-
-/** Records without a link: those from before chaining began come first, so only the last of them can be later ones. */
-class Unchained {
-  count = 0
-  #last: number[] = []
-  #firstChained: number | undefined
-
-  add(id: number): void {
-    this.count++
-    this.#last.push(id)
-    if (this.#last.length > 2 * AUDIT_UNCHAINED_REMEMBERED_MAX) this.#last = this.#last.slice(-AUDIT_UNCHAINED_REMEMBERED_MAX)
-  }
-
-  chainedAt(id: number): void {
-    if (this.#firstChained === undefined || id < this.#firstChained) this.#firstChained = id
-  }
-
-  late(): { readonly finding: AuditFinding; readonly count: number } | undefined {
-    const began = this.#firstChained
-    const late = began === undefined ? [] : this.#last.filter((id) => id > began)
-    const [id] = late
-    if (id === undefined) return undefined
-    const text = `stands in no chain, and others before it do (so many: ${late.length}): written by a process of an older version, or by somebody who was none of ours`
-    return { finding: { kind: 'unchained', id, text }, count: late.length }
-  }
 }

@@ -44,7 +44,8 @@ export class ChainWalk {
     while ((claims[this.#nextClaim]?.sequence ?? Number.POSITIVE_INFINITY) <= this.#begin) this.#nextClaim++
   }
 
-  take(record: AuditRecord, link: AuditLink): void {
+  /** @param impossible what in the row nothing of ours can have written */
+  take(record: AuditRecord, link: AuditLink, impossible?: string): void {
     const { sequence } = link
     const last = this.#last
     if (sequence <= last.sequence) {
@@ -53,7 +54,10 @@ export class ChainWalk {
     }
     const gap = sequence - last.sequence - 1
     if (gap > 0) this.#break('deleted', last.sequence + 1, undefined, `${gap} records are gone before id ${record.id}`)
-    const fault = this.#faultOf(record, link, gap > 0 ? undefined : last)
+    const fault =
+      impossible === undefined
+        ? this.#faultOf(record, link, gap > 0 ? undefined : last)
+        : ({ kind: 'changed', sequence, id: record.id, text: `holds what nothing of ours writes: ${impossible}` } as const)
     if (fault !== undefined) this.#break(fault.kind, fault.sequence, fault.id, fault.text)
     if (this.#head !== undefined && sequence === this.#head.sequence) this.#atHead = link.hash
     if (sequence > (this.#head?.sequence ?? 0)) this.#beyondHead ??= { sequence, id: record.id }

@@ -1,6 +1,6 @@
 /** Are checkpoints what the service signed, and all there? Gathers what they claim of the chains. Looks at no record (verify-audit.ts does). Floor 3. */
 import { createHash } from 'node:crypto'
-import type { AuditCheckpoint, CheckpointContent } from '../model/audit-trail.ts'
+import type { AuditCheckpoint, CheckpointContent, UnchainedRecords } from '../model/audit-trail.ts'
 import { type AuditPublicKey, readCheckpoint, verifyCheckpoint } from '../token/checkpoint-jws.ts'
 
 export type AuditFindingKind =
@@ -34,10 +34,17 @@ export interface AuditClaim {
   readonly checkpoint: number
 }
 
+/** A signed statement: these, and no others, stood in no chain. */
+export interface UnchainedClaim extends UnchainedRecords {
+  readonly checkpoint: number
+}
+
 export interface CheckpointReport {
   readonly findings: readonly AuditFinding[]
   /** By chain, in order of the sequence. */
   readonly claims: ReadonlyMap<number, readonly AuditClaim[]>
+  /** Of the records that stand in no chain; those that were kept first, each by number. */
+  readonly unchained: readonly UnchainedClaim[]
   readonly stored: number
   readonly kept: number
   /** The youngest of those that were kept and are good. */
@@ -61,7 +68,9 @@ export async function verifyCheckpoints(evidence: CheckpointEvidence): Promise<C
   const findings: AuditFinding[] = []
   const claims = new Claims()
   const kept = await readKept(evidence, findings)
-  for (const { content } of kept.values()) claims.add(content)
+  const keptContents = [...kept.values()].map(({ content }) => content).sort((a, b) => a.number - b.number)
+  const unchained = keptContents.map(unchainedClaim)
+  for (const content of keptContents) claims.add(content)
   let before: AuditCheckpoint | undefined
   for (const checkpoint of evidence.stored) {
     const { number } = checkpoint
@@ -75,7 +84,10 @@ export async function verifyCheckpoints(evidence: CheckpointEvidence): Promise<C
       findings.push({ kind: 'checkpoint-forged', checkpoint: number, text: 'the service has another one than the one that was kept' })
     else {
       const read = readCheckpoint(checkpoint.jws)
-      if (read !== undefined && other === undefined) claims.add(read.content)
+      if (read !== undefined && other === undefined) {
+        claims.add(read.content)
+        unchained.push(unchainedClaim(read.content))
+      }
     }
     before = checkpoint
   }
@@ -83,8 +95,12 @@ export async function verifyCheckpoints(evidence: CheckpointEvidence): Promise<C
   for (const number of [...kept.keys()].sort((a, b) => a - b))
     if (!numbers.has(number))
       findings.push({ kind: 'checkpoint-missing', checkpoint: number, text: 'it was kept, and the service has it no more' })
-  const lastKept = [...kept.values()].map(({ content }) => content).sort((a, b) => b.number - a.number)[0]
-  return { findings, claims: claims.inOrder(), stored: evidence.stored.length, kept: kept.size, lastKept }
+  const lastKept = keptContents.at(-1)
+  return { findings, claims: claims.inOrder(), unchained, stored: evidence.stored.length, kept: kept.size, lastKept }
+}
+
+function unchainedClaim({ number, unchained }: CheckpointContent): UnchainedClaim {
+  return { checkpoint: number, ...unchained }
 }
 
 /** By number; only those that are good. */

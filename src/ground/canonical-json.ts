@@ -19,6 +19,13 @@ export function membersText(value: object, text: (key: string, member: unknown) 
   return `{${written}}`
 }
 
+/** Whether it can be written as it was read: reading JSON makes Infinity of 1e400, which is written as null, and it reads deeper than it writes. */
+export function isWritableJson(value: unknown, levelsMax: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return levelsMax > 0 && Object.values(value).every((member) => isWritableJson(member, levelsMax - 1))
+}
+
 /**
  * `value` as JSON can carry it and UTF-8 can store it: what JSON leaves out is gone, and half of a surrogate pair has become U+FFFD, in names too.
  * `undefined` becomes `null`.

@@ -24,6 +24,8 @@ export interface ChainedRecord {
   readonly record: AuditRecord
   /** Absent: written by a process that knew no chains, or by somebody who was none of ours. */
   readonly link: AuditLink | undefined
+  /** Present: what in the row nothing of ours can have written. The record then holds what comes nearest, and a place that cannot be is no link. */
+  readonly impossible?: string
 }
 
 export interface AuditHead {
@@ -33,12 +35,22 @@ export interface AuditHead {
   readonly hash: string
 }
 
+/** Records that stand in no chain, from before there were any: all that can be said is that they have not changed since it was first signed. */
+export interface UnchainedRecords {
+  readonly count: number
+  /** The highest of their ids; 0: there are none. */
+  readonly lastId: number
+  /** Over all of them in order of their ids, each with the hash so far, 64 hex digits; zeros when there are none. */
+  readonly hash: string
+}
+
 /** What was signed at one moment: whoever keeps it can tell later whether anything before it was cut off or rewritten. */
 export interface CheckpointContent {
   /** From 1 on, without gaps. */
   readonly number: number
   readonly atMs: number
   readonly heads: readonly AuditHead[]
+  readonly unchained: UnchainedRecords
   /** SHA-256 of the checkpoint before it, over its JWS, 64 hex digits; absent for the first. */
   readonly previous?: string
 }
@@ -56,6 +68,8 @@ export interface AuditTrail {
   /** By chain and sequence; records without a link first, by id. @param after absent: all; else only what stands behind this place in its chain */
   listChained(caller: Caller, page: PageInput, after?: ChainPlace): Promise<Page<ChainedRecord>>
   listHeads(caller: Caller): Promise<readonly AuditHead[]>
+  /** Numbers of all chains that records stand in, whether or not they have a head. */
+  listChains(caller: Caller): Promise<readonly number[]>
   /** Oldest first. */
   listCheckpoints(caller: Caller, page: PageInput): Promise<Page<AuditCheckpoint>>
 }

@@ -20,6 +20,11 @@ export const LIVE_RETRY_MS = 2_000
 export const AUDIT_EVENT_CHAINS = 16
 /** Largest number that a chain could have: a smallint in the database, and what a verifier takes from a file. */
 export const AUDIT_CHAIN_NUMBER_MAX = 32_767
+/** Levels of JSON in an audit record: far more than any change of ours has, and far fewer than fill the stack of who writes it out. */
+export const AUDIT_JSON_LEVELS_MAX = 500
+/** Ids of audit records without a link that one statement counts, and such records that one statement reads, to sign them: each far below its time limit. */
+export const AUDIT_UNCHAINED_COUNTED_AT_ONCE_MAX = 100_000
+export const AUDIT_UNCHAINED_READ_AT_ONCE_MAX = 1_000
 /** Audit rows of one statement: a revocation of thousands of sessions is not one text of many megabytes. */
 export const AUDIT_ROWS_WRITTEN_AT_ONCE_MAX = 500
 /** Milliseconds after which a checkpoint that failed is tried again: soon, and without a storm while the database is away. */

@@ -1,6 +1,6 @@
 /** The audit trail as a proof, as the house asks the store for it. What is signed and what it proves is not said here. Floor 2. */
 import type { PageInput } from '../model/administration.ts'
-import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace } from '../model/audit-trail.ts'
+import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace, UnchainedRecords } from '../model/audit-trail.ts'
 import type { Page } from '../model/records.ts'
 
 export interface AuditTrailStore {
@@ -8,6 +8,8 @@ export interface AuditTrailStore {
   listChained(page: PageInput, after?: ChainPlace): Promise<Page<ChainedRecord>>
   /** Of one snapshot, by chain. */
   listHeads(): Promise<readonly AuditHead[]>
+  /** Numbers of all chains that records stand in. */
+  listChains(): Promise<readonly number[]>
   /** Oldest first. */
   listCheckpoints(page: PageInput): Promise<Page<AuditCheckpoint>>
   /**
@@ -17,10 +19,14 @@ export interface AuditTrailStore {
   addCheckpoint(afterMs: number, sign: SignCheckpoint): Promise<CheckpointTurn>
 }
 
+/** All records without a link. @param known answered again when there still are as many, up to the same: what was signed is not read anew each time */
+export type ReadUnchained = (known: UnchainedRecords | undefined) => Promise<UnchainedRecords>
+
 export type SignCheckpoint = (
   last: AuditCheckpoint | undefined,
   heads: readonly AuditHead[],
   atMs: number,
+  unchained: ReadUnchained,
 ) => Promise<AuditCheckpoint | undefined>
 
 export interface CheckpointTurn {

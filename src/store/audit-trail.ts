@@ -1,11 +1,25 @@
 /** Rows of the audit trail with their links, heads of chains and checkpoints; what `audit.ts` wrote, read for verifiers. Floor 2. */
 import type { Knex } from 'knex'
 import type { PageInput } from '../model/administration.ts'
-import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace } from '../model/audit-trail.ts'
-import { AUDIT_CHAIN_NUMBER_MAX } from '../model/observation-limits.ts'
+import type { AuditCheckpoint, AuditHead, ChainedRecord, ChainPlace, UnchainedRecords } from '../model/audit-trail.ts'
+import {
+  AUDIT_CHAIN_NUMBER_MAX,
+  AUDIT_UNCHAINED_COUNTED_AT_ONCE_MAX,
+  AUDIT_UNCHAINED_READ_AT_ONCE_MAX,
+} from '../model/observation-limits.ts'
 import type { Page } from '../model/records.ts'
-import { AUDIT_COLUMNS, type AuditRow, auditRecordOf } from './audit.ts'
+import { hashOfUnchained, NO_UNCHAINED } from './audit-chain.ts'
 import type { AuditTrailStore, CheckpointTurn, SignCheckpoint } from './audit-ports.ts'
+import {
+  AUDIT_COLUMNS_SQL,
+  AUDIT_IMPOSSIBLE_COLUMNS,
+  type AuditRow,
+  auditRecordOf,
+  nearestInstant,
+  nearestNumber,
+  otherThanRead,
+  unsoundColumns,
+} from './audit-row.ts'
 import type { ChangeTurns } from './change-turns.ts'
 import type { Database } from './database.ts'
 import { asStoreWork } from './fault.ts'
@@ -21,6 +35,7 @@ export function openAuditTrailStore(database: Database, turns: ChangeTurns): Aud
   return {
     listChained: (page, after) => asStoreWork(() => listChained(db, page, after)),
     listHeads: () => asStoreWork(() => listHeads(db)),
+    listChains: () => asStoreWork(() => listChains(db)),
     listCheckpoints: (page) => asStoreWork(() => listCheckpoints(db, page)),
     addCheckpoint: (afterMs, sign) =>
       turns.run(() => asStoreWork(() => db.transaction((transaction) => addCheckpoint(transaction, afterMs, sign)))),
@@ -28,6 +43,9 @@ export function openAuditTrailStore(database: Database, turns: ChangeTurns): Aud
 }
 
 interface LinkedRow extends AuditRow {
+  /** Where the next page goes on: exact, however large what is in the row. */
+  readonly key: string
+  readonly impossible: string | null
   readonly chain: number | null
   readonly sequence: number | null
   readonly previous: string | null
@@ -40,64 +58,89 @@ const CHAINED = 'num_nonnulls(chain, sequence, previous_hash, hash) = 4'
 
 async function listChained(db: Knex, page: PageInput, after: ChainPlace | undefined): Promise<Page<ChainedRecord>> {
   const begin = parseKey(decodePageToken(page.pageToken))
-  return await readPage(page, keyOf, async (limit) => {
-    if (after !== undefined) return await readChained(db, begin?.place ?? [after.chain, after.sequence, LAST_ID], limit, after.chain)
-    if (begin?.place !== undefined) return await readChained(db, begin.place, limit)
-    const first = await readUnchained(db, begin?.id, limit)
-    return first.length === limit ? first : [...first, ...(await readChained(db, undefined, limit - first.length))]
-  })
+  const { items, nextPageToken } = await readPage(
+    page,
+    ({ key }: LinkedRow) => key,
+    async (limit) => {
+      if (after !== undefined)
+        return await readChained(db, begin?.place ?? [String(after.chain), String(after.sequence), LAST_ID], limit, after.chain)
+      if (begin?.place !== undefined) return await readChained(db, begin.place, limit)
+      const first = await readUnchained(db, begin?.id, limit)
+      return first.length === limit ? first : [...first, ...(await readChained(db, undefined, limit - first.length))]
+    },
+  )
+  return { items: items.map(chainedOf), ...(nextPageToken === undefined ? {} : { nextPageToken }) }
 }
 
-async function readUnchained(db: Knex, afterId: number | undefined, limit: number): Promise<readonly ChainedRecord[]> {
-  const query = selectLinked(db).whereRaw(UNCHAINED).orderBy('id').limit(limit)
+async function readUnchained(db: Knex, afterId: string | undefined, limit: number): Promise<readonly LinkedRow[]> {
+  const query = selectLinked(db, 'id::text').whereRaw(UNCHAINED).orderBy('audit_event.id').limit(limit)
   if (afterId !== undefined) query.where('id', '>', afterId)
-  return ((await query) as LinkedRow[]).map(chainedOf)
+  return (await query) as LinkedRow[]
 }
 
 /** Two rows at one place can only be somebody's work, and are both shown. */
-async function readChained(db: Knex, after: Place | undefined, limit: number, chain?: number): Promise<readonly ChainedRecord[]> {
-  const query = selectLinked(db).whereRaw(CHAINED).orderBy(['chain', 'sequence', 'id']).limit(limit)
+async function readChained(db: Knex, after: Place | undefined, limit: number, chain?: number): Promise<readonly LinkedRow[]> {
+  const query = selectLinked(db, `concat_ws('.', chain, sequence, id)`)
+    .whereRaw(CHAINED)
+    .orderBy(['audit_event.chain', 'audit_event.sequence', 'audit_event.id'])
+    .limit(limit)
   if (after !== undefined) query.whereRaw('(chain, sequence, id) > (?::smallint, ?::bigint, ?::bigint)', [...after])
   if (chain !== undefined) query.where({ chain })
-  return ((await query) as LinkedRow[]).map(chainedOf)
+  return (await query) as LinkedRow[]
 }
 
-function selectLinked(db: Knex): Knex.QueryBuilder {
+const NEAREST_CHAIN = 'case when chain is not null then greatest(chain, 0) end'
+const NEAREST_SEQUENCE = `case when sequence is not null then greatest(${nearestNumber('sequence')}, 1) end`
+
+function selectLinked(db: Knex, key: string): Knex.QueryBuilder {
   return db('audit_event').select(
-    ...AUDIT_COLUMNS,
-    'chain',
-    'sequence',
-    db.raw(`encode(previous_hash, 'hex') as previous`),
-    db.raw(`encode(hash, 'hex') as hash`),
+    db.raw(`${AUDIT_COLUMNS_SQL}, ${key} as key, case when chain = ${NEAREST_CHAIN} then chain end as chain,
+      case when sequence = ${NEAREST_SEQUENCE} then sequence end as sequence,
+      encode(previous_hash, 'hex') as previous, encode(hash, 'hex') as hash,
+      ${otherThanRead({ ...AUDIT_IMPOSSIBLE_COLUMNS, chain: NEAREST_CHAIN, sequence: NEAREST_SEQUENCE })} as impossible`),
   )
 }
 
 function chainedOf(row: LinkedRow): ChainedRecord {
   const { chain, sequence, previous, hash } = row
-  const record = auditRecordOf(row)
-  if (chain === null || sequence === null || previous === null || hash === null) return { record, link: undefined }
-  return { record, link: { chain, sequence, previousHash: previous, hash } }
+  const faults = [...(row.impossible === null ? [] : [row.impossible]), ...unsoundColumns(row)].join(', ')
+  const chained = { record: auditRecordOf(row), ...(faults === '' ? {} : { impossible: faults }) }
+  if (chain === null || sequence === null || previous === null || hash === null) return { ...chained, link: undefined }
+  return { ...chained, link: { chain, sequence, previousHash: previous, hash } }
 }
 
-/** Chain, sequence, id. */
-type Place = readonly [number, number, number]
+/** Chain, sequence, id, as the database writes them. */
+type Place = readonly [string, string, string]
 /** Behind every row at a place. */
-const LAST_ID = Number.MAX_SAFE_INTEGER
+const LAST_ID = String(2n ** 63n - 1n)
 
-function keyOf({ record, link }: ChainedRecord): string {
-  return link === undefined ? String(record.id) : `${link.chain}.${link.sequence}.${record.id}`
+function parseKey(key: string | undefined): { readonly id?: string; readonly place?: Place } | undefined {
+  if (key === undefined) return undefined
+  const [, chain, sequence, id] = /^(?:(-?\d{1,5})\.(-?\d{1,19})\.)?(-?\d{1,19})$/.exec(key) ?? []
+  // As bigint and smallint hold them; what is no key of ours must not become a fault of the database.
+  if (id === undefined || Math.abs(Number(chain ?? 0)) > AUDIT_CHAIN_NUMBER_MAX || !isBigint(sequence ?? '0') || !isBigint(id))
+    throw pageTokenError()
+  return chain === undefined || sequence === undefined ? { id } : { place: [chain, sequence, id] }
 }
 
-function parseKey(key: string | undefined): { readonly id?: number; readonly place?: Place } | undefined {
-  if (key === undefined) return undefined
-  // As bigint and smallint hold them; what is no key of ours must not become a fault of the database.
-  const [, chain, sequence, id] = /^(?:(\d{1,5})\.(-?\d{1,15})\.)?(-?\d{1,15})$/.exec(key) ?? []
-  if (id === undefined || Number(chain ?? 0) > AUDIT_CHAIN_NUMBER_MAX) throw pageTokenError()
-  return chain === undefined || sequence === undefined ? { id: Number(id) } : { place: [Number(chain), Number(sequence), Number(id)] }
+function isBigint(digits: string): boolean {
+  return BigInt.asIntN(64, BigInt(digits)) === BigInt(digits)
 }
 
 async function listHeads(db: Knex): Promise<readonly AuditHead[]> {
-  return await db('audit_head').select<AuditHead[]>('chain', 'sequence', db.raw(`encode(hash, 'hex') as hash`)).orderBy('chain')
+  const columns = `${NEAREST_CHAIN} as chain, ${nearestNumber('sequence')} as sequence, encode(hash, 'hex') as hash`
+  return await db('audit_head').select<AuditHead[]>(db.raw(columns)).orderBy('audit_head.chain')
+}
+
+/** From one chain to the next by the index: there are few chains and many rows. */
+async function listChains(db: Knex): Promise<readonly number[]> {
+  const answer: { rows: readonly { readonly chain: number }[] } = await db.raw(
+    `with recursive found (chain) as (
+       select min(chain) from audit_event
+       union all select (select min(chain) from audit_event where chain > found.chain) from found where found.chain is not null
+     ) select chain from found where chain is not null`,
+  )
+  return answer.rows.map(({ chain }) => chain)
 }
 
 async function listCheckpoints(db: Knex, page: PageInput): Promise<Page<AuditCheckpoint>> {
@@ -106,7 +149,7 @@ async function listCheckpoints(db: Knex, page: PageInput): Promise<Page<AuditChe
     page,
     (checkpoint) => String(checkpoint.number),
     async (limit) => {
-      const query = selectCheckpoints(db).orderBy('number').limit(limit)
+      const query = selectCheckpoints(db).orderBy('audit_checkpoint.number').limit(limit)
       if (after !== undefined) query.where('number', '>', after)
       return ((await query) as CheckpointRow[]).map(checkpointOf)
     },
@@ -121,7 +164,7 @@ interface CheckpointRow {
 }
 
 function selectCheckpoints(db: Knex): Knex.QueryBuilder {
-  return db('audit_checkpoint').select('number', 'at', 'key_id', 'jws')
+  return db('audit_checkpoint').select(db.raw(`${nearestNumber('number')} as number, ${nearestInstant('at')} as at, key_id, jws`))
 }
 
 function checkpointOf({ number, at, key_id, jws }: CheckpointRow): AuditCheckpoint {
@@ -136,13 +179,44 @@ async function addCheckpoint(db: Knex.Transaction, afterMs: number, sign: SignCh
   )
   const [{ mine, now_ms: nowMs } = { mine: false, now_ms: 0 }] = turn.rows
   if (!mine) return { made: undefined, coveredAtMs: undefined, nextInMs: afterMs }
-  const [row] = (await selectCheckpoints(db).orderBy('number', 'desc').limit(1)) as CheckpointRow[]
+  const [row] = (await selectCheckpoints(db).orderBy('audit_checkpoint.number', 'desc').limit(1)) as CheckpointRow[]
   const last = row && checkpointOf(row)
   // One that lies ahead was made before a clock was set back, or by somebody who was none of ours: it keeps no other from being made.
   const nextInMs = last === undefined || last.atMs > nowMs ? 0 : last.atMs + afterMs - nowMs
   if (nextInMs > 0) return { made: undefined, coveredAtMs: last?.atMs, nextInMs }
-  const made = await sign(last, await listHeads(db), nowMs)
+  const made = await sign(last, await listHeads(db), nowMs, (known) => unchainedOf(db, known))
   if (made === undefined) return { made, coveredAtMs: last && nowMs, nextInMs: afterMs }
   await db('audit_checkpoint').insert({ number: made.number, at: timestampOf(made.atMs), key_id: made.keyId, jws: made.jws })
   return { made, coveredAtMs: made.atMs, nextInMs: afterMs }
+}
+
+async function unchainedOf(db: Knex, known: UnchainedRecords | undefined): Promise<UnchainedRecords> {
+  if (known !== undefined && (await areStill(db, known))) return known
+  let found = NO_UNCHAINED
+  let after: string | undefined
+  for (;;) {
+    const rows = await readUnchained(db, after, AUDIT_UNCHAINED_READ_AT_ONCE_MAX)
+    for (const { record } of rows.map(chainedOf))
+      found = { count: found.count + 1, lastId: Math.max(record.id, 0), hash: hashOfUnchained(record, found.hash) }
+    after = rows.at(-1)?.key
+    if (rows.length < AUDIT_UNCHAINED_READ_AT_ONCE_MAX) return found
+  }
+}
+
+/** Counts by an index, piece by piece: there may be millions. */
+async function areStill(db: Knex, known: UnchainedRecords): Promise<boolean> {
+  let counted = 0
+  let lastId: string | null = null
+  while (counted <= known.count) {
+    const ids = db('audit_event').select('id').whereRaw(UNCHAINED).orderBy('id').limit(AUDIT_UNCHAINED_COUNTED_AT_ONCE_MAX)
+    if (lastId !== null) ids.where('id', '>', lastId)
+    const [piece]: readonly { readonly count: number; readonly last: string | null }[] = await db
+      .from(ids.as('piece'))
+      .select(db.raw('count(*) as count, max(id)::text as last'))
+    if (piece === undefined || piece.count === 0) break
+    counted += piece.count
+    lastId = piece.last
+    if (piece.count < AUDIT_UNCHAINED_COUNTED_AT_ONCE_MAX) break
+  }
+  return counted === known.count && (lastId ?? '0') === String(known.lastId)
 }

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { CompactSign, calculateJwkThumbprint, compactVerify, decodeProtectedHeader, exportJWK, type JWK } from 'jose'
 import { stableJson } from '../ground/canonical-json.ts'
 import { AppError } from '../ground/errors.ts'
-import type { AuditCheckpoint, AuditHead, CheckpointContent } from '../model/audit-trail.ts'
+import type { AuditCheckpoint, AuditHead, CheckpointContent, UnchainedRecords } from '../model/audit-trail.ts'
 import { AUDIT_KEYS_MAX } from '../model/observation-limits.ts'
 
 /** No other token of ours has it, so that none can be taken for a checkpoint. */
@@ -20,6 +20,8 @@ export class AuditKeyError extends AppError<'audit_key_invalid'> {
 export interface CheckpointSigner {
   readonly keyId: string
   sign(content: CheckpointContent): Promise<AuditCheckpoint>
+  /** Whether this key did. */
+  hasSigned(jws: string): Promise<boolean>
 }
 
 export interface AuditPublicKey {
@@ -39,7 +41,8 @@ export function parseAuditKey(pem: string): KeyObject | undefined {
 }
 
 export async function openCheckpointSigner(key: KeyObject): Promise<CheckpointSigner> {
-  const { keyId, algorithm } = await publicKeyOf(createPublicKey(key))
+  const own = await publicKeyOf(createPublicKey(key))
+  const { keyId, algorithm } = own
   return {
     keyId,
     sign: async (content) => {
@@ -47,6 +50,7 @@ export async function openCheckpointSigner(key: KeyObject): Promise<CheckpointSi
       const jws = await new CompactSign(payload).setProtectedHeader({ alg: algorithm, kid: keyId, typ: TYPE }).sign(key)
       return { number: content.number, atMs: content.atMs, keyId, jws }
     },
+    hasSigned: async (jws) => (await verifyCheckpoint(jws, [own])) === 'good',
   }
 }
 
@@ -143,14 +147,21 @@ function headerOf(jws: string) {
 
 function isContent(plain: unknown): plain is CheckpointContent {
   if (typeof plain !== 'object' || plain === null) return false
-  const { number, atMs, heads, previous } = plain as Readonly<Record<string, unknown>>
-  return isCount(number) && isCount(atMs) && Array.isArray(heads) && heads.every(isHead) && (previous === undefined || isHash(previous))
+  const { number, atMs, heads, unchained, previous } = plain as Readonly<Record<string, unknown>>
+  const isWhole = isCount(number) && isCount(atMs) && Array.isArray(heads) && heads.every(isHead) && isUnchained(unchained)
+  return isWhole && (previous === undefined || isHash(previous))
 }
 
 function isHead(plain: unknown): plain is AuditHead {
   if (typeof plain !== 'object' || plain === null) return false
   const { chain, sequence, hash } = plain as Readonly<Record<string, unknown>>
   return isCount(chain) && isCount(sequence) && isHash(hash)
+}
+
+function isUnchained(plain: unknown): plain is UnchainedRecords {
+  if (typeof plain !== 'object' || plain === null) return false
+  const { count, lastId, hash } = plain as Readonly<Record<string, unknown>>
+  return isCount(count) && isCount(lastId) && isHash(hash)
 }
 
 function isCount(value: unknown): boolean {

@@ -4,6 +4,7 @@ import { type AuditCheckpoints, openAuditCheckpoints } from '../../src/access/au
 import { hashOfCheckpoint } from '../../src/access/verify-checkpoints.ts'
 import { openLog } from '../../src/ground/log.ts'
 import { AUDIT_CHECKPOINT_RETRY_MS } from '../../src/model/observation-limits.ts'
+import { NO_UNCHAINED } from '../../src/store/audit-chain.ts'
 import type { Store } from '../../src/store/ports.ts'
 import { openCheckpointSigner, readCheckpoint, verifyCheckpoint } from '../../src/token/checkpoint-jws.ts'
 import { auditRow, checkpointsOf, newAuditKey, verifyStore } from '../support/audit-evidence.ts'
@@ -54,7 +55,13 @@ describeEachStore('checkpoints of the audit', (current) => {
     const [before, last] = stored.slice(-2)
     const read = readCheckpoint(last?.jws ?? '')
     const heads = (await store.auditTrail.listHeads()).filter(({ sequence }) => sequence > 0)
-    expect(read?.content).toEqual({ number: last?.number, atMs: last?.atMs, heads, previous: hashOfCheckpoint(before?.jws ?? '') })
+    expect(read?.content).toEqual({
+      number: last?.number,
+      atMs: last?.atMs,
+      heads,
+      unchained: NO_UNCHAINED,
+      previous: hashOfCheckpoint(before?.jws ?? ''),
+    })
     expect(await verifyCheckpoint(last?.jws ?? '', (await key).keys)).toBe('good')
     expect(logged.find(({ jws }) => jws === last?.jws)).toMatchObject({
       level: 'info',
@@ -83,7 +90,7 @@ describeEachStore('checkpoints of the audit', (current) => {
         return await store.auditTrail.addCheckpoint(0, (last, heads, atMs) =>
           heads.at(-1)?.hash === readCheckpoint(last?.jws ?? '')?.content.heads.at(-1)?.hash
             ? Promise.resolve(undefined)
-            : signer.sign({ number: (last?.number ?? 0) + 1, atMs, heads }),
+            : signer.sign({ number: (last?.number ?? 0) + 1, atMs, heads, unchained: NO_UNCHAINED }),
         )
       }),
     )
@@ -168,11 +175,27 @@ describe('a key of another kind', () => {
     const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
     const signer = await openCheckpointSigner(parseAuditKey(pem) ?? p256.privateKey)
-    const { jws } = await signer.sign({ number: 1, atMs: 1, heads: [] })
+    const { jws } = await signer.sign({ number: 1, atMs: 1, heads: [], unchained: NO_UNCHAINED })
     const keys = await readAuditPublicKeys(p256.publicKey.export({ type: 'spki', format: 'pem' }).toString())
     expect(await verifyCheckpoint(jws, keys)).toBe('good')
     expect(await verifyCheckpoint(`${jws.slice(0, -6)}AAAAAA`, keys)).toBe('bad')
     expect(await verifyCheckpoint(jws, (await newAuditKey()).keys)).toBe('unknown')
+    // By the same key, and no checkpoint: of another type, without a signature, by an algorithm that is not the key's.
+    const { CompactSign } = await import('jose')
+    const [payload = ''] = jws.split('.').slice(1)
+    const header = { alg: 'ES256', kid: signer.keyId, typ: 'castellan-audit+jwt' }
+    const encoded = (plain: object) => Buffer.from(JSON.stringify(plain)).toString('base64url')
+    const token = await new CompactSign(Buffer.from(payload, 'base64url'))
+      .setProtectedHeader({ ...header, typ: 'at+jwt' })
+      .sign(p256.privateKey)
+    expect(await verifyCheckpoint(token, keys)).toBe('bad')
+    expect(await verifyCheckpoint(`${encoded({ ...header, alg: 'none' })}.${payload}.`, keys)).toBe('bad')
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const byRsa = await new CompactSign(Buffer.from(payload, 'base64url'))
+      .setProtectedHeader({ ...header, alg: 'PS256' })
+      .sign(rsa.privateKey)
+    // Even when a caller of ours passed a key of another kind for the algorithm, only the one that the key is for counts.
+    expect(await verifyCheckpoint(byRsa, [{ keyId: signer.keyId, algorithm: 'ES256', key: rsa.publicKey }])).toBe('bad')
     for (const other of [generateKeyPairSync('ec', { namedCurve: 'P-384' }), generateKeyPairSync('ed448')]) {
       expect(parseAuditKey(other.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())).toBeUndefined()
       await expect(readAuditPublicKeys(other.publicKey.export({ type: 'spki', format: 'pem' }).toString())).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { hashOfCheckpoint } from '../../src/access/verify-checkpoints.ts'
 import type { AuditCheckpoint, ChainedRecord } from '../../src/model/audit-trail.ts'
 import { hashOfRecord } from '../../src/store/audit-chain.ts'
 import type { Database } from '../../src/store/database.ts'
-import { openCheckpointSigner } from '../../src/token/checkpoint-jws.ts'
+import { openCheckpointSigner, readCheckpoint } from '../../src/token/checkpoint-jws.ts'
 import { auditRow, chainedOf, checkpointsOf, newAuditKey, tampering, verifyStore } from '../support/audit-evidence.ts'
 import { openPgliteStore, type TestStore } from '../support/stores.ts'
 
@@ -47,9 +47,14 @@ async function all(): Promise<readonly ChainedRecord[]> {
 
 async function makeCheckpoint(signer?: Awaited<ReturnType<typeof openCheckpointSigner>>): Promise<AuditCheckpoint | undefined> {
   const by = signer ?? (await openCheckpointSigner(audit.key))
-  const turn = await at.store.auditTrail.addCheckpoint(0, (last, heads, atMs) =>
+  const turn = await at.store.auditTrail.addCheckpoint(0, async (last, heads, atMs, unchained) =>
     by.sign({
-      ...{ number: (last?.number ?? 0) + 1, atMs, heads: heads.filter(({ sequence }) => sequence > 0) },
+      ...{
+        number: (last?.number ?? 0) + 1,
+        atMs,
+        heads: heads.filter(({ sequence }) => sequence > 0),
+        unchained: await unchained(undefined),
+      },
       ...(last === undefined ? {} : { previous: hashOfCheckpoint(last.jws) }),
     }),
   )
@@ -97,7 +102,9 @@ describe('an audit that nobody touched', () => {
       await at.store.change((change) => change.appendAudit(auditRow({ user: 'ann' })))
       const { verifyAudit } = await import('../../src/access/verify-audit.ts')
       const finalHeads = () => at.store.auditTrail.listHeads()
-      expect(await verifyAudit({ heads, records: chainedOf(at.store), finalHeads, claims: new Map() })).toMatchObject({ findings: [] })
+      expect(await verifyAudit({ heads, records: chainedOf(at.store), finalHeads, claims: new Map(), unchained: [] })).toMatchObject({
+        findings: [],
+      })
     })
   })
 })
@@ -230,8 +237,33 @@ describe('an attacker with every right on the database', () => {
       ] as const)
         await knex('audit_event').where({ id: from }).update({ id: to })
       await knex.raw('alter table audit_event alter column id add generated always as identity (start with 10000)')
-      expect((await verify()).findings[0]).toMatchObject({ kind: 'reordered', chain: 0, sequence: 4 })
+      expect((await verify()).findings[0]).toMatchObject({ kind: 'changed', chain: 0, sequence: 3 })
     })
+    // Whole rows change places between two chains.
+    await tampering(at.database, async ({ knex }) => {
+      const chain = eventChain()
+      const [one, two] = [rowAt(0, 2).record.id, rowAt(chain, 1).record.id]
+      const [here, there] = [
+        await knex('audit_event').where({ id: one }).first('chain', 'sequence'),
+        await knex('audit_event').where({ id: two }).first('chain', 'sequence'),
+      ]
+      await knex('audit_event').where({ id: one }).update(there)
+      await knex('audit_event').where({ id: two }).update(here)
+      expect((await verifyStore(at.store)).findings.filter(({ kind }) => kind !== 'rewritten')).toMatchObject([
+        { kind: 'changed', chain: 0, sequence: 2, id: two },
+        { kind: 'changed', chain, sequence: 1, id: one },
+      ])
+    })
+    // Every id of a chain is another one, and they still go up.
+    for (const chain of [0, eventChain()])
+      await tampering(at.database, async ({ knex }) => {
+        await knex.raw('alter table audit_event alter column id drop identity')
+        await knex('audit_event')
+          .where({ chain })
+          .update({ id: knex.raw('id + 5000') })
+        await knex.raw('alter table audit_event alter column id add generated always as identity (start with 10000)')
+        expect((await verify()).findings[0]).toMatchObject({ kind: 'changed', chain, sequence: 1 })
+      })
   })
 
   it('who cuts the tail is found by the head', async () => {
@@ -264,6 +296,79 @@ describe('an attacker with every right on the database', () => {
       expect((await verify({ kept: kept.slice(1) })).findings).toMatchObject([{ kind: 'cut', chain: 0, sequence: 5 }])
       await knex('audit_head').where({ chain: 0 }).del()
       expect((await verify()).findings).toMatchObject([{ kind: 'head-missing', chain: 0 }])
+    })
+  })
+
+  it('who takes a whole chain away, its head with it, is found, also when nothing was kept and nothing is left', async () => {
+    for (const chain of [0, eventChain()])
+      await tampering(at.database, async ({ knex }) => {
+        await knex('audit_event').where({ chain }).del()
+        await knex('audit_head').where({ chain }).del()
+        expect((await verify()).findings).toMatchObject([
+          { kind: 'head-missing', chain },
+          { kind: 'cut', chain, sequence: 1 },
+        ])
+        await knex('audit_checkpoint').del()
+        expect((await verify()).all).toMatchObject([{ kind: 'head-missing', chain }])
+      })
+    await tampering(at.database, async ({ knex }) => {
+      for (const table of ['audit_event', 'audit_head', 'audit_checkpoint']) await knex(table).del()
+      const { all: found } = await verify()
+      expect(found.map(({ kind, chain }) => `${kind} ${chain}`)).toEqual(Array.from({ length: 17 }, (_, chain) => `head-missing ${chain}`))
+    })
+  })
+
+  it('who renumbers a chain to one that has no head, or puts rows into such a one, is found', async () => {
+    await tampering(at.database, async ({ knex }) => {
+      await knex('audit_event').where({ chain: 0, sequence: 8 }).update({ chain: 99, sequence: 1 })
+      expect(await at.store.auditTrail.listChains()).toContain(99)
+      for (const since of [undefined, readCheckpoint(kept.at(-1) ?? '')?.content.heads]) {
+        const { findings } = await verify({ kept, ...(since === undefined ? {} : { since }) })
+        expect(findings).toMatchObject([
+          { kind: 'cut', chain: 0, sequence: 8 },
+          { kind: 'changed', chain: 99, sequence: 1 },
+          { kind: 'head-missing', chain: 99 },
+        ])
+      }
+    })
+  })
+
+  it('who sets a head back behind the checkpoint that a verifier begins at is found, and what came after it is all that is read', async () => {
+    const since = readCheckpoint(kept.at(-1) ?? '')?.content.heads ?? []
+    const begin = since.find(({ chain }) => chain === 0)?.sequence ?? 0
+    expect(await verify({ kept, since })).toMatchObject({ all: [], chained: 16 - since.reduce((sum, { sequence }) => sum + sequence, 0) })
+    await tampering(at.database, async ({ knex }) => {
+      // What came before is believed, by its signature.
+      await knex('audit_event').where({ chain: 0, sequence: 1 }).update({ actor: 'evil' })
+      expect((await verify({ kept, since })).all).toEqual([])
+      await knex('audit_event')
+        .where({ chain: 0 })
+        .andWhere('sequence', '>', begin - 2)
+        .del()
+      await knex('audit_head')
+        .where({ chain: 0 })
+        .update({ sequence: begin - 2, hash: Buffer.from(rowAt(0, begin - 2).link.hash, 'hex') })
+      expect((await verify({ kept, since })).findings).toContainEqual(
+        expect.objectContaining({ kind: 'cut', chain: 0, sequence: begin - 1, text: expect.stringContaining('behind the checkpoint') }),
+      )
+    })
+  })
+
+  it('who replaces the hash of a head that moves while it is read is found', async () => {
+    const heads = await at.store.auditTrail.listHeads()
+    const { verifyAudit } = await import('../../src/access/verify-audit.ts')
+    await tampering(at.database, async ({ knex }) => {
+      await at.store.change((change) => change.appendAudit(auditRow({ user: 'ann' })))
+      const [moved] = (await at.store.auditTrail.listHeads()).filter((one, index) => one.sequence !== heads[index]?.sequence)
+      const forged = { hash: Buffer.alloc(32, 9) }
+      const finalHeads = async () => {
+        await knex('audit_head')
+          .where({ chain: moved?.chain ?? 0 })
+          .update(forged)
+        return await at.store.auditTrail.listHeads()
+      }
+      const { findings } = await verifyAudit({ heads, records: chainedOf(at.store), finalHeads, claims: new Map(), unchained: [] })
+      expect(findings).toMatchObject([{ kind: 'changed', chain: moved?.chain, sequence: moved?.sequence }])
     })
   })
 
@@ -319,12 +424,18 @@ describe('an attacker with every right on the database', () => {
   })
 
   it('is found whatever they do to random rows, as long as one checkpoint was kept', async () => {
-    const victims = fc.uniqueArray(fc.nat({ max: 5 }), { minLength: 1, maxLength: 3 })
+    // Before the last checkpoint: of what came later nobody kept anything.
+    const signed = new Map(readCheckpoint(kept.at(-1) ?? '')?.content.heads.map(({ chain, sequence }) => [chain, sequence]))
+    const victims = fc
+      .constantFrom(...signed.keys())
+      .chain((chain) =>
+        fc.tuple(fc.constant(chain), fc.uniqueArray(fc.nat({ max: (signed.get(chain) ?? 1) - 1 }), { minLength: 1, maxLength: 3 })),
+      )
     await fc.assert(
-      fc.asyncProperty(victims, fc.constantFrom('change', 'delete', 'swap'), fc.boolean(), async (places, deed, rehashed) => {
+      fc.asyncProperty(victims, fc.constantFrom('change', 'delete', 'swap'), fc.boolean(), async ([chain, places], deed, rehashed) => {
         await tampering(at.database, async (database) => {
           const { knex } = database
-          const ids = places.map((place) => rowAt(0, place + 1).record.id)
+          const ids = places.map((place) => rowAt(chain, place + 1).record.id)
           for (const id of ids) {
             if (deed === 'change')
               await knex('audit_event')
@@ -338,16 +449,16 @@ describe('an attacker with every right on the database', () => {
           }
           if (rehashed) {
             // Gaps are closed too.
-            const left = (await all()).filter(({ link }) => link?.chain === 0)
+            const left = (await all()).filter(({ link }) => link?.chain === chain)
             for (const [index, { record }] of left.entries())
               await knex('audit_event')
                 .where({ id: record.id })
                 .update({ sequence: index + 1 })
-            await knex('audit_head').where({ chain: 0 }).update({ sequence: left.length })
-            await rehash(database, 0, 1)
+            await knex('audit_head').where({ chain }).update({ sequence: left.length })
+            await rehash(database, chain, 1)
           }
           const { findings } = await verify({ kept: kept.slice(1) })
-          expect(findings.filter(({ chain }) => chain === 0).length).toBeGreaterThan(0)
+          expect(findings.filter((one) => one.chain === chain).length).toBeGreaterThan(0)
           if (!rehashed) expect(findings[0]?.sequence).toBe(Math.min(...places) + 1)
         })
       }),

@@ -33,6 +33,11 @@ export async function* chainedOf(store: Store, pageSize = 7): AsyncGenerator<Cha
   } while (pageToken !== undefined)
 }
 
+async function* chainedSince(store: Store, since: readonly AuditHead[]): AsyncGenerator<ChainedRecord> {
+  const begins = new Map(since.map(({ chain, sequence }) => [chain, sequence]))
+  for await (const one of chainedOf(store)) if (one.link === undefined || one.link.sequence > (begins.get(one.link.chain) ?? 0)) yield one
+}
+
 export async function checkpointsOf(store: Store): Promise<readonly AuditCheckpoint[]> {
   return (await store.auditTrail.listCheckpoints({ pageSize: 1_000 })).items
 }
@@ -45,12 +50,20 @@ export interface Verified extends AuditVerdict {
 
 export async function verifyStore(
   store: Store,
-  evidence: { readonly kept?: readonly string[]; readonly keys?: readonly AuditPublicKey[]; readonly since?: readonly AuditHead[] } = {},
+  evidence: {
+    readonly kept?: readonly string[]
+    readonly keys?: readonly AuditPublicKey[]
+    readonly since?: readonly AuditHead[]
+    readonly upgradedThrough?: number
+  } = {},
 ): Promise<Verified> {
   const checkpoints = await verifyCheckpoints({ stored: await checkpointsOf(store), kept: evidence.kept ?? [], keys: evidence.keys })
   const verdict = await verifyAudit({
     heads: await store.auditTrail.listHeads(),
-    records: chainedOf(store),
+    records: evidence.since === undefined ? chainedOf(store) : chainedSince(store, evidence.since),
+    unchained: checkpoints.unchained,
+    ...(evidence.since === undefined ? {} : { since: evidence.since }),
+    ...(evidence.upgradedThrough === undefined ? {} : { upgradedThrough: evidence.upgradedThrough }),
     finalHeads: () => store.auditTrail.listHeads(),
     claims: checkpoints.claims,
   })

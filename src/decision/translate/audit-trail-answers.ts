@@ -4,8 +4,8 @@ import type { Message } from '../../wire/error-message.ts'
 import { auditMessage, present } from './administration-answers.ts'
 import type { WireForm } from './wire-form.ts'
 
-export function chainedMessage({ record, link }: ChainedRecord, form: WireForm): Message {
-  return present({ entry: auditMessage(record, form), link: link && { ...link } })
+export function chainedMessage({ record, link, impossible }: ChainedRecord, form: WireForm): Message {
+  return present({ entry: auditMessage(record, form), link: link && { ...link }, impossible })
 }
 
 export function headMessage({ chain, sequence, hash }: AuditHead): Message {

@@ -16,7 +16,8 @@ export function auditTrailOperations(trail: AuditTrail) {
     },
     async ListAuditHeads(plain, call) {
       parseWith(emptySchema, plain)
-      return { heads: (await trail.listHeads(call.caller)).map(headMessage) }
+      const [heads, chains] = await Promise.all([trail.listHeads(call.caller), trail.listChains(call.caller)])
+      return { heads: heads.map(headMessage), chains }
     },
     async ListAuditCheckpoints(plain, call, form) {
       const page = await trail.listCheckpoints(call.caller, pageOf(parseWith(pageSchema, plain)))

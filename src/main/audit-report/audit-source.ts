@@ -3,14 +3,14 @@ import type { AuditCheckpoint, AuditHead, ChainedRecord } from '../../model/audi
 import { AUDIT_CHECKPOINTS_VERIFIED_MAX } from '../../model/observation-limits.ts'
 import { CommandError, EXIT } from '../command-line/exit.ts'
 import { path, query, type ServiceClient } from '../command-line/service-client.ts'
-import { chainedOf, checkpointOf, headsOf } from './chained-json.ts'
+import { chainedOf, chainsOf, checkpointOf, headsOf } from './chained-json.ts'
 
 export interface AuditSource {
   /** Read first. */
   heads(): Promise<readonly AuditHead[]>
   /** Oldest first. */
   checkpoints(): Promise<readonly AuditCheckpoint[]>
-  /** @param since only what stands behind these places; chains that are not among them from their first record on */
+  /** @param since of chains only what stands behind these places; chains that are not among them from their first record on, and all without a link */
   records(since?: readonly AuditHead[]): AsyncIterable<ChainedRecord>
   /** Read last. */
   finalHeads(): Promise<readonly AuditHead[]>
@@ -20,7 +20,8 @@ const PAGE_SIZE = 1_000
 
 /** @throws CommandError from each of its parts, with what the service said */
 export function serviceAuditSource(client: ServiceClient): AuditSource {
-  const readHeads = async () => headsOf((await client.call('GET', path('audit', 'heads')))['heads'], 'heads')
+  const ask = () => client.call('GET', path('audit', 'heads'))
+  const readHeads = async () => headsOf((await ask())['heads'], 'heads')
   return {
     heads: readHeads,
     async checkpoints() {
@@ -36,8 +37,14 @@ export function serviceAuditSource(client: ServiceClient): AuditSource {
         for await (const one of pages(client, path('audit', 'chain'), 'entries')) yield chainedOf(one, 'an entry')
         return
       }
+      // Those that stand in no chain come first, and they are few.
+      for await (const one of pages(client, path('audit', 'chain'), 'entries')) {
+        const chained = chainedOf(one, 'an entry')
+        if (chained.link !== undefined) break
+        yield chained
+      }
       const begins = new Map(since.map(({ chain, sequence }) => [chain, sequence]))
-      const chains = new Set([...begins.keys(), ...(await readHeads()).map(({ chain }) => chain)])
+      const chains = new Set([...begins.keys(), ...chainsOf((await ask())['chains'], 'heads')])
       for (const chain of [...chains].sort((a, b) => a - b))
         for await (const one of pages(client, path('audit', 'chain'), 'entries', { chain, afterSequence: begins.get(chain) ?? 0 }))
           yield chainedOf(one, 'an entry')

@@ -2,17 +2,17 @@
 import type { AuditCheckpoint, AuditHead, AuditLink, ChainedRecord } from '../../model/audit-trail.ts'
 import { AUDIT_CHAIN_NUMBER_MAX } from '../../model/observation-limits.ts'
 import type { AuditRecord } from '../../model/records.ts'
+import { isSound } from '../../store/audit-chain.ts'
 import { CommandError, EXIT } from '../command-line/exit.ts'
 import type { Json } from '../command-line/service-client.ts'
 
 /** @param where for the person, such as `line 7` @throws CommandError for anything else */
 export function chainedOf(value: unknown, where: string): ChainedRecord {
-  const { entry, link } = objectOf(value, where)
+  const { entry, link, impossible } = objectOf(value, where)
   const fields = objectOf(entry, where)
   const record: AuditRecord = {
     id: numberOf(fields, 'id', where),
-    // No instant at all makes a hash that fits nothing.
-    atMs: Date.parse(textOf(fields, 'at', where)),
+    atMs: instantOf(textOf(fields, 'at', where)),
     // What is no action of ours was hashed by nobody of ours, and is found by that.
     action: textOf(fields, 'action', where) as AuditRecord['action'],
     result: textOf(fields, 'result', where) as AuditRecord['result'],
@@ -22,12 +22,27 @@ export function chainedOf(value: unknown, where: string): ChainedRecord {
     user: textOrNull(fields, 'user', where),
     target: textOrNull(fields, 'target', where),
     reason: textOrNull(fields, 'reason', where),
-    before: fields['before'] ?? null,
-    after: fields['after'] ?? null,
+    before: isSound(fields['before']) ? (fields['before'] ?? null) : null,
+    after: isSound(fields['after']) ? (fields['after'] ?? null) : null,
     position: fields['position'] === undefined ? null : numberOf(fields, 'position', where),
     requestId: textOrNull(fields, 'requestId', where),
   }
-  return { record, link: link === undefined ? undefined : linkOf(objectOf(link, where), where) }
+  const unsound = ['before', 'after'].filter((name) => !isSound(fields[name]))
+  const faults = [...(typeof impossible === 'string' && impossible !== '' ? [impossible] : []), ...unsound].join(', ')
+  const chained = { record, link: link === undefined ? undefined : linkOf(objectOf(link, where), where) }
+  return faults === '' ? chained : { ...chained, impossible: faults }
+}
+
+/** No instant, or one that is written otherwise than ours are, makes a hash that fits nothing. */
+function instantOf(text: string): number {
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || new Date(ms).toISOString() !== text ? Number.NaN : ms
+}
+
+/** Only such as can be asked for: rows of others have no place. @throws CommandError */
+export function chainsOf(value: unknown, where: string): readonly number[] {
+  if (!Array.isArray(value) || !value.every((chain) => Number.isSafeInteger(chain))) throw unreadable(where, 'chains')
+  return (value as readonly number[]).filter((chain) => chain >= 0 && chain <= AUDIT_CHAIN_NUMBER_MAX)
 }
 
 /** @throws CommandError */

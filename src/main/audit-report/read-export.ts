@@ -47,7 +47,7 @@ export function exportedAuditSource(file: string): AuditSource {
           records++
           const chained = chainedOf(value, where)
           const { link } = chained
-          if (since === undefined || (link !== undefined && link.sequence > (begins.get(link.chain) ?? 0))) yield chained
+          if (link === undefined || link.sequence > (begins.get(link.chain) ?? 0)) yield chained
         }
       }
     },

@@ -14,10 +14,15 @@ export interface Verification {
   readonly signatures: 'checked' | 'not checked'
 }
 
-/** @param sinceKept only what came after the youngest checkpoint that was kept. @throws CommandError when there is none that is good */
+/** @param evidence.sinceKept of chains only what came after the youngest checkpoint that was kept. @throws CommandError when there is none that is good */
 export async function verifySource(
   source: AuditSource,
-  evidence: { readonly kept: readonly string[]; readonly keys: readonly AuditPublicKey[] | undefined; readonly sinceKept: boolean },
+  evidence: {
+    readonly kept: readonly string[]
+    readonly keys: readonly AuditPublicKey[] | undefined
+    readonly sinceKept: boolean
+    readonly upgradedThrough: number | undefined
+  },
   seen: (records: number) => void,
 ): Promise<Verification> {
   const heads = await source.heads()
@@ -28,7 +33,9 @@ export async function verifySource(
   const verdict = await verifyAudit(
     {
       ...{ heads, claims: checkpoints.claims, finalHeads: () => source.finalHeads(), records: source.records(since) },
+      unchained: checkpoints.unchained,
       ...(since === undefined ? {} : { since }),
+      ...(evidence.upgradedThrough === undefined ? {} : { upgradedThrough: evidence.upgradedThrough }),
     },
     seen,
   )
@@ -54,7 +61,7 @@ export async function readKeyFiles(files: readonly string[]): Promise<readonly A
 export function verificationJson({ verdict, checkpoints, findings, signatures }: Verification): object {
   return {
     holds: findings.length === 0,
-    records: { chained: verdict.chained, unproven: verdict.unproven, broken: verdict.broken },
+    records: { chained: verdict.chained, unproven: verdict.unproven, unprovenSince: verdict.unprovenSince, broken: verdict.broken },
     checkpoints: { stored: checkpoints.stored, kept: checkpoints.kept, signatures },
     findings,
   }
@@ -62,7 +69,8 @@ export function verificationJson({ verdict, checkpoints, findings, signatures }:
 
 export function prettyVerification(terminal: Terminal, { verdict, checkpoints, findings, signatures }: Verification): string {
   const lines = findings.map((finding) => `${paint(terminal, 'red', finding.kind)}  ${placeInWords(finding)}: ${plain(finding.text)}`)
-  const unproven = verdict.unproven === 0 ? '' : `, ${verdict.unproven} from before chaining began, which nothing proves`
+  const proof = verdict.unprovenSince === undefined ? 'which nothing proves' : `as checkpoint ${verdict.unprovenSince} found them`
+  const unproven = verdict.unproven === 0 ? '' : `, ${verdict.unproven} from before chaining began, ${proof}`
   lines.push(`records: ${verdict.chained} in chains${unproven}`)
   lines.push(`checkpoints: ${checkpoints.stored} stored, ${checkpoints.kept} kept; signatures ${signatures}`)
   if (checkpoints.kept === 0)

@@ -27,6 +27,7 @@ interface VerifyOptions extends Omit<ServiceOptions, 'key'> {
   readonly checkpoints?: readonly string[]
   readonly key?: readonly string[]
   readonly sinceCheckpoint?: boolean
+  readonly upgradedThrough?: number
   readonly file?: string
 }
 
@@ -76,14 +77,17 @@ function addVerify(group: Command, terminal: Terminal): void {
     )
     .option('--checkpoints <file...>', 'checkpoints that were kept elsewhere: lines of the log of a service, or one JWS a line')
     .option('--key <file...>', 'public key of the checkpoints (PEM, or a JWK set); all that have signed, when it was changed')
-    .option('--since-checkpoint', 'only what came after the youngest of --checkpoints')
+    .option('--since-checkpoint', 'of chains only what came after the youngest of --checkpoints, whose signature --key has to verify')
+    .option('--upgraded-through <id>', 'until this record processes of a version without chains wrote, beside newer ones', parseRecordId)
     .option('--file <export>', 'verify an export (audit export --format json) instead of a service; asks nobody')
     .option('--url <url>', 'service to talk to (CASTELLAN_URL; default http://127.0.0.1:8080)')
     .option('--caller-key <key>', 'caller key (better: CASTELLAN_KEY or CASTELLAN_KEY_FILE)')
     .action(async (options: VerifyOptions) => {
-      const { checkpoints = [], key, sinceCheckpoint = false, file, callerKey, ...rest } = options
+      const { checkpoints = [], key, sinceCheckpoint = false, upgradedThrough, file, callerKey, ...rest } = options
       if (sinceCheckpoint && checkpoints.length === 0)
         throw new CommandError(EXIT.usage, '--since-checkpoint: needs --checkpoints, to know where to begin.')
+      if (sinceCheckpoint && key === undefined)
+        throw new CommandError(EXIT.usage, '--since-checkpoint: needs --key: what came before is believed for the signature alone.')
       const [{ verifySource, readKeyFiles, prettyVerification, verificationJson }, { readKeptCheckpoints, exportedAuditSource }] =
         await Promise.all([import('../audit-report/verify.ts'), import('../audit-report/read-export.ts')])
       const { serviceAuditSource } = await import('../audit-report/audit-source.ts')
@@ -94,7 +98,9 @@ function addVerify(group: Command, terminal: Terminal): void {
           ? serviceAuditSource(await clientFor({ ...rest, ...(callerKey === undefined ? {} : { key: callerKey }) }, terminal.environment))
           : exportedAuditSource(file)
       const progress = openProgress(terminal, 'verifying: records')
-      const verification = await verifySource(source, { kept, keys, sinceKept: sinceCheckpoint }, progress.tell).finally(progress.wipe)
+      const verification = await verifySource(source, { kept, keys, sinceKept: sinceCheckpoint, upgradedThrough }, progress.tell).finally(
+        progress.wipe,
+      )
       terminal.out(
         options.output === 'json'
           ? `${JSON.stringify(verificationJson(verification), undefined, 2)}\n`
@@ -108,6 +114,14 @@ function addVerify(group: Command, terminal: Terminal): void {
     'castellan audit verify --checkpoints /safe/castellan.log --key audit.pem --since-checkpoint',
     'castellan audit verify --file audit.jsonl --checkpoints /safe/castellan.log --key audit.pem',
   ])
+}
+
+/** @throws CommandError (usage) */
+function parseRecordId(text: string): number {
+  const id = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(id))
+    throw new CommandError(EXIT.usage, '--upgraded-through: must be the id of a record.')
+  return id
 }
 
 function addExport(group: Command, terminal: Terminal): void {

@@ -1,5 +1,6 @@
 /** The audit trail as a proof, on both wires: records with their links, heads, checkpoints, page by page. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { NO_UNCHAINED } from '../../../src/store/audit-chain.ts'
 import { openCheckpointSigner } from '../../../src/token/checkpoint-jws.ts'
 import { newAuditKey } from '../../support/audit-evidence.ts'
 import { ADMIN_KEY, ask, auditClient, type Client, call, detailsOf, openWires, type Wires } from './wires.ts'
@@ -12,7 +13,8 @@ beforeAll(async () => {
   client = auditClient(wires.grpc.port)
   await wires.house.administration.suspendTenant(wires.house.context, 'south')
   const signer = await openCheckpointSigner((await newAuditKey()).key)
-  for (const number of [1, 2]) await wires.house.store.auditTrail.addCheckpoint(0, (_, heads, atMs) => signer.sign({ number, atMs, heads }))
+  for (const number of [1, 2])
+    await wires.house.store.auditTrail.addCheckpoint(0, (_, heads, atMs) => signer.sign({ number, atMs, heads, unchained: NO_UNCHAINED }))
 })
 afterAll(async () => {
   client.close()

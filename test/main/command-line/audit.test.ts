@@ -75,6 +75,47 @@ describe('audit verify', () => {
       expect(await run('verify', ...proof(), '--since-checkpoint')).toMatchObject({ code: 1, out: expect.stringContaining('cut  chain 0') })
     })
     expect(await run('verify', '--since-checkpoint')).toMatchObject({ code: 2, err: expect.stringContaining('--checkpoints') })
+    expect(await run('verify', '--since-checkpoint', '--checkpoints', file('service.log'))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('needs --key'),
+    })
+  })
+
+  it('reads what stands in no chain, and in a chain without a head, whatever it is told to begin at, from a service and an export', async () => {
+    const forged = { action: 'user.put', result: 'applied', actor: 'evil', actor_name: 'Evil' }
+    const everywhere = async (found: RegExp, ...options: readonly string[]) => {
+      expect((await run('export', '--file', file('forged.jsonl'))).code).toBe(0)
+      for (const source of [[], ['--file', file('forged.jsonl')]])
+        for (const since of [[], ['--since-checkpoint']])
+          expect(await run('verify', ...proof(), ...source, ...since, ...options)).toMatchObject({ out: expect.stringMatching(found) })
+    }
+    await tampering(wires.house.database, async ({ knex }) => {
+      const [{ id }] = await knex('audit_event').insert(forged).returning('id')
+      await everywhere(new RegExp(`^unchained  id ${id}: stands in no chain`, 'm'))
+      await everywhere(
+        /^records: \d+ in chains, 1 from before chaining began, which nothing proves$[\s\S]*^holds$/m,
+        '--upgraded-through',
+        String(id),
+      )
+    })
+    await tampering(wires.house.database, async ({ knex }) => {
+      await knex('audit_event').insert({ ...forged, chain: 99, sequence: 1, previous_hash: Buffer.alloc(32), hash: Buffer.alloc(32, 7) })
+      await everywhere(/^changed {2}chain 99, record 1, id \d+: [\s\S]*^head-missing {2}chain 99: /m)
+    })
+    await tampering(wires.house.database, async ({ knex }) => {
+      await knex.raw('alter table audit_event drop constraint audit_event_at_said')
+      await knex.raw(`update audit_event set at = 'infinity' where id = (select max(id) from audit_event where action = 'tenant.resume')`)
+      await everywhere(/^changed {2}chain 0, record \d+, id \d+: holds what nothing of ours writes: at infinity$/m)
+      expect(await run('list')).toMatchObject({ code: 0, out: expect.stringContaining('9999-12-31') })
+    })
+    await wires.house.database.knex.raw(
+      `alter table audit_event add constraint audit_event_at_said check (at >= '0001-01-01 00:00:00Z' and at < '10000-01-01 00:00:00Z')`,
+    )
+    for (const wrong of ['x', '-1', '1.5'])
+      expect(await run('verify', '--upgraded-through', wrong)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('--upgraded-through'),
+      })
   })
 
   it('ends with 1 and names the first broken record', async () => {
@@ -179,6 +220,19 @@ describe('audit export', () => {
       lines.map((line) => line.replace('"reason":"test"', '"reason":"none"')),
     )
     expect(await offline('changed')).toMatchObject({ code: 1, out: expect.stringContaining('changed  chain 0, record 1') })
+    // Values that read as what was written, and are not.
+    for (const [name, from, to] of [
+      ['later', /"at":"([^"]*)Z","action"/, '"at":"$1700Z","action"'],
+      ['endless', /"after":\{/, '"after":{"endless":1e400,'],
+      ['lone', /"reason":"test"/, '"reason":"test\\ud800"'],
+    ] as const) {
+      const at = lines.findIndex((line) => line.startsWith('{"entry"') && from.test(line))
+      write(
+        name,
+        lines.map((line, index) => (index === at ? line.replace(from, to) : line)),
+      )
+      expect(await offline(name)).toMatchObject({ code: 1, out: expect.stringMatching(/^changed {2}chain \d+, record \d+, id/m) })
+    }
     write('cut', lines.slice(0, -3))
     expect(await offline('cut')).toMatchObject({ code: 1, err: expect.stringContaining('has no end') })
     write('without', [...lines.slice(0, 5), ...lines.slice(6)])

@@ -10,11 +10,24 @@ const link = z.strictObject({ chain, sequence, previousHash: hash, hash })
 
 export const auditChain = z.strictObject({
   entries: z.array(
-    z.strictObject({ entry: audit, link: link.exactOptional().meta({ description: 'Absent: the record stands in no chain.' }) }),
+    z.strictObject({
+      entry: audit,
+      link: link.exactOptional().meta({ description: 'Absent: the record stands in no chain.' }),
+      impossible: z
+        .string()
+        .exactOptional()
+        .meta({
+          description: 'What in the row nothing of the service can have written; the entry then holds what comes nearest.',
+          examples: ['at infinity'],
+        }),
+    }),
   ),
   ...page,
 })
-export const auditHeads = z.strictObject({ heads: z.array(z.strictObject({ chain, sequence, hash })) })
+export const auditHeads = z.strictObject({
+  heads: z.array(z.strictObject({ chain, sequence, hash })),
+  chains: z.array(z.int()).meta({ description: 'All that records stand in, whether or not they have a head.', examples: [[0, 7]] }),
+})
 export const auditCheckpoints = z.strictObject({
   checkpoints: z.array(
     z.strictObject({
