@@ -73,7 +73,8 @@ export const decisionLogSettings = {
   }),
   decisionLogDays: defaultedSetting({
     name: 'CASTELLAN_DECISION_LOG_DAYS',
-    meaning: 'Days for which the sink `postgres` keeps records; older ones are dropped by whole days.',
+    meaning:
+      'Days for which the sink `postgres` keeps records; older ones are dropped by whole days. What roles were used for is counted beside them and kept for a year.',
     accepts: 'whole days, 1 to 3650',
     schema: wholeNumber(1, 3_650),
     fallback: '30',
