@@ -30,7 +30,7 @@ import type { Database } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import type { Store } from '../../src/store/ports.ts'
 import { openStore } from '../../src/store/store.ts'
-import { openTestPglite } from './stores.ts'
+import { openMigratedPglite } from './stores.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 export interface House {
@@ -80,8 +80,8 @@ const CACHE_BYTES = 4_194_304
  */
 export async function openHouse(bundle: PolicyBundle | undefined, database?: Database, settings: HouseSettings = {}): Promise<House> {
   const lifecycle = new Lifecycle()
-  const opened = database ?? (await openTestPglite())
-  await migrate(opened, {})
+  const opened = database ?? (await openMigratedPglite())
+  if (database !== undefined) await migrate(opened, {})
   const store = openStore(opened)
   if (database === undefined) lifecycle.add('store', () => store.close())
   const random = systemRandom

@@ -1,8 +1,9 @@
 /** Runs one suite on every implementation of the store: PGlite in memory and PostgreSQL. Tests of a suite keep apart by their ids. */
 
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, describe } from '@jest/globals'
@@ -54,23 +55,55 @@ export async function openPostgresStore(poolMax = 25): Promise<TestStore & { rea
 }
 
 export async function openPgliteStore(): Promise<TestStore & { close(): Promise<void> }> {
-  const database = await openTestPglite()
-  await migrate(database)
+  const database = await openMigratedPglite()
   const store = openStore(database)
   return { database, store, close: () => store.close() }
 }
 
 /** In memory, empty. A new data directory takes seconds to make, so the first one of a run is kept as an archive for the others. */
 export async function openTestPglite(): Promise<Database> {
+  return await openArchived('empty', () => PGlite.create())
+}
+
+/** In memory, with this build's schema. As above: migrating costs as much again, and hundreds of tests have a database of their own. */
+export async function openMigratedPglite(): Promise<Database> {
+  const database = await openArchived('migrated', createMigrated)
+  // What is made by chance when the schema is, and tells databases apart.
+  await database.knex('access_head').update({ incarnation: randomUUID(), cache_secret: randomBytes(32) })
+  return database
+}
+
+/** @param create what is kept, once a run */
+async function openArchived(name: string, create: () => Promise<PGlite>): Promise<Database> {
   const folder = process.env['CASTELLAN_TEST_SHARED_FOLDER']
-  if (folder === undefined) return await openDatabase({ kind: 'pglite' })
-  const archive = join(folder, 'pglite.tar')
-  if (!existsSync(archive)) await writeArchive(archive)
+  if (folder === undefined) {
+    const database = await openDatabase({ kind: 'pglite' })
+    if (name === 'migrated') await migrate(database)
+    return database
+  }
+  const archive = join(folder, `pglite-${name}.tar`)
+  if (!existsSync(archive)) await writeArchive(archive, create)
   return await openDatabase({ kind: 'pglite', archive: new Blob([await readFile(archive)]) })
 }
 
-async function writeArchive(archive: string): Promise<void> {
-  const instance = await PGlite.create()
+/** On disk, because what our database has open cannot be dumped. */
+async function createMigrated(): Promise<PGlite> {
+  const directory = await mkdtemp(join(tmpdir(), 'castellan-migrated-'))
+  try {
+    const database = await openDatabase({ kind: 'pglite', dataDirectory: join(directory, 'data') })
+    await migrate(database)
+    await database.close()
+    const kept = await PGlite.create(join(directory, 'data'))
+    const dumped = await kept.dumpDataDir('none')
+    await kept.close()
+    return await PGlite.create({ loadDataDir: dumped })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function writeArchive(archive: string, create: () => Promise<PGlite>): Promise<void> {
+  const instance = await create()
   const dumped = Buffer.from(await (await instance.dumpDataDir('none')).arrayBuffer())
   await instance.close()
   // Another worker may be doing the same: each writes a file of its own, and the last rename wins with equal content.
