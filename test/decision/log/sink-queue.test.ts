@@ -232,6 +232,20 @@ describe('the decision log', () => {
     expect(world.of(sink)).toMatchObject({ buffered: fit, reasons: { full: 50 } })
   })
 
+  it('has room again for as many bytes as were written', async () => {
+    const sink = new Receiver()
+    const world = open([sink], 1, { ...PACE, recordsMax: 1_000, bytesMax: SINK_BYTES_MAX })
+    const resource = { id: 'i', amount: 1, tags: Array.from({ length: 50 }, () => 'x'.repeat(1_000)) }
+    const large = decisionOf('d', [held('a-1', 'sender')], { permission: 'quote.send', resource })
+    const half = SINK_BYTES_MAX / 2 / entryOf(recordOf(decided(large), 'replica-1', 1), true).heldBytes
+    for (let round = 0; round < 4; round += 1) {
+      for (let index = 0; index < half; index += 1) world.log.decided(decided(large))
+      await drained()
+      await world.clock.pass(1_000)
+    }
+    expect(world.of(sink)).toMatchObject({ lost: 0, buffered: 0 })
+  })
+
   it('loses the oldest allows first, too, while nothing could be recorded yet', async () => {
     const sink = new Receiver()
     const world = open([sink], 1, { ...PACE, recordsMax: 30_000, bytesMax: 1_000_000_000 })

@@ -1,7 +1,22 @@
 /** Sinks on what they really write to: files, collectors over HTTP, Redis, a pipe. What is in them is whole, and a failure is never silent. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -102,6 +117,55 @@ describe('a file', () => {
     expect(idsIn(path())).toEqual(['d-4'])
   })
 
+  it.each([
+    ['without a line', 'a text that somebody else keeps'],
+    ['with a last line of another kind', '{"other":1}\n{"other":'],
+    ['that has a record of ours in it, and then something else', `${entry('d-0').line}\nnotes`],
+    ['that is one line, longer than any of ours', 'x'.repeat(5_000_000)],
+  ])('that is not ours is not cut: one %s', async (_, text) => {
+    mkdirSync(join(folder, 'log'))
+    writeFileSync(path(), text)
+    await open(10_000_000).write(entries('d-1'), NEVER)
+    // No message with five million characters.
+    expect(readFileSync(path(), 'utf8') === `${text}\n${entry('d-1').line}\n`).toBe(true)
+  })
+
+  it('that is a pipe which nobody reads is a failure at once, and has whole lines again for who reads it then', async () => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const sink = openFileSink({ path: pipe, bytesMax: 1_000_000, filesMax: 1 })
+    closing.push(() => sink.close())
+    const many = Array.from({ length: 200 }, (_, index) => entry(`d-${index}`))
+    await expect(sink.write(many, NEVER)).rejects.toMatchObject({ code: 'EAGAIN' })
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+    closing.push(async () => closeSync(reader))
+    const take = () => {
+      const buffer = Buffer.alloc(1_000_000)
+      return buffer.subarray(0, readSync(reader, buffer)).toString()
+    }
+    const before = take()
+    await sink.write(entries('e-1'), NEVER)
+    expect(before.endsWith('\n')).toBe(false)
+    expect(take()).toBe(`\n${entry('e-1').line}\n`)
+  })
+
+  it('on a disk that does not answer in time is given up, and asked nothing more until it does', async () => {
+    const sink = open()
+    const first = new AbortController()
+    // Nothing of it can have been done before this turn is over.
+    const writing = sink.write(entries('d-1'), first.signal)
+    first.abort()
+    await expect(writing).rejects.toThrow('in time')
+    await expect(sink.write(entries('d-2'), NEVER)).rejects.toThrow('has not answered yet')
+    await sink.close()
+    const until = async () => {
+      while (!existsSync(path()) || readFileSync(path(), 'utf8') === '') await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await until()
+    await open().write(entries('d-3'), NEVER)
+    expect(idsIn(path())).toEqual(['d-1', 'd-3'])
+  })
+
   it('has no half line when the disk is full, and goes on when there is room again', async () => {
     // The kernel ends a write in its middle there as a full disk does.
     const script = join(folder, 'full.ts')
@@ -114,7 +178,7 @@ describe('a file', () => {
        const batch = Array.from({ length: 10 }, () => ({ line, bytes: line.length }))
        let [written, failed] = [0, 0]
        for (let round = 0; round < 10; round += 1)
-         await sink.write(batch).then(() => (written += 10), (fault) => { if (fault.code !== 'EFBIG') throw fault; failed += 10 })
+         await sink.write(batch, new AbortController().signal).then(() => (written += 10), (fault) => { if (fault.code !== 'EFBIG') throw fault; failed += 10 })
        await sink.close()
        process.stdout.write(JSON.stringify({ written, failed }))`,
     )
