@@ -53,7 +53,7 @@ export interface DecisionRecord {
   /** Absent, as is `tenant`: a token that proves nobody. */
   readonly user?: string
   readonly tenant?: string
-  /** Full name where it is known, else as asked. Absent for CheckPermissions. */
+  /** Full name where it is known; else as asked, or `[unknown]` where that cannot be a name or code. Absent for CheckPermissions. */
   readonly permission?: string
   readonly code?: string
   readonly risk?: Risk

@@ -6,7 +6,11 @@ import type { Decision, DecisionBasis, PermissionsAnswer, Reason } from '../../m
 import type { Decided, DecisionRecord } from '../../model/decision-record.ts'
 import { DECISION_LIST_MAX, DECISION_TEXT_CHARACTERS_MAX } from '../../model/observation-limits.ts'
 import type { PermissionEntry } from '../../model/policy.ts'
+import { isCode, isPermissionName } from '../../policy/grammar.ts'
 import { contextOf } from '../decide.ts'
+
+/** In place of a permission's name that cannot be one. */
+const UNKNOWN = '[unknown]'
 
 export function recordOf(event: Decided, replica: string, sampled: number): DecisionRecord {
   const { decision, trace } = event
@@ -50,7 +54,7 @@ function answerOf(decision: Decision, held: readonly Assignment[]): Answer {
   const entry = basis.policy.findPermission(asked)
   const resource = basis.resource && resourceOf(basis.resource, entry)
   return {
-    permission: entry?.name ?? clip(asked),
+    permission: entry?.name ?? nameOf(asked),
     ...(entry === undefined ? {} : { code: entry.code, risk: entry.risk }),
     ...(resource === undefined ? {} : { resource }),
     allowed,
@@ -65,7 +69,7 @@ function answersOf({ basis, allowed, denied }: PermissionsAnswer, held: readonly
     const entry = basis.policy.findPermission(asked)
     const answer = allowed[index] === true
     return entry === undefined
-      ? { permission: clip(asked), allowed: answer }
+      ? { permission: nameOf(asked), allowed: answer }
       : { permission: entry.name, code: entry.code, allowed: answer }
   })
   const allowing = permissions.filter((answer) => answer.allowed)
@@ -150,6 +154,11 @@ function resourceOf(resource: Attributes, entry: PermissionEntry | undefined): D
 function bounded(value: unknown): unknown {
   if (Array.isArray(value)) return value.slice(0, DECISION_LIST_MAX).map(bounded)
   return typeof value === 'string' ? clip(value) : value
+}
+
+/** Of a permission that no policy has: anything may stand where its name should, and only what looks like one is a name. */
+function nameOf(asked: string): string {
+  return isPermissionName(asked) || isCode(asked) ? asked : UNKNOWN
 }
 
 function clip(text: string): string {

@@ -94,6 +94,14 @@ describe('a record', () => {
     expect(JSON.stringify(record('d-1', [held('a-1', 'sender')], { permission: 'q.s', resource }))).not.toContain('secret')
   })
 
+  it('has of a permission that nobody knows what can be a name or a code, and nothing else that a caller put there', () => {
+    const texts = ['ann.secret@example.org', 'Ann Example', 'x'.repeat(300), 'q..r', '', 'quote.read; secret']
+    for (const permission of texts) expect(record('d-1', [], { permission })).toMatchObject({ permission: '[unknown]' })
+    for (const permission of ['quote.drop', 'q.d']) expect(record('d-1', [], { permission })).toMatchObject({ permission })
+    const many = recordOf(decided(answersOf('d-1', [], [...texts, 'quote.drop', 'q.r'])), 'replica-1', 1)
+    expect(many.permissions?.map((one) => one.permission)).toEqual([...texts.map(() => '[unknown]'), 'quote.drop', 'quote.read'])
+  })
+
   it('is of a bounded size, whatever a caller sends along', () => {
     const resource = {
       id: 'i'.repeat(100_000),
