@@ -318,6 +318,17 @@ describe('an attacker with every right on the database', () => {
     })
   })
 
+  it('who takes away one that a later version has, rows and head, is found by what was signed', async () => {
+    const claims = new Map([[20, [{ sequence: 3, hash: 'a'.repeat(64), checkpoint: 7 }]]])
+    const { verifyAudit } = await import('../../src/access/verify-audit.ts')
+    const heads = await at.store.auditTrail.listHeads()
+    const evidence = { heads, records: chainedOf(at.store), finalHeads: async () => heads, claims, unchained: [] }
+    expect((await verifyAudit(evidence)).findings).toMatchObject([
+      { kind: 'head-missing', chain: 20 },
+      { kind: 'cut', chain: 20, sequence: 1, checkpoint: 7 },
+    ])
+  })
+
   it('who renumbers a chain to one that has no head, or puts rows into such a one, is found', async () => {
     await tampering(at.database, async ({ knex }) => {
       await knex('audit_event').where({ chain: 0, sequence: 8 }).update({ chain: 99, sequence: 1 })
