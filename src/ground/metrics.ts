@@ -64,9 +64,17 @@ export function openMetrics(): Metrics {
   }
 }
 
-/** Prometheus names it before anything else. */
+/** Only who names it, and likes it no less than plain text. */
 function wantsOpenMetrics(accept: string): boolean {
-  return accept.split(',').some((range) => /^\s*application\/openmetrics-text\b/i.test(range) && !/;\s*q=0(?:\.0*)?\s*$/i.test(range))
+  const ranges = accept.split(',').map((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    const quality = Number(parameters.find((one) => one.startsWith('q='))?.slice(2) ?? 1)
+    return { type, quality: Number.isNaN(quality) ? 0 : quality }
+  })
+  const best = (...types: readonly string[]) =>
+    Math.max(0, ...ranges.filter(({ type }) => types.includes(type)).map(({ quality }) => quality))
+  const openMetrics = best('application/openmetrics-text')
+  return openMetrics > 0 && openMetrics >= best('text/plain')
 }
 
 /** A registry writes one format, and in this one it renames what it holds: so each scrape has a view of its own. */

@@ -18,6 +18,14 @@ export interface DecisionLogPlan {
   readonly sinks: readonly SinkPlan[]
 }
 
+/** What no other sink would use. */
+const OF_ONE_SINK = {
+  file: ['decisionLogFile', 'decisionLogFileMebibytes', 'decisionLogFiles'],
+  postgres: ['decisionLogDays'],
+  redis: ['decisionLogRedisStream', 'decisionLogRedisMaxlen'],
+  opa: ['decisionLogOpaUrl', 'decisionLogOpaToken'],
+} as const
+
 /**
  * @param otherwise where nothing was set
  * @throws SettingsError when a sink lacks what it needs, or is given what it would not use: a log that is silently not kept is missed too late
@@ -26,16 +34,17 @@ export function decisionLogPlanFrom(settings: Settings, environment: Environment
   const faults: SettingFault[] = []
   const names = settings.decisionLog ?? [otherwise]
   const sinks = names.flatMap((name) => sinkFrom(name, settings, environment, faults) ?? [])
-  for (const [key, sink] of [
-    ['decisionLogFile', 'file'],
-    ['decisionLogOpaUrl', 'opa'],
-    ['decisionLogOpaToken', 'opa'],
-  ] as const)
-    if (settings[key] !== undefined && !names.includes(sink))
+  // What has a default was set only where its variable was.
+  const isSet = (key: keyof typeof settingTable) =>
+    [settingTable[key].name, `${settingTable[key].name}_FILE`].some((name) => environment[name])
+  for (const [sink, keys] of Object.entries(OF_ONE_SINK))
+    for (const key of names.includes(sink as SinkName) ? [] : keys.filter(isSet))
       faults.push({
         name: settingTable[key].name,
         message: `is for the sink \`${sink}\`, which ${settingTable.decisionLog.name} does not name`,
       })
+  if (names.length === 0 && isSet('decisionLogSample'))
+    faults.push({ name: settingTable.decisionLogSample.name, message: `is for sinks, and ${settingTable.decisionLog.name} names none` })
   const mask = settings.decisionLogMask === undefined ? undefined : parseMask(settings.decisionLogMask)
   if (typeof mask === 'string') faults.push({ name: settingTable.decisionLogMask.name, message: mask })
   if (faults.length > 0 || typeof mask === 'string') throw new SettingsError(faults)

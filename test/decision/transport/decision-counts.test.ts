@@ -110,7 +110,11 @@ describe('decisions are counted', () => {
     const bucket = 'le="0.0005",wire="http",level="none"'
     const bucketOf = async (accept?: string) => (await read('castellan_decision_seconds_bucket', accept))[bucket]
     expect(await bucketOf('application/openmetrics-text; version=1.0.0')).toBe(`2 # {trace_id="${'a'.repeat(32)}"} 0.0003 1700000000`)
-    for (const accept of [undefined, 'text/plain', '*/*', 'application/openmetrics-text;q=0']) expect(await bucketOf(accept)).toBe('2')
+    const prometheus =
+      'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2'
+    expect(await bucketOf(prometheus)).toContain('trace_id')
+    const plain = [undefined, 'text/plain', '*/*', 'application/openmetrics-text;q=0', 'text/plain;q=1, application/openmetrics-text;q=0.1']
+    for (const accept of plain) expect(await bucketOf(accept)).toBe('2')
   })
 })
 
