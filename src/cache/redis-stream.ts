@@ -1,4 +1,5 @@
 /** Appends texts to one Redis stream of a bounded length, on a connection of its own. Keeps nothing back and tries nothing again. Floor 2. */
+import type { RedisConnection } from './redis-client.ts'
 import { RedisLink, type RedisNeeds } from './redis-link.ts'
 
 /**
@@ -11,6 +12,10 @@ for index = 2, #ARGV do
 end
 return tostring(#ARGV - 1)`
 
+/** Of the server that has the stream, also in a cluster. A script, for it runs where its key is; CONFIG is not to be had in one. */
+const EVICTION = `
+return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or ''`
+
 export interface RedisStreamNeeds extends RedisNeeds {
   readonly stream: string
   readonly lengthMax: number
@@ -19,11 +24,12 @@ export interface RedisStreamNeeds extends RedisNeeds {
 export class RedisStream {
   readonly #needs: RedisStreamNeeds
   readonly #link: RedisLink
+  #toldEviction = false
 
   /** Begins to connect. */
   constructor(needs: RedisStreamNeeds) {
     this.#needs = needs
-    this.#link = new RedisLink(needs, 'decision log', () => undefined)
+    this.#link = new RedisLink(needs, 'decision log', (connection) => void this.#lookAtEviction(connection))
   }
 
   /**
@@ -49,5 +55,18 @@ export class RedisStream {
 
   close(): void {
     this.#link.close()
+  }
+
+  /** A server that may evict any key drops the whole stream at once, and says so to nobody. */
+  async #lookAtEviction(connection: RedisConnection): Promise<void> {
+    const { stream, log } = this.#needs
+    // Who may not ask is told nothing.
+    const policy = await connection.run(EVICTION, stream, []).catch(() => '')
+    if (this.#toldEviction || !policy.startsWith('allkeys-')) return
+    this.#toldEviction = true
+    log.warn(
+      { stream, policy },
+      'Redis evicts any key when its memory is full: the whole stream of the decision log may go at once, uncounted',
+    )
   }
 }

@@ -81,7 +81,8 @@ export const decisionLogSettings = {
   }),
   decisionLogRedisStream: defaultedSetting({
     name: 'CASTELLAN_DECISION_LOG_REDIS_STREAM',
-    meaning: 'Key of the stream of the sink `redis`, which is on the server of CASTELLAN_REDIS_URL; each entry has the field `record`.',
+    meaning:
+      'Key of the stream of the sink `redis`, which is on the server of CASTELLAN_REDIS_URL; each entry has the field `record`. That server must not evict any key (`allkeys-…`): the stream would go as a whole.',
     accepts: '1 to 256 printable characters without blanks',
     schema: z.string().regex(/^[\x21-\x7e]{1,256}$/),
     fallback: 'castellan:decisions',

@@ -337,11 +337,11 @@ describe('the form of Open Policy Agent', () => {
 
 describe('a Redis stream', () => {
   let redis: TestRedis
-  const open = (lengthMax = 1_000) => {
+  const open = (lengthMax = 1_000, log = openLog('silent')) => {
     const address = parseRedisAddress(redis.url)
     if (address === undefined) throw new Error('no address')
     const observe = { failed: () => undefined, connected: () => undefined, breaker: () => undefined }
-    const needs = { address, clock: systemClock, random: systemRandom, log: openLog('silent'), observe }
+    const needs = { address, clock: systemClock, random: systemRandom, log, observe }
     const stream = new RedisStream({ ...needs, stream: 'decisions', lengthMax })
     closing.push(async () => stream.close())
     return openRedisSink(stream)
@@ -371,6 +371,18 @@ describe('a Redis stream', () => {
     // Whole nodes are cut off, of a hundred entries as a rule.
     expect(Number(length)).toBeLessThanOrEqual(350)
     expect(redis.command('xrevrange', 'decisions', '+', '-', 'count', '1').at(-1)).toContain('"e-499"')
+  })
+
+  it.each([
+    ['allkeys-lru', 1],
+    ['volatile-lru', 0],
+  ])('is told of a server that would evict all of it: %s', async (policy, times) => {
+    redis.command('config', 'set', 'maxmemory-policy', policy)
+    const lines: { msg: string; policy?: string }[] = []
+    const sink = open(10, openLog('warn', { write: (line) => void lines.push(JSON.parse(line)) }))
+    // Answered in order on one connection: whoever has written has been told.
+    await until(() => sink.write(entries('d-1'), NEVER))
+    expect(lines.map((line) => line.policy)).toEqual(Array.from({ length: times }, () => policy))
   })
 
   it('says so while Redis is away or silent, and goes on with the next one', async () => {
