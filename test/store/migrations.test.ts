@@ -220,7 +220,9 @@ describe('a migrator that was killed', () => {
     await migrate(database)
     await database.knex('schema_migration_lock').update({ is_locked: 1 })
     await database.knex('schema_migration').whereIn('name', ['0006-audit', '0010-seeing-decisions']).del()
-    await database.knex.raw('drop table audit_event, audit_head, audit_checkpoint, decision_log, decision_log_loss, decision_log_terms, decision_use')
+    await database.knex.raw(
+      'drop table audit_event, audit_head, audit_checkpoint, decision_log, decision_log_loss, decision_log_terms, decision_use',
+    )
     await database.knex.raw('drop index role_assignment_holders_ever, role_assignment_by_end, role_assignment_by_end_of_tenant')
     await database.knex.raw('drop function refuse_change')
     expect((await migrate(database)).applied).toEqual(['0006-audit', '0010-seeing-decisions'])

@@ -59,7 +59,10 @@ export class SinkQueue {
 
   /** Where there is no room for all, the oldest allows without high risk go first, then what came last. */
   add(entry: LogEntry): void {
-    if (this.#state === 'closed') return this.lose(1, 'closed')
+    if (this.#state === 'closed') {
+      this.lose(1, 'closed')
+      return
+    }
     while (this.#buffered >= SINK_RECORDS_MAX || this.#heldBytes + entry.heldBytes > SINK_BYTES_MAX) {
       const out = this.#waiting.pushOut()
       this.lose(1, 'full')

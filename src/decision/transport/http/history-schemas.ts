@@ -13,9 +13,12 @@ export const roleUse = z.strictObject({
   policyRevision: z.string().meta({ examples: [EXAMPLE_REVISION] }),
   from: instant,
   until: instant,
-  knownFrom: instant.exactOptional().meta({ description: 'Since when the log counts, when that is later than `from`: before it nothing is known.' }),
+  knownFrom: instant
+    .exactOptional()
+    .meta({ description: 'Since when the log counts, when that is later than `from`: before it nothing is known.' }),
   sampled: z.number().meta({
-    description: 'The smallest share of allowed decisions that a replica kept, 0 where none said: below 1 an unused permission may be a used one.',
+    description:
+      'The smallest share of allowed decisions that a replica kept, 0 where none said: below 1 an unused permission may be a used one.',
     examples: [1],
   }),
   lost: z.int().meta({ description: 'Decisions that the log lost in that time, in all tenants.' }),
