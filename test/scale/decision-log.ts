@@ -125,6 +125,8 @@ try {
   }
   const file = (path: string) => ({ CASTELLAN_DECISION_LOG: 'file', CASTELLAN_DECISION_LOG_FILE: path })
   await open('off', { CASTELLAN_DECISION_LOG: 'none' })
+  // How far two that are the same differ: what is within it is noise.
+  await open('off again', { CASTELLAN_DECISION_LOG: 'none' })
   await open('file', file(join(folder, 'decisions.ndjson')))
   await open('sink killed', { CASTELLAN_DECISION_LOG: 'redis', CASTELLAN_REDIS_URL: redis.url })
   await open('disk full', file(mounted ? join(full, 'decisions.ndjson') : '/dev/full'))
