@@ -154,7 +154,7 @@ try {
         ...{ p50Ms: figure('p50'), p99Ms: figure('p99'), perSecond: figure('perSecond'), cpuMicros: figure('cpuMicros') },
         ratios: { p50: ratio('p50'), p99: ratio('p99'), perSecond: ratio('perSecond'), cpuMicros: ratio('cpuMicros') },
         ...{ rssMiB: Math.round(way.rssMiB), checks: way.checks, written, lost, buffered },
-        accounted: way.name === 'off' || (written ?? 0) + (lost ?? 0) + (buffered ?? 0) === way.checks,
+        accounted: way.name.startsWith('off') || (written ?? 0) + (lost ?? 0) + (buffered ?? 0) === way.checks,
       })}\n`,
     )
   }
