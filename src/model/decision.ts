@@ -26,6 +26,29 @@ export type TokenRefusal = 'TOKEN_INVALID' | 'TOKEN_EXPIRED'
 export type TokenReason = TokenRefusal | 'TOKEN_REVOKED'
 export type Reason = AllowReason | DenyReason
 
+/** All of them; a new one does not compile until it stands here. */
+export const REASONS = Object.keys({
+  ROLE: true,
+  TEMPORARY_GRANT: true,
+  UNKNOWN_PERMISSION: true,
+  UNKNOWN_TENANT: true,
+  UNKNOWN_USER: true,
+  TENANT_SUSPENDED: true,
+  ACCOUNT_DEACTIVATED: true,
+  TOKEN_INVALID: true,
+  TOKEN_EXPIRED: true,
+  TOKEN_REVOKED: true,
+  PERMISSION_DISABLED: true,
+  NO_ASSIGNMENT: true,
+  ROLE_LACKS_PERMISSION: true,
+  ASSIGNMENT_EXPIRED: true,
+  NOT_YET_VALID: true,
+  RESOURCE_REQUIRED: true,
+  ATTRIBUTE_MISSING: true,
+  CONDITION_FAILED: true,
+  VARIABLE_UNSET: true,
+} satisfies Record<Reason, true>) as readonly Reason[]
+
 export interface CheckQuestion {
   readonly user: string
   readonly tenant: string

@@ -59,8 +59,7 @@ function eventOf(record: DecisionRecord, labels: object, masked: readonly string
 function pointersOf(paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => {
     const [root = '', ...rest] = path.split('.')
-    if (root === 'user' || root === 'tenant' || root === 'resource') return `/${['input', root, ...rest].join('/')}`
-    if (root === 'roles' || root === 'via' || root === 'assignments') return `/result/${root}`
-    return path === 'caller' || path === 'caller.id' ? '/requested_by' : []
+    if (root === 'user' || root === 'resource') return `/${['input', root, ...rest].join('/')}`
+    return root === 'assignments' ? '/result/assignments' : []
   })
 }

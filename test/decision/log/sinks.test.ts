@@ -308,7 +308,7 @@ describe('OTLP', () => {
 describe('the form of Open Policy Agent', () => {
   it('has an event of each decision, gzipped, with what was masked named', async () => {
     const collector = await openCollector()
-    const masked = ['user', 'resource.attributes.amount', 'caller.id', 'requestId', 'via']
+    const masked = ['user', 'resource.attributes.amount', 'caller.name', 'requestId', 'assignments']
     const sink = openOpaSink({ url: collector.url, headers: { authorization: 'Bearer t' }, replica: 'replica-1', version: '0.1.0', masked })
     await sink.write([entry('d-1', true)], NEVER)
     const [request] = collector.got
@@ -329,7 +329,7 @@ describe('the form of Open Policy Agent', () => {
         requested_by: 'caller-1',
         timestamp: '2026-11-22T10:00:00.000Z',
         metrics: { timer_server_handler_ns: 1_235_000 },
-        masked: ['/input/user', '/input/resource/attributes/amount', '/requested_by', '/result/via'],
+        masked: ['/input/user', '/input/resource/attributes/amount', '/result/assignments'],
       },
     ])
   })
