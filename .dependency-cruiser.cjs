@@ -1,13 +1,21 @@
 /** The boundaries of the house (README, "The house"): imports only go down, and each npm package has one home. */
-const floors = [['ground'], ['model'], ['policy', 'store', 'cache', 'token'], ['access'], ['wire'], ['decision', 'identity'], ['main']]
+const floors = [
+  ['ground'],
+  ['model'],
+  ['policy', 'store', 'cache', 'token'],
+  ['access'],
+  ['wire'],
+  ['decision', 'identity'],
+  ['main', 'client'],
+]
 const homes = {
   '@casl/ability': '^src/policy/ability\\.ts$',
   yaml: '^src/policy/parse\\.ts$',
   knex: '^src/store/|^migrations/',
   pg: '^src/store/',
   '@electric-sql/pglite': '^src/store/',
-  '@grpc/grpc-js': '^src/decision/transport/',
-  '@grpc/proto-loader': '^src/decision/transport/',
+  '@grpc/grpc-js': '^src/(decision/transport|client/wires|client/guard)/',
+  '@grpc/proto-loader': '^src/(decision/transport|client/wires)/',
   '@grpc/reflection': '^src/decision/transport/',
   'grpc-health-check': '^src/decision/transport/',
   express: '^src/(wire/http|decision/transport|identity/transport)/',
@@ -20,7 +28,8 @@ const homes = {
   'lru-cache': '^src/(policy|cache|token)/',
   // Reads what is not trusted, on each floor where such a thing comes in: settings, policy files, requests.
   zod: '^src/(ground/settings\\.ts$|main/(?:setting-forms|(?:client|decision-log|identity|service)-settings)\\.ts$|policy/|wire/|decision/|identity/)',
-  jose: '^src/token/',
+  jose: '^src/(token|client/guard)/',
+  '@nestjs/common': '^src/client/guard/',
   nodemailer: '^src/identity/mail/',
 }
 
@@ -43,6 +52,21 @@ const upward = floors.flatMap((floor, index) =>
 module.exports = {
   forbidden: [
     ...upward,
+    {
+      name: 'client-takes-the-engine-only',
+      comment:
+        'Applications run the client: of the service it takes the words, the rule of deciding and the rule of freshness, and no driver.',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { path: '^src/(store/(?!ports\\.ts$)|identity/|wire/|decision/(?!(decide|attributes|list)\\.ts$)|cache/redis)' },
+    },
+    {
+      name: 'http-client-without-packages',
+      comment: 'An application that asks over HTTP installs nothing for it.',
+      severity: 'error',
+      from: { path: '^src/client/(asking/|wires/http|exports/http|client\\.ts|errors\\.ts)' },
+      to: { dependencyTypes: ['npm'] },
+    },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'model-is-pure',

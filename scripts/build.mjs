@@ -18,7 +18,7 @@ function fingerprint() {
     for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort())
       hash.update(file.slice(root.length)).update(readFileSync(file))
   }
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) hash.update(readFileSync(join(root, file)))
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json']) hash.update(readFileSync(join(root, file)))
   return hash.digest('hex')
 }
 
@@ -34,6 +34,8 @@ if (process.argv.includes('--if-needed') && existsSync(stamp) && readFileSync(st
 const next = join(root, 'dist.next')
 rmSync(next, { recursive: true, force: true })
 run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', next])
+// What applications import of us has types; the rest is nobody's to import.
+run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.types.json', '--outDir', next])
 run(join(root, 'node_modules/@bufbuild/buf/bin/buf'), ['build', '-o', join(next, 'castellan.binpb')])
 
 // The licence and the notice travel with what they are about.
