@@ -18,7 +18,8 @@ function fingerprint() {
     for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort())
       hash.update(file.slice(root.length)).update(readFileSync(file))
   }
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json']) hash.update(readFileSync(join(root, file)))
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json'])
+    hash.update(readFileSync(join(root, file)))
   return hash.digest('hex')
 }
 
