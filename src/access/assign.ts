@@ -1,13 +1,10 @@
 /** Grants and revocations: rows with half-open windows on the database's clock, held against the policy's constraints. Floor 3. */
 import type { ChangeContext, Changed, GrantInput } from '../model/administration.ts'
-import type { CompiledPolicy } from '../model/compiled-policy.ts'
-import { ConstraintError, NotFoundError, RequestError } from '../model/error-code.ts'
-import { ASSIGNMENTS_PER_PAIR_MAX } from '../model/limits.ts'
-import type { RoleEntry } from '../model/policy.ts'
+import { NotFoundError } from '../model/error-code.ts'
 import type { AssignmentRecord } from '../model/records.ts'
 import type { ChangeTransaction, FeedChange } from '../store/ports.ts'
 import { type AuditedChange, type ChangeNeeds, changeBy, changeUnderPolicy, recordApplied, recordNoop } from './change.ts'
-import { findNewBreach } from './constraints.ts'
+import { requireAllowedByPolicy, requireWindow, unknownRole } from './grant-rules.ts'
 import { requireScope, requireTenant } from './guard.ts'
 
 /**
@@ -33,7 +30,7 @@ export async function grant(needs: ChangeNeeds, context: ChangeContext, input: G
     }
     const wanted = { role: input.role, validFromMs: input.validFromMs ?? nowMs, expiresAtMs: input.expiresAtMs ?? null }
     requireWindow(wanted, nowMs)
-    requireAllowedByPolicy(policy, input, live, wanted, nowMs)
+    requireAllowedByPolicy(policy, input.tenant, live, wanted, nowMs)
     const record = await transaction.insertAssignment({
       ...wanted,
       id: needs.random.uuid(),
@@ -149,66 +146,7 @@ async function requireEverMeant(
   if (policy.findRole(role) === undefined && !(await transaction.everHeld(tenant, user, role))) throw unknownRole(policy, role)
 }
 
-function unknownRole(policy: CompiledPolicy, role: string): RequestError {
-  const near = policy.suggestRole(role)
-  const message = 'is no role of the policy in force'
-  return new RequestError([{ field: 'role', message: near === undefined ? message : `${message}; did you mean "${near}"?` }])
-}
-
 function isSameGrant(row: AssignmentRecord, input: GrantInput, nowMs: number): boolean {
   if (row.role !== input.role || row.expiresAtMs !== (input.expiresAtMs ?? null)) return false
   return input.validFromMs === undefined ? row.validFromMs <= nowMs : row.validFromMs === input.validFromMs
-}
-
-interface WantedWindow {
-  readonly role: string
-  readonly validFromMs: number
-  readonly expiresAtMs: number | null
-}
-
-function requireWindow(wanted: WantedWindow, nowMs: number): void {
-  if (wanted.expiresAtMs === null) return
-  if (wanted.expiresAtMs <= wanted.validFromMs) {
-    throw new RequestError([{ field: 'expiresAt', message: 'must be later than validFrom' }])
-  }
-  if (wanted.expiresAtMs <= nowMs) {
-    throw new RequestError([
-      { field: 'expiresAt', message: `must lie in the future; the database's clock says ${new Date(nowMs).toISOString()}` },
-    ])
-  }
-}
-
-function requireAllowedByPolicy(
-  policy: CompiledPolicy,
-  input: GrantInput,
-  live: readonly AssignmentRecord[],
-  wanted: WantedWindow,
-  nowMs: number,
-): void {
-  const role = policy.findRole(input.role)
-  if (role === undefined) throw unknownRole(policy, input.role)
-  requireTemporary(role, wanted)
-  if (live.length >= ASSIGNMENTS_PER_PAIR_MAX) {
-    throw new ConstraintError('assignments-per-pair', `A user holds at most ${ASSIGNMENTS_PER_PAIR_MAX} assignments in one tenant.`)
-  }
-  const breach = findNewBreach(policy, input.tenant, live, wanted, Math.max(nowMs, wanted.validFromMs))
-  if (breach === undefined) return
-  throw new ConstraintError(
-    breach.constraint,
-    `Constraint "${breach.constraint}": ${breach.message}, from ${new Date(breach.atMs).toISOString()}.`,
-    'Revoke one of them first, or choose windows that do not overlap.',
-  )
-}
-
-function requireTemporary(role: RoleEntry, wanted: WantedWindow): void {
-  if (role.assignable !== 'temporary') return
-  if (wanted.expiresAtMs === null) {
-    throw new ConstraintError('temporary-only', `The role "${role.name}" is given only for a time: expiresAt is required.`)
-  }
-  if (role.maxGrantMs === undefined || wanted.expiresAtMs - wanted.validFromMs <= role.maxGrantMs) return
-  throw new ConstraintError(
-    'temporary-only',
-    `The role "${role.name}" is given for at most ${role.maxGrantMs / 60_000} minutes at a time.`,
-    `The latest expiresAt for this validFrom is ${new Date(wanted.validFromMs + role.maxGrantMs).toISOString()}.`,
-  )
 }
