@@ -58,7 +58,7 @@ module.exports = {
         'Applications run the client: of the service it takes the words, the rule of deciding and the rule of freshness, and no driver.',
       severity: 'error',
       from: { path: '^src/client/' },
-      to: { path: '^src/(store/(?!ports\\.ts$)|identity/|wire/|decision/(?!(decide|attributes|list)\\.ts$)|cache/redis)' },
+      to: { path: '^src/(store/(?!ports\\.ts$)|identity/|wire/|decision/(?!(decide|attributes|list|suggest)\\.ts$)|cache/redis)' },
     },
     {
       name: 'http-client-without-packages',
