@@ -42,3 +42,8 @@ export const KEEPALIVE_TIMEOUT_MS = 2_000
 export const NAME_LOOKUP_MS_MIN = 2_000
 /** Milliseconds an idle HTTP connection is kept: shorter than the service's own KEEP_ALIVE_TIMEOUT_MS, so that the client closes first. */
 export const IDLE_CONNECTION_MS = 50_000
+/** Answers that one fake takes, and questions it remembers (the last ones): a test looks at each of them. */
+export const FAKE_RULES_MAX = 10_000
+export const FAKE_QUESTIONS_KEPT_MAX = 10_000
+/** Users, tenants, pairs and logins of `createLocal`, of each: what a test of an application can mean, and in memory at once. */
+export const LOCAL_FACTS_MAX = 100_000
