@@ -25,7 +25,12 @@ export interface Kept<V> {
  * Whether something kept still holds at `nowMs` of the monotonic clock. The one rule that freshness rests on. What is beyond the known position
  * does not: were the database restored before this replica got there, nothing would tell that it never was.
  */
-export type Validity = (kept: Kept<Dated>, lastChange: number, knowledge: Knowledge, nowMs: number) => boolean
+export type Validity = (
+  kept: Kept<Dated>,
+  lastChange: number,
+  knowledge: Pick<Knowledge, 'isFresh' | 'known' | 'latestDatabaseMs'>,
+  nowMs: number,
+) => boolean
 
 export const holds: Validity = (kept, lastChange, knowledge, nowMs) =>
   knowledge.isFresh(nowMs) &&

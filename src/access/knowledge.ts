@@ -1,12 +1,14 @@
-/** What this replica knows of the feed: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
+/** What is known of the feed here: how far, since when, and what changed last where. Reads nothing itself (see feed-follower.ts). Floor 3. */
 import type { Clock } from '../ground/clock.ts'
 import { FRESHNESS_BOUND_MS } from '../model/limits.ts'
-import type { FeedEntry } from '../store/ports.ts'
+import type { FeedChange } from '../store/ports.ts'
 import { LastChanges } from './last-changes.ts'
 import { betweenMs, latestMs, type Moment } from './moment.ts'
 
 /** Beyond any position: nothing that was read is as new as this. */
 const NEVER = Number.MAX_SAFE_INTEGER
+
+export type Positioned<Id> = FeedChange<Id> & { readonly position: number; readonly atMs?: number }
 
 /** Of one complete reading. */
 export interface Caught {
@@ -20,10 +22,11 @@ export interface Caught {
  * A state read as of position p still holds at this replica's knowledge k when nothing in (p, k] touched it. That is judged by position alone:
  * a fill that was overtaken carries an old position and is refused, whoever delivers it, and no deletion is needed to be safe.
  */
-export class Knowledge {
+export class Knowledge<Id = string> {
   readonly #wallMs: () => number
-  readonly #users: LastChanges
-  readonly #tenants: LastChanges
+  readonly #boundMs: number
+  readonly #users: LastChanges<Id>
+  readonly #tenants: LastChanges<Id>
   #known: number | undefined
   #incarnation: string | undefined
   #floor = NEVER
@@ -31,9 +34,13 @@ export class Knowledge {
   #caught: Caught | undefined
   #gaps = 0
 
-  /** @param keptMax users, and tenants, whose last change is remembered */
-  constructor(keptMax: number, clock: Pick<Clock, 'nowMs'>) {
+  /**
+   * @param keptMax users, and tenants, whose last change is remembered
+   * @param boundMs age, in milliseconds, up to which a reading keeps things fresh
+   */
+  constructor(keptMax: number, clock: Pick<Clock, 'nowMs'>, boundMs: number = FRESHNESS_BOUND_MS) {
     this.#wallMs = () => clock.nowMs()
+    this.#boundMs = boundMs
     this.#users = new LastChanges(keptMax)
     this.#tenants = new LastChanges(keptMax)
   }
@@ -54,7 +61,7 @@ export class Knowledge {
 
   /** Whether answers from memory keep the freshness bound at this moment, `nowMs` of the monotonic clock. */
   isFresh(nowMs: number): boolean {
-    return this.#caught !== undefined && betweenMs(this.#caught.sent, nowMs, this.#wallMs()) < FRESHNESS_BOUND_MS
+    return this.#caught !== undefined && betweenMs(this.#caught.sent, nowMs, this.#wallMs()) < this.#boundMs
   }
 
   /** Milliseconds since the last complete reading was sent; infinite before the first. */
@@ -70,12 +77,12 @@ export class Knowledge {
   }
 
   /** Position of the last change that touched the user or the tenant: what is older does not hold. */
-  lastChange(tenant: string, user: string): number {
+  lastChange(tenant: Id, user: Id): number {
     return Math.max(this.#floor, this.#tenants.of(tenant), this.#users.of(user))
   }
 
   /** As lastChange, for what is the user's alone, such as a session. */
-  lastUserChange(user: string): number {
+  lastUserChange(user: Id): number {
     return Math.max(this.#floor, this.#users.of(user))
   }
 
@@ -101,7 +108,7 @@ export class Knowledge {
   }
 
   /** Early is always safe: a change noted before it is known refuses more, never less. */
-  note(change: FeedEntry): void {
+  note(change: Positioned<Id>): void {
     if (change.kind === 'user' || change.kind === 'assignment') this.#users.note(change.user, change.position)
     if (change.kind === 'tenant') this.#tenants.note(change.tenant, change.position)
     if (change.kind === 'caller') this.#callers = Math.max(this.#callers, change.position)
@@ -116,7 +123,7 @@ export class Knowledge {
   /** The last reading went up to the head. */
   catchUp(caught: Caught): void {
     const { monotonicMs, wallMs } = caught.sent
-    if (this.#caught === undefined || betweenMs(this.#caught.sent, monotonicMs, wallMs) >= FRESHNESS_BOUND_MS) this.#gaps++
+    if (this.#caught === undefined || betweenMs(this.#caught.sent, monotonicMs, wallMs) >= this.#boundMs) this.#gaps++
     this.#caught = caught
   }
 }

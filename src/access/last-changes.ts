@@ -1,9 +1,9 @@
 /** The last position that touched an id, for the ids touched most recently. Bounded. Floor 3. */
 
-export class LastChanges {
+export class LastChanges<Id = string> {
   readonly #keptMax: number
   /** In the order of their last change, oldest first. */
-  readonly #positions = new Map<string, number>()
+  readonly #positions = new Map<Id, number>()
   #forgotten = 0
 
   constructor(keptMax: number) {
@@ -16,12 +16,12 @@ export class LastChanges {
   }
 
   /** 0 when nothing is remembered of it. */
-  of(id: string): number {
+  of(id: Id): number {
     return this.#positions.get(id) ?? 0
   }
 
   /** Positions come in order; one that was noted before changes nothing. */
-  note(id: string, position: number): void {
+  note(id: Id, position: number): void {
     if (position < this.of(id)) return
     this.#positions.delete(id)
     this.#positions.set(id, position)

@@ -105,7 +105,8 @@ export function pairText({ tenant, user }: Pair): string {
 const ENTRY_BYTES = 300
 const ASSIGNMENT_BYTES = 120
 
-function bytesOfState(state: AccessState): number {
+/** About what it takes in memory. */
+export function bytesOfState(state: AccessState): number {
   let bytes = ENTRY_BYTES
   for (const { id, role } of state.assignments) bytes += ASSIGNMENT_BYTES + 2 * (id.length + role.length)
   // About four bytes of memory for one of text: keys, values and their headers.

@@ -20,7 +20,6 @@ import type {
   PermissionsAnswer,
   PermissionsQuestion,
   TokenStanding,
-  Verdict,
 } from '../model/decision.ts'
 import { NotFoundError, StoreError } from '../model/error-code.ts'
 import { BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
@@ -32,6 +31,7 @@ import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
 import { asError, resolveBatch } from './resolve-batch.ts'
 import { type Proved, resolveToken, type TokenNeeds } from './resolve-token.ts'
+import { always, atMost, type Suggest, suggested } from './suggest.ts'
 
 export interface DecisionNeeds extends TokenNeeds {
   readonly access: Pick<AccessReader, 'listHolders'>
@@ -198,22 +198,6 @@ async function listHolders(
     if (needs.policy.current() === policy && elapsedMs(needs.clock, asked) < FRESHNESS_BOUND_MS) return { policy, entry, page }
   }
   throw new StoreError('The database answers too slowly to say who holds what now')
-}
-
-/** Whether one more search for a nearest name may be made. */
-type Suggest = () => boolean
-const always: Suggest = () => true
-
-function atMost(count: number): Suggest {
-  let left = count
-  return () => left-- > 0
-}
-
-/** The rule is done without it: a hint is a search through all names, and what answers many questions makes only a few. */
-function suggested(policy: CompiledPolicy, question: CheckQuestion, verdict: Verdict, suggest: Suggest): Verdict {
-  if (verdict.reason !== 'UNKNOWN_PERMISSION' || !suggest()) return verdict
-  const near = policy.suggestPermission(question.permission)
-  return near === undefined ? verdict : { ...verdict, hint: `did you mean "${near}"?` }
 }
 
 export function unknownPermission(policy: CompiledPolicy, permission: string): NotFoundError {

@@ -14,8 +14,9 @@ export class PolicyInForce implements PolicySource {
   #prepared: string | undefined
   readonly #listeners: AdoptionListener[] = []
 
-  constructor(needs: CompiledPoliciesNeeds) {
-    this.#compiled = new CompiledPolicies(needs, POLICIES_COMPILED_KEPT_MAX)
+  /** @param keptMax compiled revisions, the one in force among them */
+  constructor(needs: CompiledPoliciesNeeds, keptMax: number = POLICIES_COMPILED_KEPT_MAX) {
+    this.#compiled = new CompiledPolicies(needs, keptMax)
   }
 
   /** @throws StoreError before the first adoption: nothing is decided without a policy */

@@ -101,10 +101,11 @@ export interface ImpactReader {
   listHeldSets(after: HeldSets['next'], rowsMax: number): Promise<HeldSets>
 }
 
-export type FeedChange =
-  | { readonly kind: 'assignment'; readonly tenant: string; readonly user: string }
-  | { readonly kind: 'user'; readonly user: string }
-  | { readonly kind: 'tenant'; readonly tenant: string }
+/** @typeParam Id by what users and tenants are named */
+export type FeedChange<Id = string> =
+  | { readonly kind: 'assignment'; readonly tenant: Id; readonly user: Id }
+  | { readonly kind: 'user'; readonly user: Id }
+  | { readonly kind: 'tenant'; readonly tenant: Id }
   | { readonly kind: 'caller'; readonly caller: string }
   /** A revision can be had from the store: replicas prepare it. Changes nobody's access. */
   | { readonly kind: 'revision'; readonly revision: string }
