@@ -47,3 +47,18 @@ export const FAKE_RULES_MAX = 10_000
 export const FAKE_QUESTIONS_KEPT_MAX = 10_000
 /** Users, tenants, pairs and logins of `createLocal`, of each: what a test of an application can mean, and in memory at once. */
 export const LOCAL_FACTS_MAX = 100_000
+/** Permissions of one requirement: more of them are a role. */
+export const REQUIRED_PERMISSIONS_MAX = 100
+/** Milliseconds that a guard waits beyond the deadline of its question: a client that is late beyond that must not hold a request for ever. */
+export const GUARD_GRACE_MS = 1_000
+/** Seconds after which whoever called an application may try again, when the service did not say. */
+export const RETRY_AFTER_SECONDS = 1
+/** Characters of an Authorization header that a guard looks into: the largest token, its scheme, and room for blanks. */
+export const AUTHORIZATION_CHARACTERS_MAX = 8_192
+/** Published keys of an issuer: milliseconds they are kept, and between two looks for one that is unknown; whoever invents keys must not cause a request each. */
+export const KEYS_KEPT_MS = 600_000
+export const KEYS_LOOKED_FOR_MS_MIN = 5_000
+/** Milliseconds that fetching one document of an issuer may take, bytes of it, and keys read from it. */
+export const KEYS_TIMEOUT_MS = 2_000
+export const KEYS_BYTES_MAX = 262_144
+export const KEYS_READ_MAX = 20
