@@ -55,10 +55,12 @@ module.exports = {
     {
       name: 'client-takes-the-engine-only',
       comment:
-        'Applications run the client: of the service it takes the words, the rule of deciding and the rule of freshness, and no driver.',
+        'Applications run the client: of the service it takes the words, what they may hold, the rule of deciding and the rule of freshness, and no driver.',
       severity: 'error',
       from: { path: '^src/client/' },
-      to: { path: '^src/(store/(?!ports\\.ts$)|identity/|wire/|decision/(?!(decide|attributes|list|suggest)\\.ts$)|cache/redis)' },
+      to: {
+        path: '^src/(store/(?!ports\\.ts$)|identity/|wire/(?!attributes\\.ts$)|decision/(?!(decide|attributes|list|suggest|translate/struct)\\.ts$)|cache/redis)',
+      },
     },
     {
       name: 'http-client-without-packages',

@@ -62,3 +62,42 @@ export const KEYS_LOOKED_FOR_MS_MIN = 5_000
 export const KEYS_TIMEOUT_MS = 2_000
 export const KEYS_BYTES_MAX = 262_144
 export const KEYS_READ_MAX = 20
+/** Milliseconds by which local answers may be older than the service's own (C of docs/client.md): the service's bound again; below a fifth of it a loaded machine would not keep it, and above ten of it a removal is no removal. */
+export const LOCAL_STALE_MS_DEFAULT = 1_000
+export const LOCAL_STALE_MS_MIN = 200
+export const LOCAL_STALE_MS_MAX = 10_000
+/** Pairs of user and tenant that a client keeps, and about their bytes: those who are active at one process, not all there are. */
+export const LOCAL_ENTRIES_DEFAULT = 50_000
+export const LOCAL_ENTRIES_MAX = 10_000_000
+export const LOCAL_BYTES_DEFAULT = 67_108_864
+/** Fewest bytes: some hundred pairs, below which nothing would stay until it is asked for again. */
+export const LOCAL_BYTES_MIN = 65_536
+/** Names that `alwaysAsk` takes: above it `local` is not what is wanted. */
+export const LOCAL_ALWAYS_ASK_MAX = 10_000
+/** Users, and tenants, whose last change a client remembers; each costs some 50 bytes, and beyond it older entries are loaded again. */
+export const LOCAL_CHANGES_KEPT_MAX = 100_000
+/** Compiled policies in a client: the one in force and the next. */
+export const LOCAL_POLICIES_KEPT_MAX = 2
+/** Beats within C, and their longest interval in milliseconds: several may be lost or late before an answer is not fresh. */
+export const LOCAL_BEATS_WITHIN_BOUND = 4
+export const LOCAL_BEAT_MS_MAX = 500
+/** Beats without an echo that are remembered: of the oldest nothing is gained any more. */
+export const LOCAL_BEATS_WAITING_MAX = 64
+/** Milliseconds without a fresh heartbeat after which another stream is opened, maybe to another replica: well above both bounds. */
+export const LOCAL_SILENCE_MS_MAX = 5_000
+/** What a stream may have told and a policy is still being loaded for: beyond it the stream is begun again. */
+export const LOCAL_STEPS_WAITING_MAX = 1_000
+/** Milliseconds until a stream that ended is opened again: doubled from the first to the second, with jitter. */
+export const LOCAL_REOPEN_MS_MIN = 100
+export const LOCAL_REOPEN_MS_MAX = 5_000
+/** Milliseconds to load one policy: as long as a request of the service may take. */
+export const LOCAL_POLICY_WAIT_MS_MAX = 5_000
+/** States that are loaded at once; what is asked beyond it, the service decides. */
+export const LOCAL_LOADS_MAX = 100
+/** Pairs of one checkAll that are loaded for it; with more of them the service decides all that is not at hand, in one batch. */
+export const LOCAL_LOADS_OF_ALL_MAX = 8
+/** Milliseconds without loading after a load that failed: each would cost half of a deadline before the service is asked. */
+export const LOCAL_LOAD_PAUSE_MS = 1_000
+/** Verdicts remembered with one entry, and about the bytes of each: most people use a few permissions all the time. */
+export const LOCAL_VERDICTS_MAX = 32
+export const LOCAL_VERDICT_BYTES = 250

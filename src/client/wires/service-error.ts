@@ -25,7 +25,7 @@ const ADDRESS_HINT = 'Is it the address of the decision service, and as new as t
 /** Codes by which nothing was decided now and the same question may be decided in a moment; asking again does no harm. */
 const RETRIED: readonly string[] = ['unreachable', 'unavailable', 'store_unavailable', 'position_not_reached']
 
-export function isRetried(error: CastellanError): boolean {
+export function isRetried(error: unknown): boolean {
   return error instanceof UnavailableError && RETRIED.includes(error.code)
 }
 

@@ -1,0 +1,5 @@
+/** `castellan/client`: what applications import. Re-exports; holds nothing. Floor 6. */
+export type * from '../client.ts'
+export { type ClientOptions, createClient } from '../create-client.ts'
+export * from '../errors.ts'
+export type { Credentials, TlsOptions } from '../wires/credentials.ts'
