@@ -1,0 +1,286 @@
+/** Answers from memory while this process is fresh, by the service's own rule; whatever it cannot answer, the service does. Floor 6. */
+import { holds, type Validity } from '../../access/fresh-reader.ts'
+import type { Knowledge } from '../../access/knowledge.ts'
+import { pairText } from '../../access/resolve.ts'
+import { heldPermissions } from '../../decision/list.ts'
+import { always, atMost, type Suggest } from '../../decision/suggest.ts'
+import type { Clock } from '../../ground/clock.ts'
+import type { Random } from '../../ground/random.ts'
+import type { AccessState } from '../../model/access-state.ts'
+import type { CompiledPolicy } from '../../model/compiled-policy.ts'
+import type { Verdict } from '../../model/decision.ts'
+import { BATCH_SUGGESTIONS_MAX } from '../../model/limits.ts'
+import type { PolicyInForce } from '../../policy/in-force.ts'
+import type { Asker } from '../asking/asker.ts'
+import type { CallOptions, Decision, PermissionList, Question } from '../client.ts'
+import type { CastellanError } from '../errors.ts'
+import { LOCAL_LOADS_OF_ALL_MAX, LOCAL_POLICY_WAIT_MS_MAX, LOCAL_VERDICT_BYTES, LOCAL_VERDICTS_MAX } from '../limits.ts'
+import type { AccessWire } from '../wires/access-wire.ts'
+import { AccessFollower } from './access-follower.ts'
+import { HeldStates } from './held-states.ts'
+import { localDecision, localVerdict } from './local-decision.ts'
+import type { LocalPlan } from './local-options.ts'
+import { type Entry, type Loaded, StateLoader } from './state-loader.ts'
+import { within } from './within.ts'
+
+export interface LocalNeeds {
+  /** Whoever is asked for what is not answered here. Closed with this. */
+  readonly service: Asker
+  readonly wire: AccessWire
+  readonly plan: LocalPlan
+  /** Of a whole call, when it sets none. */
+  readonly deadlineMs: number
+  readonly clock: Clock
+  readonly random: Random
+  /** Only a test that shows what the heartbeats are good for gives another one. */
+  readonly holds?: Validity
+}
+
+export interface LocalStatus {
+  /** `fresh`: answers from memory. `catching-up`: the stream stands, and the service is asked. `asking`: there is no stream, and the service is asked. */
+  readonly state: 'fresh' | 'catching-up' | 'asking'
+  /** Of the order of all changes: known here up to it; absent before the first stream. */
+  readonly position: number | undefined
+  /** Milliseconds by which what is known here may be behind at most; infinite before the first heartbeat. */
+  readonly ageMs: number
+  readonly policyRevision: string | undefined
+  /** Pairs of user and tenant, and about their bytes. */
+  readonly entries: number
+  readonly bytes: number
+  /** Decisions of this process since the start, and questions that were passed to the service. */
+  readonly decided: number
+  readonly asked: number
+}
+
+export interface LocalAsker extends Asker {
+  peek(question: Question, options?: CallOptions): Decision | undefined
+  status(): LocalStatus
+}
+
+type Named = Question & { readonly user: string; readonly tenant: string }
+
+/** Never waits for its stream: until that is fresh the service is asked. */
+export function openLocal(needs: LocalNeeds): LocalAsker {
+  const local = new Local(needs)
+  return {
+    peek: (question, options) => local.peek(question, options),
+    check: (question, options) => local.check(question, options),
+    checkAll: (questions, options) => local.checkAll(questions, options),
+    listPermissions: (subject, options) => local.listPermissions(subject, options),
+    status: () => local.status(),
+    close: () => local.close(),
+  }
+}
+
+class Local {
+  readonly #needs: LocalNeeds
+  readonly #holds: Validity
+  readonly #follower: AccessFollower
+  readonly #knowledge: Knowledge<number>
+  readonly #policy: PolicyInForce
+  readonly #held: HeldStates<Entry>
+  readonly #loader: StateLoader
+  readonly #closing = new AbortController()
+  #decided = 0
+  #asked = 0
+
+  constructor(needs: LocalNeeds) {
+    const { wire, plan, clock, random } = needs
+    this.#needs = needs
+    this.#holds = needs.holds ?? holds
+    this.#held = new HeldStates(plan)
+    this.#follower = new AccessFollower({
+      wire,
+      loadPolicy: (revision) =>
+        within(LOCAL_POLICY_WAIT_MS_MAX, clock, this.#closing.signal, (signal, remainingMs) =>
+          wire.loadPolicy(revision, { signal, remainingMs }),
+        ),
+      staleMs: plan.staleMs,
+      clock,
+      random,
+      restarted: () => {
+        this.#held.clear()
+        this.#loader.restart()
+      },
+    })
+    this.#knowledge = this.#follower.knowledge
+    this.#policy = this.#follower.policy
+    this.#loader = new StateLoader({ ...needs, knowledge: this.#knowledge, held: this.#held, closing: this.#closing.signal })
+    this.#follower.start()
+  }
+
+  peek(question: Question, options?: CallOptions): Decision | undefined {
+    return this.#fromMemory(question, options, always)
+  }
+
+  async check(question: Question, options?: CallOptions): Promise<Decision> {
+    const known = this.#fromMemory(question, options, always)
+    if (known !== undefined) return known
+    if (!this.#mayDecide(question, options)) return await this.#ask(options, (left) => this.#needs.service.check(question, left))
+    const startedAtMs = this.#needs.clock.monotonicMs()
+    const loaded = await this.#loader.load(question.tenant, question.user, options)
+    const decision = this.#fromMemory(question, options, always) ?? this.#fromLoaded(question, loaded)
+    return decision ?? (await this.#ask(this.#left(options, startedAtMs), (left) => this.#needs.service.check(question, left)))
+  }
+
+  async checkAll(questions: readonly Question[], options?: CallOptions): Promise<readonly (Decision | CastellanError)[]> {
+    const suggest = atMost(BATCH_SUGGESTIONS_MAX)
+    const results: (Decision | CastellanError | undefined)[] = questions.map((question) => this.#fromMemory(question, options, suggest))
+    const missing = questions.flatMap((question, index) => (results[index] === undefined ? [{ question, index }] : []))
+    if (missing.length === 0) return results as Decision[]
+    const startedAtMs = this.#needs.clock.monotonicMs()
+    const pairs = new Map<string, Named>()
+    for (const { question } of missing) if (this.#mayDecide(question, options)) pairs.set(pairText(question), question)
+    if (pairs.size <= LOCAL_LOADS_OF_ALL_MAX) {
+      const loads = [...pairs].map(async ([text, { tenant, user }]) => [text, await this.#loader.load(tenant, user, options)] as const)
+      const loaded = new Map(await Promise.all(loads))
+      for (const { question, index } of missing) {
+        if (!this.#mayDecide(question, options)) continue
+        results[index] = this.#fromMemory(question, options, suggest) ?? this.#fromLoaded(question, loaded.get(pairText(question)))
+      }
+    }
+    const left = missing.filter(({ index }) => results[index] === undefined)
+    if (left.length > 0) {
+      this.#asked += left.length - 1
+      const asked = await this.#ask(this.#left(options, startedAtMs), (rest) =>
+        this.#needs.service.checkAll(
+          left.map(({ question }) => question),
+          rest,
+        ),
+      )
+      // As many as were asked, or the client above finds the whole to be too short.
+      if (asked.length !== left.length) return asked
+      for (const [number, { index }] of left.entries()) results[index] = asked[number]
+    }
+    return results as (Decision | CastellanError)[]
+  }
+
+  async listPermissions(subject: { readonly user: string; readonly tenant: string }, options?: CallOptions): Promise<PermissionList> {
+    const { tenant, user } = subject
+    const known = this.#recall(tenant, user, options)
+    if (known !== undefined) return this.#listed(user, tenant, known.value, this.#knowledge.known ?? 0)
+    if (options?.minPosition !== undefined || !this.#isFresh())
+      return await this.#ask(options, (left) => this.#needs.service.listPermissions(subject, left))
+    const startedAtMs = this.#needs.clock.monotonicMs()
+    const loaded = await this.#loader.load(tenant, user, options)
+    const held = this.#recall(tenant, user, options)
+    if (held !== undefined) return this.#listed(user, tenant, held.value, this.#knowledge.known ?? 0)
+    if (loaded !== undefined && this.#isCurrent(loaded)) return this.#listed(user, tenant, loaded.state, loaded.state.position)
+    return await this.#ask(this.#left(options, startedAtMs), (left) => this.#needs.service.listPermissions(subject, left))
+  }
+
+  status(): LocalStatus {
+    const nowMs = this.#needs.clock.monotonicMs()
+    return {
+      state: this.#isFresh() ? 'fresh' : this.#follower.connected ? 'catching-up' : 'asking',
+      position: this.#knowledge.known,
+      ageMs: this.#knowledge.ageMs(nowMs),
+      policyRevision: this.#policy.revision,
+      entries: this.#held.entries,
+      bytes: this.#held.bytes,
+      decided: this.#decided,
+      asked: this.#asked,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#follower.close()
+    this.#held.clear()
+    await this.#needs.service.close()
+  }
+
+  #fromMemory(question: Question, options: CallOptions | undefined, suggest: Suggest): Decision | undefined {
+    if (question.user === undefined) return undefined
+    const entry = this.#recall(question.tenant, question.user, options)
+    if (entry === undefined) return undefined
+    const policy = this.#policy.current()
+    if (this.#asksAlways(policy, question.permission)) return undefined
+    const verdict = this.#verdict(policy, question, entry, suggest)
+    if (verdict === undefined) return undefined
+    this.#decided++
+    return localDecision(verdict, policy.revision, this.#knowledge.known ?? 0)
+  }
+
+  /** What is kept of the pair and holds now, together with the policy in force here. */
+  #recall(tenant: string, user: string, options: CallOptions | undefined): Entry | undefined {
+    const entry = this.#held.get(tenant, user)
+    if (entry === undefined || options?.signal?.aborted === true) return undefined
+    const knowledge = this.#knowledge
+    const nowMs = this.#needs.clock.monotonicMs()
+    if (!this.#holds(entry, knowledge.lastChange(entry.tenantPrint, entry.userPrint), knowledge, nowMs)) return undefined
+    const known = knowledge.known ?? -1
+    if (options?.minPosition !== undefined && options.minPosition > known) return undefined
+    // In force is the last activation known; while the next one takes force it is neither the one nor the other.
+    const { position } = this.#policy
+    return position >= entry.value.policyPosition && position <= known && position >= 0 ? entry : undefined
+  }
+
+  #verdict(policy: CompiledPolicy, question: Named, entry: Entry, suggest: Suggest): Verdict | undefined {
+    if (question.resource !== undefined) return localVerdict(policy, question, entry.value, suggest)
+    if (entry.verdictsOf !== policy) {
+      entry.verdicts = undefined
+      entry.verdictsOf = policy
+    }
+    const remembered = entry.verdicts?.get(question.permission)
+    if (remembered !== undefined) return remembered
+    const verdict = localVerdict(policy, question, entry.value, suggest)
+    // Of names that are none there are as many as anybody likes, and a hint may have been left out.
+    if (verdict === undefined || verdict.reason === 'UNKNOWN_PERMISSION') return verdict
+    entry.verdicts ??= new Map()
+    if (entry.verdicts.size < LOCAL_VERDICTS_MAX) {
+      entry.verdicts.set(question.permission, verdict)
+      this.#held.grew(entry, LOCAL_VERDICT_BYTES)
+    }
+    return verdict
+  }
+
+  #fromLoaded(question: Named, loaded: Loaded | undefined): Decision | undefined {
+    if (loaded === undefined || !this.#isCurrent(loaded)) return undefined
+    const policy = this.#policy.current()
+    const verdict = localVerdict(policy, question, loaded.state, always)
+    if (verdict === undefined) return undefined
+    this.#decided++
+    return localDecision(verdict, policy.revision, loaded.state.position)
+  }
+
+  /** As fresh as an answer of the service to a question that was asked when the loading began, and of one version with the policy here. */
+  #isCurrent({ state, policyRevision }: Loaded): boolean {
+    return state.policyPosition === this.#policy.position && policyRevision === this.#policy.revision
+  }
+
+  #mayDecide(question: Question, options: CallOptions | undefined): question is Named {
+    if (question.user === undefined || options?.signal?.aborted === true || !this.#isFresh()) return false
+    if (options?.minPosition !== undefined && options.minPosition > (this.#knowledge.known ?? -1)) return false
+    return this.#policy.position >= 0 && !this.#asksAlways(this.#policy.current(), question.permission)
+  }
+
+  #isFresh(): boolean {
+    return this.#knowledge.isFresh(this.#needs.clock.monotonicMs())
+  }
+
+  #asksAlways(policy: CompiledPolicy, asked: string): boolean {
+    const { highRisk, alwaysAsk } = this.#needs.plan
+    const entry = policy.findPermission(asked)
+    if (entry === undefined) return alwaysAsk.has(asked)
+    return (highRisk === 'ask' && entry.risk === 'high') || alwaysAsk.has(entry.name) || alwaysAsk.has(entry.code)
+  }
+
+  #listed(user: string, tenant: string, state: AccessState, position: number): PermissionList {
+    const policy = this.#policy.current()
+    this.#decided++
+    return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position }
+  }
+
+  #ask<T>(options: CallOptions | undefined, ask: (options: CallOptions | undefined) => Promise<T>): Promise<T> {
+    this.#asked++
+    return ask(options)
+  }
+
+  /** The options with what is left of the time. */
+  #left(options: CallOptions | undefined, startedAtMs: number): CallOptions {
+    const { clock, deadlineMs } = this.#needs
+    const spentMs = clock.monotonicMs() - startedAtMs
+    return { ...options, deadlineMs: Math.max(1, (options?.deadlineMs ?? deadlineMs) - spentMs) }
+  }
+}

@@ -1,0 +1,139 @@
+/** Loads what a decision rests on from the service, one load a pair at a time, and keeps what may hold. Decides nothing. Floor 6. */
+import type { Kept } from '../../access/fresh-reader.ts'
+import type { Knowledge } from '../../access/knowledge.ts'
+import { elapsedMs, momentOf } from '../../access/moment.ts'
+import { bytesOfState, pairText } from '../../access/resolve.ts'
+import type { Clock } from '../../ground/clock.ts'
+import { type AccessState, nextEdgeMs } from '../../model/access-state.ts'
+import type { CompiledPolicy } from '../../model/compiled-policy.ts'
+import type { Verdict } from '../../model/decision.ts'
+import { fingerprintOf } from '../../model/fingerprint.ts'
+import type { CallOptions } from '../client.ts'
+import { UnavailableError } from '../errors.ts'
+import { LOCAL_LOAD_PAUSE_MS, LOCAL_LOADS_MAX } from '../limits.ts'
+import type { AccessWire } from '../wires/access-wire.ts'
+import type { HeldStates, Sized } from './held-states.ts'
+import type { LocalPlan } from './local-options.ts'
+import { within } from './within.ts'
+
+export interface LoaderNeeds {
+  readonly wire: Pick<AccessWire, 'loadAccess'>
+  readonly plan: Pick<LocalPlan, 'staleMs'>
+  /** Of a whole call, when it sets none; half of it is for loading, and the rest for asking after a load that failed. */
+  readonly deadlineMs: number
+  readonly clock: Clock
+  readonly knowledge: Knowledge<number>
+  readonly held: HeldStates<Entry>
+  readonly closing: AbortSignal
+}
+
+/** What is kept of one pair. */
+export interface Entry extends Kept<AccessState>, Sized {
+  readonly tenantPrint: number
+  readonly userPrint: number
+  /** Of questions without a resource, under one policy. */
+  verdicts: Map<string, Verdict> | undefined
+  verdictsOf: CompiledPolicy | undefined
+}
+
+/** Loaded for a question that came before, so recently that it need not hold by knowledge. */
+export interface Loaded {
+  readonly state: AccessState
+  readonly policyRevision: string
+}
+
+export class StateLoader {
+  readonly #needs: LoaderNeeds
+  readonly #flights = new Map<string, Promise<Loaded | undefined>>()
+  #restarts = 0
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
+
+  constructor(needs: LoaderNeeds) {
+    this.#needs = needs
+  }
+
+  /** What is being loaded is not kept. */
+  restart(): void {
+    this.#restarts++
+    this.#flights.clear()
+  }
+
+  /**
+   * Never rejects: whoever cannot be helped here asks the service.
+   * @returns undefined also for who joined a load that began before: what that brought counts for them where it is kept and holds
+   */
+  async load(tenant: string, user: string, options: CallOptions | undefined): Promise<Loaded | undefined> {
+    const { clock, deadlineMs } = this.#needs
+    const text = pairText({ tenant, user })
+    const joined = this.#flights.get(text)
+    if (joined === undefined && (this.#flights.size >= LOCAL_LOADS_MAX || clock.monotonicMs() < this.#pausedUntilMs)) return undefined
+    const flight = joined ?? this.#begin(text, tenant, user)
+    const loaded = await this.#waitFor(flight, (options?.deadlineMs ?? deadlineMs) / 2, options?.signal)
+    return joined === undefined ? loaded : undefined
+  }
+
+  #begin(text: string, tenant: string, user: string): Promise<Loaded | undefined> {
+    const flight = this.#load(tenant, user)
+      .catch((fault: unknown) => {
+        // One question that is refused says nothing of others.
+        if (fault instanceof UnavailableError) this.#pausedUntilMs = this.#needs.clock.monotonicMs() + LOCAL_LOAD_PAUSE_MS
+        return undefined
+      })
+      .finally(() => {
+        if (this.#flights.get(text) === flight) this.#flights.delete(text)
+      })
+    this.#flights.set(text, flight)
+    return flight
+  }
+
+  async #load(tenant: string, user: string): Promise<Loaded | undefined> {
+    const { wire, clock, deadlineMs, knowledge, closing, plan } = this.#needs
+    const asked = momentOf(clock)
+    const ends = this.#ends
+    const loaded = await within(deadlineMs / 2, clock, closing, (signal, remainingMs) =>
+      wire.loadAccess({ user, tenant }, { signal, remainingMs, minPosition: undefined }),
+    )
+    // Of another database than is followed, or of one that was followed.
+    if (closing.aborted || ends !== this.#ends || loaded.incarnation !== knowledge.incarnation) return undefined
+    this.#keep(tenant, user, loaded.state)
+    return elapsedMs(clock, asked) < plan.staleMs ? loaded : undefined
+  }
+
+  /** Another number: what was loaded before may be of another database. */
+  get #ends(): number {
+    return this.#restarts + this.#needs.knowledge.gaps
+  }
+
+  /** Even what is ahead of the stream: it holds once that is there. */
+  #keep(tenant: string, user: string, state: AccessState): void {
+    const { held, knowledge } = this.#needs
+    const [tenantPrint, userPrint] = [fingerprintOf(tenant), fingerprintOf(user)]
+    if (state.position < knowledge.lastChange(tenantPrint, userPrint)) return
+    const bytes = bytesOfState(state) + 2 * user.length
+    held.set(tenant, user, {
+      value: state,
+      edgeMs: nextEdgeMs(state),
+      tenantPrint,
+      userPrint,
+      bytes,
+      verdicts: undefined,
+      verdictsOf: undefined,
+    })
+  }
+
+  /** As long as the caller can wait, so that the service can still be asked. */
+  async #waitFor(flight: Promise<Loaded | undefined>, ms: number, signal: AbortSignal | undefined): Promise<Loaded | undefined> {
+    let stop: (() => void) | undefined
+    const over = new Promise<undefined>((resolve) => {
+      stop = () => resolve(undefined)
+    })
+    const cancelTimer = this.#needs.clock.after(ms, () => stop?.())
+    if (stop !== undefined) signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await Promise.race([flight, over])
+    } finally {
+      cancelTimer()
+      if (stop !== undefined) signal?.removeEventListener('abort', stop)
+    }
+  }
+}
