@@ -6,6 +6,7 @@ import type { Log } from '../ground/log.ts'
 import { FEED_INTERVAL_MS, FEED_RING_MS_MIN, FEED_START_ATTEMPTS_MAX, SHARED_ENTRY_TTL_MS } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { Doorbell, FeedReader, FeedReading, ReplicaReport } from '../store/ports.ts'
+import type { AccessFeedTeller, PolicyStanding } from './access-feed.ts'
 import type { Knowledge } from './knowledge.ts'
 import { momentOf } from './moment.ts'
 import { PolicyAdoption } from './policy-adoption.ts'
@@ -20,6 +21,8 @@ export interface FollowerNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly observe: FollowerObserver
+  /** Told of what holds here, from the moment on that it does. */
+  readonly told: AccessFeedTeller
   /** Nothing that was kept in process holds any more. */
   readonly restarted: () => void
 }
@@ -164,6 +167,7 @@ export class FeedFollower {
     }
     if (reading.through < reading.head) return undefined
     knowledge.catchUp({ sent, atMs: reading.atMs })
+    this.#needs.told.caughtUp()
     this.#needs.shared?.observe({ incarnation: reading.incarnation, secret: reading.cacheSecret, head: reading.head })
     return report
   }
@@ -178,7 +182,7 @@ export class FeedFollower {
   }
 
   async #apply(reading: FeedReading): Promise<void> {
-    const { knowledge, observe } = this.#needs
+    const { knowledge, policy, observe, told } = this.#needs
     for (const change of reading.changes) {
       knowledge.note(change)
       if (change.kind === 'revision') this.#prepare(change.revision)
@@ -192,6 +196,7 @@ export class FeedFollower {
       throw fault
     }
     knowledge.reach(reading.through)
+    told.applied(reading.changes, reading.through, standingOf(policy))
     this.#mark = reading.throughMark
     for (const change of reading.changes) observe.applied(Math.max(0, reading.atMs - change.atMs))
   }
@@ -227,7 +232,7 @@ export class FeedFollower {
 
   /** Forgets everything and begins at the head; with Redis far enough back to know every change that an entry there could predate. */
   async #restart(reading: FeedReading): Promise<void> {
-    const { feed, knowledge, policy, shared, log } = this.#needs
+    const { feed, knowledge, policy, shared, log, told } = this.#needs
     const before = knowledge.incarnation
     knowledge.distrust()
     if (before !== undefined && before !== reading.incarnation)
@@ -238,7 +243,9 @@ export class FeedFollower {
     const from = shared === undefined ? reading.head : await feed.findPositionBefore(2 * SHARED_ENTRY_TTL_MS)
     policy.forget()
     this.#mark = undefined
-    knowledge.restart(reading.incarnation, Math.min(reading.head, Math.max(from, reading.prunedThrough)))
+    const floor = Math.min(reading.head, Math.max(from, reading.prunedThrough))
+    knowledge.restart(reading.incarnation, floor)
+    told.restarted(reading.incarnation, floor)
     this.#needs.restarted()
   }
 
@@ -264,6 +271,10 @@ export class FeedFollower {
       // The next observation finds it again.
     }
   }
+}
+
+function standingOf({ revision, position }: PolicyInForce): PolicyStanding | undefined {
+  return revision === undefined ? undefined : { revision, position }
 }
 
 function sameReport(one: ReplicaReport, other: ReplicaReport): boolean {

@@ -8,6 +8,7 @@ import { LAST_CHANGES_KEPT_MAX } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { KeysReading, SessionReading } from '../store/identity-ports.ts'
 import type { Doorbell, FeedReader, Store } from '../store/ports.ts'
+import { AccessFeed } from './access-feed.ts'
 import { type Acknowledgement, openAcknowledgement } from './acknowledge.ts'
 import { DatabaseTime } from './database-time.ts'
 import { FeedFollower, type FollowerObserver } from './feed-follower.ts'
@@ -71,9 +72,13 @@ export interface Freshness {
   /** As DatabaseTime says it. */
   readonly databaseTime: Pick<Clock, 'nowMs'>
   readonly acknowledgement: Acknowledgement
+  /** What was applied here, for who decides elsewhere. */
+  readonly accessFeed: AccessFeed
   /** Applies a reading of the feed that is sent after this call. @throws StoreError */
   catchUp(): Promise<void>
   status(): FreshnessStatus
+  /** Of the database that is known; absent before the start. */
+  incarnation(): string | undefined
   /** After everything that answers was closed. */
   close(): Promise<void>
 }
@@ -82,9 +87,11 @@ export interface Freshness {
 export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
   const { store, clock, policy, shared, observe } = needs
   const knowledge = new Knowledge(LAST_CHANGES_KEPT_MAX, clock)
+  const accessFeed = new AccessFeed({ knowledge, clock })
   const follower = new FeedFollower({
     ...needs,
     knowledge,
+    told: accessFeed,
     restarted: () => {
       resolver.clear()
       callers.clear()
@@ -122,7 +129,9 @@ export async function openFreshness(needs: FreshnessNeeds): Promise<Freshness> {
       clock,
       observe,
     }),
+    accessFeed,
     catchUp: () => follower.catchUp(),
+    incarnation: () => knowledge.incarnation,
     status: () => {
       const nowMs = clock.monotonicMs()
       return { fresh: knowledge.isFresh(nowMs), ageMs: knowledge.ageMs(nowMs), position: knowledge.known }

@@ -15,6 +15,8 @@ import { BEFORE_ALL } from './moment.ts'
 /** Rows and policy of one version of the database. */
 export interface Resolved extends Found<AccessState> {
   readonly policy: CompiledPolicy
+  /** Of its activation. */
+  readonly policyPosition: number
 }
 
 export interface AccessResolver {
@@ -80,7 +82,7 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
         const found = await reader.read(pair, minPosition, signal)
         // Taken in the same moment: what takes force meanwhile is another version.
-        if (isOfOneVersion(pair, found)) return { ...found, policy: policy.current() }
+        if (isOfOneVersion(pair, found)) return { ...found, policy: policy.current(), policyPosition: policy.position }
         // Rows overtaken by an activation are read again at once; otherwise this replica is behind. Either way what was found grows old meanwhile.
         if (policy.position < found.value.policyPosition || attempt > 1) await abortable(needs.catchUp(), signal)
       }

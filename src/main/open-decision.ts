@@ -5,6 +5,7 @@ import { openDecisionLogReader } from '../access/decision-log-reader.ts'
 import type { Freshness } from '../access/freshness.ts'
 import { openPolicyReleases } from '../access/policy-releases.ts'
 import { openTokenPresenter } from '../access/presented-token.ts'
+import { openReplication } from '../access/replication.ts'
 import { openServiceTokens } from '../access/service-token.ts'
 import { runCandidateTests } from '../decision/candidate-tests.ts'
 import { openDecisionPoint } from '../decision/decision-point.ts'
@@ -98,6 +99,9 @@ export async function openDecision(
   const masked = plan.decisionLog?.mask?.paths ?? []
   // Closed after the wires: what they answered last is written too.
   lifecycle.add('decision log', () => decisionLog.close())
+  const { records } = store
+  const replication = openReplication({ resolver, records, feed: freshness.accessFeed, incarnation: () => freshness.incarnation() })
+  needs.wireMetrics.watchAccessWatchers(() => replication.watchers())
   const wire: Omit<WireNeeds, 'host' | 'port'> = {
     decisions: openDecisionPoint({ resolver, tokens: tokens?.presenter, access: store.access, policy, clock, random }),
     administration,
@@ -106,6 +110,7 @@ export async function openDecision(
     history: openAccessHistory({ store, policy, schedule: policies.schedule !== undefined, decisionTable }),
     decisionLog: openDecisionLogReader({ table: decisionTable, policy, masked }),
     live: openLiveDecisions(decisionLog, { clock, masked }),
+    replication,
     observer: {
       decided(event) {
         needs.wireMetrics.decided(event)

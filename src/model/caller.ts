@@ -1,7 +1,8 @@
 /** Who calls us: a service, an operator or an automation, with scopes and tenants. Not a subject of decisions. Floor 1. */
 
-export type Scope = 'decide' | 'administer' | 'publish' | 'audit'
-export const SCOPES: readonly Scope[] = ['decide', 'administer', 'publish', 'audit']
+/** `replicate`: decides by itself, so it is given what decisions rest on, attributes of people and the whole policy among it. */
+export type Scope = 'decide' | 'administer' | 'publish' | 'audit' | 'replicate'
+export const SCOPES: readonly Scope[] = ['decide', 'administer', 'publish', 'audit', 'replicate']
 
 export interface Caller {
   readonly id: string

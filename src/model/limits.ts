@@ -161,3 +161,21 @@ export const FEED_START_ATTEMPTS_MAX = 10
 /** Milliseconds after which a command that counts shows how far it is, and between two such lines: before that nobody wonders. */
 export const PROGRESS_AFTER_MS = 1_000
 export const PROGRESS_INTERVAL_MS = 200
+
+/** Latest changes that a watcher can go on from: more than come in a minute, in some megabytes. Who was away for longer begins anew. */
+export const ACCESS_CHANGES_KEPT_MAX = 20_000
+/** Changes in one message to a watcher: some ten kilobytes, and between two messages others have their turn. */
+export const ACCESS_CHANGES_TOLD_AT_ONCE_MAX = 1_000
+/** Watchers in one process, and of one caller, which may be all replicas of a large service: each change costs a message to each. */
+export const ACCESS_WATCHERS_MAX = 1_000
+export const ACCESS_WATCHERS_PER_CALLER_MAX = ACCESS_WATCHERS_MAX / 2
+/** Watchers over one connection: a client needs one, and a proxy carries those of many clients. */
+export const ACCESS_WATCHERS_PER_CONNECTION_MAX = 100
+/** Milliseconds between two heartbeats to one watcher: who asks more often waits, and is answered for the last time it asked. */
+export const ACCESS_BEAT_MS_MIN = 50
+/** Messages of one watcher read between two heartbeats: what it sends beyond that waits on its side. */
+export const ACCESS_MESSAGES_PER_BEAT_MAX = 16
+/** Milliseconds until a watcher has said from where it watches. */
+export const ACCESS_FIRST_MESSAGE_MS_MAX = 10_000
+/** Milliseconds that a watcher may take nothing before it is cut: what it holds is long of no use to it by then. */
+export const ACCESS_READER_WAIT_MS_MAX = 10_000

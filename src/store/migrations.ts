@@ -10,6 +10,7 @@ import * as freshness from '../../migrations/0007-freshness.ts'
 import * as identity from '../../migrations/0008-identity.ts'
 import * as policyReleases from '../../migrations/0009-policy-releases.ts'
 import * as seeingDecisions from '../../migrations/0010-seeing-decisions.ts'
+import * as replicatingCallers from '../../migrations/0011-replicating-callers.ts'
 import { AppError } from '../ground/errors.ts'
 import { StoreError } from '../model/error-code.ts'
 import { MIGRATION_TABLE_WAIT_MS_MAX, MIGRATION_WAIT_MS_MAX } from '../model/limits.ts'
@@ -32,6 +33,7 @@ const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['0008-identity', identity],
   ['0009-policy-releases', policyReleases],
   ['0010-seeing-decisions', seeingDecisions],
+  ['0011-replicating-callers', replicatingCallers],
 ])
 
 const TABLE = 'schema_migration'

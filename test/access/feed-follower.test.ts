@@ -1,6 +1,7 @@
 /** A replica that follows the feed of a real PostgreSQL, through what operators and accidents do to a database. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { AccessFeed } from '../../src/access/access-feed.ts'
 import { FeedFollower } from '../../src/access/feed-follower.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import type { Clock } from '../../src/ground/clock.ts'
@@ -60,6 +61,7 @@ async function openReplica(): Promise<Replica> {
     clock,
     log: openLog('info', { write: (line) => void logged.push(JSON.parse(line)) }),
     observe: { applied: () => undefined, readFailed: () => undefined },
+    told: new AccessFeed({ knowledge, clock }),
     restarted: () => {
       made.restarts++
     },

@@ -82,7 +82,7 @@ describe.each(['pglite', 'postgres'] as const)('migrating on %s', (kind) => {
     expect(await database.knex.schema.hasTable('tenant')).toBe(false)
     expect((await migrationStatus(database)).applied).toEqual([])
     await database.knex.raw('drop table audit_event')
-    expect((await migrate(database)).applied).toHaveLength(10)
+    expect((await migrate(database)).applied).toHaveLength(11)
   })
 })
 
@@ -103,7 +103,13 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.1 on %s'
     }
     const known = await appendAsBefore('user')
     const active = await appendAsBefore('policy')
-    expect((await migrate(database)).applied).toEqual(['0007-freshness', '0008-identity', '0009-policy-releases', '0010-seeing-decisions'])
+    expect((await migrate(database)).applied).toEqual([
+      '0007-freshness',
+      '0008-identity',
+      '0009-policy-releases',
+      '0010-seeing-decisions',
+      '0011-replicating-callers',
+    ])
     const later = await appendAsBefore('policy')
     const last = await appendAsBefore('user')
     const feed = openFeed(database, 'replica')
@@ -130,7 +136,12 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.2 on %s'
       await knex('audit_event').insert({ action: 'user.put', result: 'noop', actor: 'system', actor_name: 'System', user_id: id })
     }
     await writeAsBefore('before')
-    expect((await migrate(database)).applied).toEqual(['0008-identity', '0009-policy-releases', '0010-seeing-decisions'])
+    expect((await migrate(database)).applied).toEqual([
+      '0008-identity',
+      '0009-policy-releases',
+      '0010-seeing-decisions',
+      '0011-replicating-callers',
+    ])
     await writeAsBefore('later')
     const store = openStore(database)
     for (const id of ['before', 'later']) {
@@ -161,7 +172,7 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.3 on %s'
     for (const revision of ['one', 'two', 'one']) await knex('policy_activation').insert({ revision, actor: 'system' })
     await knex('permission_index').insert({ bit: 0, name: 'd', code: 'c.d' })
     await knex('replica').insert({ id: 'old', policy_revision: 'one' })
-    expect((await migrate(database)).applied).toEqual(['0009-policy-releases', '0010-seeing-decisions'])
+    expect((await migrate(database)).applied).toEqual(['0009-policy-releases', '0010-seeing-decisions', '0011-replicating-callers'])
     const store = openStore(database)
     expect((await store.identity.listPermissionIndex()).map(({ bit, name }) => [bit, name])).toEqual([
       [0, 'd'],
@@ -181,7 +192,7 @@ describe('several migrators', () => {
     const databases = await Promise.all(Array.from({ length: count }, () => connectTo(url)))
     const results = await Promise.all(databases.map((database) => migrate(database)))
     const applied = results.map((result) => result.applied.length).sort((a, b) => b - a)
-    expect(applied).toEqual([10, ...Array.from({ length: count - 1 }, () => 0)])
+    expect(applied).toEqual([11, ...Array.from({ length: count - 1 }, () => 0)])
   })
 
   it('waits for one that holds the lock, says so, and goes on when that one dies', async () => {
@@ -196,7 +207,7 @@ describe('several migrators', () => {
     expect(await said).toMatch(/another migrator/)
     await endLockHolders(query)
     await expect(ended).rejects.toBeDefined()
-    expect((await migrating).applied).toHaveLength(10)
+    expect((await migrating).applied).toHaveLength(11)
     expect((await migrationStatus(database)).pending).toEqual([])
   })
 

@@ -7,6 +7,7 @@ import type { Validity } from '../../src/access/fresh-reader.ts'
 import type { Freshness, FreshnessObserver } from '../../src/access/freshness.ts'
 import { type ActivationNeeds, activatePolicy } from '../../src/access/policy-activation.ts'
 import { openPolicyReleases } from '../../src/access/policy-releases.ts'
+import { openReplication } from '../../src/access/replication.ts'
 import type { RedisObserver } from '../../src/cache/redis-link.ts'
 import { runCandidateTests } from '../../src/decision/candidate-tests.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
@@ -45,8 +46,8 @@ export interface House {
   readonly administration: Administration
   /** As where published revisions rule; what is put down for a time to come is not carried out by this house. */
   readonly releases: PolicyReleases
-  /** What auditors ask; nothing is decided behind wires here, so nothing is in the log and nothing to watch. */
-  readonly auditing: Pick<WireNeeds, 'auditTrail' | 'history' | 'decisionLog' | 'live'>
+  /** What auditors and replicating callers ask; nothing is decided behind wires here, so nothing is in the log and nothing to watch. */
+  readonly auditing: Pick<WireNeeds, 'auditTrail' | 'history' | 'decisionLog' | 'live' | 'replication'>
   /** All scopes, all tenants. */
   readonly admin: Caller
   readonly context: ChangeContext
@@ -124,6 +125,10 @@ export async function openHouse(bundle: PolicyBundle | undefined, database?: Dat
       history: openAccessHistory({ store, policy, schedule: true, decisionTable: store.decisionLog }),
       decisionLog: openDecisionLogReader({ table: store.decisionLog, policy }),
       live: openLiveDecisions({ subscribe: () => () => undefined }, { clock }),
+      replication: openReplication({
+        ...{ resolver: freshness.resolver, records: store.records },
+        ...{ feed: freshness.accessFeed, incarnation: () => freshness.incarnation() },
+      }),
     },
     administration: openAdministration({
       store,

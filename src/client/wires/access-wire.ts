@@ -20,6 +20,7 @@ export type AccessEvent =
       readonly incarnation: string
       readonly position: number
       readonly resumed: boolean
+      /** Resumed: always absent, for what the watcher knows of it stands. Not resumed: in force at the position; absent: none is. */
       readonly policy: { readonly revision: string; readonly position: number } | undefined
     }
   | { readonly kind: 'changes'; readonly changes: readonly AccessChange[]; readonly through: number }

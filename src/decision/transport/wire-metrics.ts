@@ -11,6 +11,8 @@ export interface WireMetrics extends DecisionObserver {
   ended(wire: Wire, method: string, code: string, seconds: number): void
   /** From now on it is told how many requests of a service are under way. */
   watchInFlight(service: 'decision' | 'identity', inFlight: () => number): void
+  /** From now on it is told how many are told of changes. */
+  watchAccessWatchers(watchers: () => number): void
 }
 
 /** From half a warm check to the deadline of a request. */
@@ -35,6 +37,10 @@ export function openWireMetrics(metrics: Metrics, tenants: readonly string[] = [
   metrics.gauge('castellan_requests_in_flight', 'Requests under way', ['service'], (gauge) => {
     for (const [service, read] of inFlight) gauge.set({ service }, read())
   })
+  let accessWatchers: (() => number) | undefined
+  metrics.gauge('castellan_access_watchers', 'Streams that tell clients of changes, for their local checks', [], (gauge) => {
+    if (accessWatchers !== undefined) gauge.set({}, accessWatchers())
+  })
   return {
     decided: (event) => decisions.decided(event),
     ended(wire, method, code, elapsed) {
@@ -47,5 +53,8 @@ export function openWireMetrics(metrics: Metrics, tenants: readonly string[] = [
       counted.seconds.observe(elapsed)
     },
     watchInFlight: (service, read) => void inFlight.set(service, read),
+    watchAccessWatchers(read) {
+      accessWatchers = read
+    },
   }
 }

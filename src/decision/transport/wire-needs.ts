@@ -1,4 +1,5 @@
 /** What a wire asks of the house, the same for both. Floor 5. */
+import type { Replication } from '../../access/replication.ts'
 import type { Log } from '../../ground/log.ts'
 import type { AccessHistory, DecisionLogReader } from '../../model/access-history.ts'
 import type { Administration } from '../../model/administration.ts'
@@ -35,6 +36,7 @@ export interface WireNeeds extends HttpServerNeeds {
   readonly history: AccessHistory
   readonly decisionLog: DecisionLogReader
   readonly live: LiveDecisions
+  readonly replication: Replication
 }
 
 export type Operations = ReturnType<typeof wireOperations>

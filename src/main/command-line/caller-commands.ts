@@ -30,7 +30,10 @@ export function addCallerCommands(program: Command, terminal: Terminal): void {
     .command('create <name>')
     .description('make a caller; its key is printed once and stored only as a hash')
     .addOption(
-      new Option('--scopes <scope...>', 'what it may do, separated by blanks: decide, administer, publish, audit').makeOptionMandatory(),
+      new Option(
+        '--scopes <scope...>',
+        'what it may do, separated by blanks: decide, administer, publish, audit, replicate (for local checks, beside decide)',
+      ).makeOptionMandatory(),
     )
     .option('--tenants <tenant...>', 'only in these tenants, separated by blanks (default: all)')
     .option('--until <time>', 'until just before: an instant, or a duration from now (default: without end)')

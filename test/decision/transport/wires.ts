@@ -159,7 +159,10 @@ export type Client = any
 const INCLUDE = join(packageRoot(), 'proto')
 const OPTIONS = { includeDirs: [INCLUDE], keepCase: false, longs: Number, enums: String, defaults: false, oneofs: true }
 const loaded = loadSync(
-  ['castellan/v1/decision_service.proto', 'castellan/v1/administration_service.proto', 'castellan/v1/audit_service.proto'],
+  [
+    ...['castellan/v1/decision_service.proto', 'castellan/v1/administration_service.proto'],
+    ...['castellan/v1/audit_service.proto', 'castellan/v1/access_service.proto'],
+  ],
   OPTIONS,
 )
 const details = loadSync(['google/rpc/status.proto', 'google/rpc/error_details.proto'], OPTIONS)
@@ -174,6 +177,10 @@ export function administrationClient(port: number): Client {
 }
 export function auditClient(port: number): Client {
   return new packages.castellan.v1.AuditService(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
+}
+
+export function accessClient(port: number): Client {
+  return new packages.castellan.v1.AccessService(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
 }
 
 export function bearer(key: string): grpc.Metadata {

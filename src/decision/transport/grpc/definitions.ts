@@ -13,6 +13,7 @@ export interface Definitions {
   readonly decision: ServiceDefinition
   readonly administration: ServiceDefinition
   readonly audit: ServiceDefinition
+  readonly access: ServiceDefinition
   /** Bytes of a message by its full name. */
   serialize(name: string, message: object): Buffer
 }
@@ -23,6 +24,7 @@ export function loadDefinitions(): Definitions {
       'castellan/v1/decision_service.proto',
       'castellan/v1/administration_service.proto',
       'castellan/v1/audit_service.proto',
+      'castellan/v1/access_service.proto',
       'google/rpc/status.proto',
       'google/rpc/error_details.proto',
     ],
@@ -32,6 +34,7 @@ export function loadDefinitions(): Definitions {
     decision: politely(serviceOf(loaded, 'castellan.v1.DecisionService')),
     administration: politely(serviceOf(loaded, 'castellan.v1.AdministrationService')),
     audit: politely(serviceOf(loaded, 'castellan.v1.AuditService')),
+    access: politely(serviceOf(loaded, 'castellan.v1.AccessService')),
     serialize: (name, message) => (loaded[name] as MessageTypeDefinition<object, object>).serialize(message),
   }
 }

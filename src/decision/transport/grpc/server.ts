@@ -6,6 +6,7 @@ import { POLICY_REQUEST_TIMEOUT_MS } from '../../../model/policy-limits.ts'
 import type { TlsFiles } from '../../../wire/http/server.ts'
 import { plainBatch } from '../../translate/decision-requests.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
+import { accessOperations } from '../access-operations.ts'
 import { openStreams } from '../open-streams.ts'
 import { planOperation } from '../release-operations.ts'
 import { watchOperation } from '../watch-operation.ts'
@@ -16,6 +17,7 @@ import { openHealth } from './health.ts'
 import { planStream } from './plan-stream.ts'
 import { addReflection } from './reflection.ts'
 import { unary } from './unary.ts'
+import { watchAccessStream } from './watch-access-stream.ts'
 import { watchStream } from './watch-stream.ts'
 
 export interface GrpcServer {
@@ -58,6 +60,12 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
   server.addService(definitions.audit, {
     ...only(Object.keys(definitions.audit)),
     WatchDecisions: watchStream(watchOperation(needs.live), streams, needs, definitions),
+  } as unknown as UntypedServiceImplementation)
+  const access = accessOperations(needs.replication)
+  server.addService(definitions.access, {
+    LoadAccess: unary('LoadAccess', access.LoadAccess, plainRequest, needs, definitions),
+    LoadPolicy: unary('LoadPolicy', access.LoadPolicy, plainRequest, needs, definitions),
+    WatchAccess: watchAccessStream(streams, needs, definitions),
   } as unknown as UntypedServiceImplementation)
   const health = openHealth()
   server.addService(politely(healthService), health.handlers)

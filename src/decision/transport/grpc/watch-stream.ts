@@ -3,12 +3,13 @@ import type { ServerWritableStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
 import { LIVE_READER_WAIT_MS_MAX } from '../../../model/observation-limits.ts'
 import { CallEnd } from '../../../wire/call.ts'
+import type { Message } from '../../../wire/error-message.ts'
 import { knownError } from '../../../wire/error-table.ts'
 import { logFault } from '../../../wire/log-fault.ts'
 import { plainRequest } from '../../translate/grpc-message.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
 import type { OpenStreams } from '../open-streams.ts'
-import type { WatchMessage, WatchOperation } from '../watch-operation.ts'
+import type { WatchOperation } from '../watch-operation.ts'
 import type { WireNeeds } from '../wire-needs.ts'
 import type { Decoded, Definitions } from './definitions.ts'
 import { faultOf } from './status.ts'
@@ -66,7 +67,11 @@ export function watchStream(operation: WatchOperation, streams: OpenStreams, nee
 }
 
 /** All of a step before the next one: the library would hold more before it said that its client is behind. @throws the signal's reason */
-async function taken(stream: Stream, messages: readonly WatchMessage[], signal: AbortSignal): Promise<void> {
+export async function taken(
+  stream: Pick<Stream, 'write'>,
+  messages: readonly { readonly kind: string; readonly fields: Message }[],
+  signal: AbortSignal,
+): Promise<void> {
   const written = messages.map(({ kind, fields }) => new Promise<void>((resolve) => stream.write({ [kind]: fields }, () => resolve())))
   await abortable(
     Promise.all(written).then(() => undefined),
