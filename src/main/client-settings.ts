@@ -19,6 +19,13 @@ export const clientSettings = {
     schema: z.url({ protocol: /^https?$/ }),
     fallback: 'http://127.0.0.1:8081',
   }),
+  grpcTarget: optionalSetting({
+    name: 'CASTELLAN_GRPC_TARGET',
+    meaning:
+      'Where applications find the service over gRPC; `castellan run` sets it for the command that it runs. The command line does not use it.',
+    accepts: '`host:port`, or a target such as `dns:///castellan:9090`',
+    schema: z.string().min(1).max(1_024),
+  }),
   key: optionalSetting({
     name: 'CASTELLAN_KEY',
     meaning: 'Caller key that the command line presents (`--key`).',

@@ -1,13 +1,13 @@
 /** `castellan dev`: everything in one process, on a database of its own, with samples. For development only. Floor 6. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../ground/clock.ts'
 import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
-import { packageRoot } from '../ground/package-root.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
 import { banner } from './banner.ts'
+import { choosePolicies } from './choose-policies.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { inDataDirectorySync } from './data-directory.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
@@ -117,21 +117,5 @@ function addresses(settings: Settings, { ports }: Service): { readonly http: str
     http: addressOf(settings.httpHost, ports.http),
     grpc: addressOf(settings.grpcHost, ports.grpc),
     probes: addressOf(settings.metricsHost, ports.probes),
-  }
-}
-
-/** What was set; else `./policies` when it holds policy files; else the samples that come with the package. */
-function choosePolicies(set: string | undefined): string {
-  if (set !== undefined) return set
-  return holdsPolicyFiles('./policies') ? './policies' : join(packageRoot(), 'policies')
-}
-
-function holdsPolicyFiles(directory: string): boolean {
-  if (!existsSync(directory)) return false
-  try {
-    return readdirSync(directory, { recursive: true }).some((name) => /\.(ya?ml|json)$/.test(String(name)))
-  } catch {
-    // What is there and cannot be read is meant: opening it tells why, and no sample takes its place.
-    return true
   }
 }

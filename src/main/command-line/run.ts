@@ -4,14 +4,14 @@ import { AppError } from '../../ground/errors.ts'
 import { SettingsError } from '../../ground/settings.ts'
 import { StoreError } from '../../model/error-code.ts'
 import { isAddressFault } from '../../store/fault.ts'
-import { CommandError, EXIT, type ExitCode } from './exit.ts'
+import { CommandError, EXIT } from './exit.ts'
 import { buildProgram } from './program.ts'
 import { paint, type Terminal } from './terminal.ts'
 
 const DATABASE_HINT = 'Check CASTELLAN_DATABASE_URL: host, port, user, password and database; and that PostgreSQL runs there.'
 
 /** @param args without node and script */
-export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     await buildProgram(terminal).parseAsync([...args], { from: 'user' })
     return EXIT.ok
@@ -27,7 +27,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   }
 }
 
-function report(terminal: Terminal, message: string, hint: string | undefined, exitCode: ExitCode): ExitCode {
+function report(terminal: Terminal, message: string, hint: string | undefined, exitCode: number): number {
   if (message !== '') terminal.err(`${paint(terminal, 'red', 'castellan:')} ${message}\n`)
   if (hint !== undefined) terminal.err(`${hint}\n`)
   return exitCode
