@@ -3,6 +3,7 @@
  * where it certainly runs first. It cannot see middleware with a `next` parameter that answers by itself (but `express.static`, which is listed),
  * handlers of `router.param`, and what rewrites `request.url`. Floor 6.
  */
+import { METHODS } from 'node:http'
 import { isGuard } from './requirement.ts'
 
 interface Layer {
@@ -71,15 +72,19 @@ interface Cover {
 }
 
 function walkRoute(stack: readonly Layer[], path: unknown, prefix: string, covers: Cover[], found: Set<string>): void {
+  const open: (string | undefined)[] = []
   for (const method of new Set(stack.map((layer) => layer.method))) {
     const handlers = stack.filter((layer) => layer.method === undefined || layer.method === method).filter(handlesRequests)
     if (covers.some((cover) => isCovered(path, cover, method))) continue
     const guardAt = handlers.findIndex(({ handle }) => isGuard(handle))
-    if (guardAt === 0 && handlers.every(({ handle }) => isGuard(handle))) covers.push({ path, exact: true, method })
+    const isLast = guardAt !== -1 && handlers.slice(guardAt).every(({ handle }) => isGuard(handle))
+    if (guardAt === 0 && isLast) covers.push({ path, exact: true, method })
     // Who has no `next` to call can only answer.
-    else if (guardAt === -1 || handlers.slice(0, guardAt).some(answers) || handlers.slice(guardAt).every(({ handle }) => isGuard(handle)))
-      found.add(`${method?.toUpperCase() ?? 'ALL'} ${join(prefix, path)}`)
+    else if (guardAt === -1 || isLast || handlers.slice(0, guardAt).some(answers)) open.push(method)
   }
+  // Applications put `all` down as each method by itself.
+  const methods = open.length >= METHODS.length ? [undefined] : open
+  for (const method of methods) found.add(`${method?.toUpperCase() ?? 'ALL'} ${join(prefix, path)}`)
 }
 
 function walkUsed(layer: Layer, path: unknown, prefix: string, found: Set<string>, depth: number): void {
@@ -133,7 +138,7 @@ function segments(path: string): readonly string[] {
 function join(prefix: string, path: unknown): string {
   const text = path === undefined ? '/(path unknown)' : String(path)
   const joined = `${prefix.replace(/\/$/, '')}${typeof path === 'string' && !text.startsWith('/') ? '/' : ''}${text}`
-  return joined.length > 1 ? joined.replace(/\/$/, '') : joined
+  return joined.length > 1 && typeof path === 'string' ? joined.replace(/\/$/, '') : joined
 }
 
 /**
