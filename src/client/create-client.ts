@@ -3,28 +3,56 @@
 import { openClient } from './asking/open-client.ts'
 import { type AskingNeeds, type AskingOptions, checkedOptions, openServiceAsker, systemNeeds } from './asking/service-asker.ts'
 import type { Client } from './client.ts'
+import { type LocalOptions, readLocalOptions } from './local/local-options.ts'
+import { type LocalStatus, openLocal } from './local/open-local.ts'
 import { checkNames } from './wires/credentials.ts'
+import { openGrpcAccessWire } from './wires/grpc-access-wire.ts'
 import { type GrpcChannelOptions, openGrpcChannel } from './wires/grpc-channel.ts'
 import { openGrpcWire } from './wires/grpc-wire.ts'
 
-export interface ClientOptions extends GrpcChannelOptions, AskingOptions {}
+export interface ClientOptions extends GrpcChannelOptions, AskingOptions {
+  /**
+   * Decide in this process, from what was loaded before, while a stream of changes shows that it still holds; otherwise the service is asked.
+   * The key needs the scope `replicate` beside `decide`. Absent or false: the service is always asked.
+   */
+  readonly local?: boolean | LocalOptions
+}
+
+/** A client that decides in this process while it can. */
+export interface LocalClient<Permission extends string = string> extends Client<Permission> {
+  readonly local: {
+    /** For a page about this process's health. */
+    status(): LocalStatus
+  }
+}
 
 /**
  * A client of the decision service over gRPC; connects when it is first asked. One for a process is enough.
  * @typeParam Permission the names of the policy, as `castellan codegen` writes them
  * @throws TypeError that says which option is wrong
  */
+export function createClient<Permission extends string = string>(
+  options: ClientOptions & { readonly local: true | LocalOptions },
+): LocalClient<Permission>
+export function createClient<Permission extends string = string>(options: ClientOptions): Client<Permission>
 export function createClient<Permission extends string = string>(options: ClientOptions): Client<Permission> {
   return openGrpcClient<Permission>(options, systemNeeds)
 }
 
 /** @param needs time and randomness */
-export function openGrpcClient<Permission extends string = string>(options: ClientOptions, needs: AskingNeeds): Client<Permission> {
+export function openGrpcClient<Permission extends string = string>(
+  options: ClientOptions,
+  needs: AskingNeeds,
+): Client<Permission> & Partial<LocalClient<Permission>> {
   if (typeof options !== 'object' || options === null) throw new TypeError('createClient takes { target, credentials, … }')
   checkNames('createClient', options, OPTION_NAMES)
   const asking = checkedOptions(options)
-  const service = openServiceAsker(openGrpcWire(openGrpcChannel(options)), asking, needs)
-  return openClient<Permission>(service)
+  const plan = options.local === undefined || options.local === false ? undefined : readLocalOptions(options.local)
+  const channel = openGrpcChannel(options)
+  const service = openServiceAsker(openGrpcWire(channel), asking, needs)
+  if (plan === undefined) return openClient<Permission>(service)
+  const local = openLocal({ ...needs, service, wire: openGrpcAccessWire(channel), plan, deadlineMs: asking.deadlineMs })
+  return { ...openClient<Permission>(local), local: { status: () => local.status() } }
 }
 
-const OPTION_NAMES = ['target', 'credentials', 'insecure', 'deadlineMs', 'retries']
+const OPTION_NAMES = ['target', 'credentials', 'insecure', 'deadlineMs', 'retries', 'local']
