@@ -7,6 +7,11 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   extensionsToTreatAsEsm: ['.ts'],
+  // The examples import us as applications do; here that is the source, so that no build is older than what is tested.
+  moduleNameMapper: {
+    '^castellan/client$': '<rootDir>/src/client/exports/client.ts',
+    '^castellan/client/(.*)$': '<rootDir>/src/client/exports/$1.ts',
+  },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
