@@ -50,7 +50,11 @@ afterAll(async () => {
 interface Browser {
   readonly cookies: Map<string, string>
   /** As a page of the office sends it. */
-  send(method: string, url: string, more?: { readonly headers?: Record<string, string>; readonly body?: BodyInit }): Promise<Seen>
+  send(
+    method: string,
+    url: string,
+    more?: { readonly headers?: Record<string, string>; readonly body?: string | URLSearchParams },
+  ): Promise<Seen>
 }
 interface Seen {
   readonly status: number
