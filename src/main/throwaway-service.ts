@@ -1,4 +1,5 @@
 /** A development service for one run of a command: in this process, in memory, on free ports of loopback. Leaves nothing behind. Floor 6. */
+import { generateKeyPairSync } from 'node:crypto'
 import { systemClock } from '../ground/clock.ts'
 import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
@@ -7,8 +8,7 @@ import { IDENTITY_SECRET_BYTES } from '../model/identity-limits.ts'
 import { choosePolicies } from './choose-policies.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
-import type { Facts } from './facts-file.ts'
-import { seedFacts } from './facts-file.ts'
+import { type Facts, seedFacts } from './facts-file.ts'
 import { identityPlanFrom } from './identity-plan.ts'
 import { openService } from './open-service.ts'
 import { seedSamples } from './seed.ts'
@@ -60,6 +60,7 @@ export async function openThrowawayService(
       decisionLog: decisionLogPlanFrom(settings, environment, 'postgres'),
       database: { kind: 'pglite' },
       schema: 'migrate',
+      checkpoints: { intervalMs: settings.auditCheckpointMinutes * 60_000, key: generateKeyPairSync('ed25519').privateKey },
       policies: { source: 'directory', directory: policies, pollMs: settings.policyPollSeconds * 1_000 },
       adminKey,
       settleMs: 0,
