@@ -1,0 +1,16 @@
+/** `castellan/client/nest`: what applications import. Re-exports; holds nothing. Floor 6. */
+export * from '../errors.ts'
+export type { Access, GuardOptions } from '../guard/admit.ts'
+export {
+  CastellanExceptionFilter,
+  CastellanGuard,
+  type Mark,
+  type NestGuardOptions,
+  Public,
+  Require,
+  RequireAll,
+  RequireAny,
+} from '../guard/nest.ts'
+export { unguarded } from '../guard/nest-routes.ts'
+export type { Listed, RequireOptions, ResourceLoader } from '../guard/requirement.ts'
+export { type BearerOptions, bearer, type SubjectOf, verified, type WithHeaders } from '../guard/subjects.ts'
