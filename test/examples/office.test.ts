@@ -13,6 +13,7 @@ import type { Guard } from '../../examples/office/guard.ts'
 import type { Permission } from '../../examples/office/permissions.ts'
 import { endCover, giveCover, prepare, type Service, TENANT } from '../../examples/office/prepare.ts'
 import { packageRoot } from '../../src/ground/package-root.ts'
+import { openBrowser } from '../support/browser.ts'
 import { type RunningService, startDev } from '../support/castellan-process.ts'
 import { runCommand } from '../support/command-line.ts'
 
@@ -47,7 +48,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Browser {
+interface Visitor {
   readonly cookies: Map<string, string>
   /** As a page of the office sends it. */
   send(
@@ -63,7 +64,7 @@ interface Seen {
 }
 
 /** What a browser does with cookies and origins; what it does with pages is in the browser's own test. */
-function openBrowser(): Browser {
+function openVisitor(): Visitor {
   const cookies = new Map<string, string>()
   return {
     cookies,
@@ -90,24 +91,24 @@ function openBrowser(): Browser {
 }
 
 /** From the first page over the mailed link to the session: each step that the pages take. */
-async function signIn(user: string): Promise<Browser> {
-  const browser = openBrowser()
+async function signIn(user: string): Promise<Visitor> {
+  const visitor = openVisitor()
   const json = { 'content-type': 'application/json' }
-  const first = await browser.send('GET', '/')
+  const first = await visitor.send('GET', '/')
   expect([first.status, first.headers.get('location')]).toEqual([303, '/signed-in?to=%2F'])
   const redirectUri = `${origin}/signed-in`
-  expect((await browser.send('GET', '/signed-in')).text).toContain(encodeURIComponent(redirectUri))
+  expect((await visitor.send('GET', '/signed-in')).text).toContain(encodeURIComponent(redirectUri))
   const asked = { email: `${user}@example.org`, clientId: 'office', redirectUri, tenant: TENANT }
-  expect((await browser.send('POST', `${dev.identity}/v1/login/start`, { headers: json, body: JSON.stringify(asked) })).status).toBe(202)
+  expect((await visitor.send('POST', `${dev.identity}/v1/login/start`, { headers: json, body: JSON.stringify(asked) })).status).toBe(202)
   const token = await linkToken(`${user}@example.org`)
   const own = { ...json, origin: dev.identity, 'x-castellan-csrf': '1' }
-  const verified = await browser.send('POST', `${dev.identity}/v1/login/verify`, {
+  const verified = await visitor.send('POST', `${dev.identity}/v1/login/verify`, {
     headers: own,
     body: JSON.stringify({ token, cookie: true }),
   })
   expect([verified.status, JSON.parse(verified.text)['redirectUri']]).toEqual([200, redirectUri])
-  expect((await renew(browser)).status).toBe(204)
-  return browser
+  expect((await renew(visitor)).status).toBe(204)
+  return visitor
 }
 
 async function linkToken(address: string): Promise<string> {
@@ -123,14 +124,14 @@ async function linkToken(address: string): Promise<string> {
 }
 
 /** As assets/login.js does. */
-async function renew(browser: Browser): Promise<Seen> {
-  const answer = await browser.send('POST', `${dev.identity}/oauth/token`, {
+async function renew(visitor: Visitor): Promise<Seen> {
+  const answer = await visitor.send('POST', `${dev.identity}/oauth/token`, {
     headers: { 'x-castellan-csrf': '1' },
     body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'office' }),
   })
   if (answer.status !== 200) return answer
   const { access_token: token } = JSON.parse(answer.text) as { readonly access_token: string }
-  return await browser.send('POST', '/session', { headers: { authorization: `Bearer ${token}` } })
+  return await visitor.send('POST', '/session', { headers: { authorization: `Bearer ${token}` } })
 }
 
 const form = (fields: Record<string, string>) => ({ body: new URLSearchParams(fields) })
@@ -143,17 +144,17 @@ function newest(text: string, kind: 'quotes' | 'payouts'): string {
 }
 
 describe('the office', () => {
-  let ann: Browser
-  let cleo: Browser
-  let abe: Browser
-  let mia: Browser
+  let ann: Visitor
+  let cleo: Visitor
+  let abe: Visitor
+  let mia: Visitor
   beforeAll(async () => {
     ;[ann, cleo, abe, mia] = await Promise.all([signIn('ann'), signIn('cleo'), signIn('abe'), signIn('mia')])
   })
 
   it('shows each person the pages that they may open', async () => {
-    const menuOf = async (browser: Browser) =>
-      [...((/<nav>.*<\/nav>/s.exec((await browser.send('GET', '/')).text)?.[0] ?? '').matchAll(/href="(\/\w+)"/g) ?? [])].map(
+    const menuOf = async (visitor: Visitor) =>
+      [...((/<nav>.*<\/nav>/s.exec((await visitor.send('GET', '/')).text)?.[0] ?? '').matchAll(/href="(\/\w+)"/g) ?? [])].map(
         ([, path]) => path,
       )
     expect(await menuOf(ann)).toEqual(['/sales'])
@@ -207,7 +208,7 @@ describe('the office', () => {
     const refused = await ann.send('GET', '/finance', { headers: { accept: 'application/json' } })
     expect([refused.status, refused.headers.get('content-type')]).toEqual([403, 'application/problem+json'])
     expect(JSON.parse(refused.text)).toMatchObject({ status: 403, reason: 'ROLE_LACKS_PERMISSION', decisionId: expect.any(String) })
-    expect((await openBrowser().send('GET', '/sales', { headers: { accept: 'application/json' } })).status).toBe(401)
+    expect((await openVisitor().send('GET', '/sales', { headers: { accept: 'application/json' } })).status).toBe(401)
   })
 
   it('takes no form from elsewhere, and nothing that makes no sense', async () => {
@@ -228,10 +229,10 @@ describe('the office', () => {
     )
     expect(ann.cookies.get('__Host-office')).not.toBe(before)
     expect((await ann.send('GET', '/sales')).status).toBe(200)
-    const stolen = openBrowser()
+    const stolen = openVisitor()
     stolen.cookies.set('__Host-office', before ?? '')
     expect((await stolen.send('GET', '/sales')).status).toBe(303)
-    const forged = await openBrowser().send('POST', '/session', { headers: { authorization: 'Bearer a.b.c' } })
+    const forged = await openVisitor().send('POST', '/session', { headers: { authorization: 'Bearer a.b.c' } })
     expect([forged.status, forged.headers.getSetCookie()]).toEqual([401, []])
   })
 
@@ -252,6 +253,45 @@ describe('the office', () => {
     expect((await ada.send('POST', '/agents/tickets/t-1/answer')).status).toBe(303)
     expect((await ada.send('POST', '/sign-out')).status).toBe(204)
     expect((await ada.send('GET', '/agents')).status).toBe(303)
+  })
+
+  it('is all that a browser needs: from the first page over the mailbox to a button that is refused, and out again', async () => {
+    const browser = await openBrowser()
+    try {
+      const faults: string[] = []
+      const context = await browser.newContext({ locale: 'en-GB' })
+      context.on('console', (message) => {
+        // A browser notes each answer that is no success; these are meant.
+        if (message.type() === 'error' && !/status of 40[013]/.test(message.text())) faults.push(message.text())
+      })
+      context.on('weberror', (fault) => void faults.push(fault.error().message))
+      const page = await context.newPage()
+      await page.goto(`${origin}/agents`)
+      await page.locator('#email').fill('dora@example.org')
+      await page.keyboard.press('Enter')
+      await page.locator('#sent').waitFor()
+      await page.goto(`${dev.identity}/login/verify#${await linkToken('dora@example.org')}`)
+      await page.getByRole('button', { name: 'Sign in here' }).click()
+      await page.locator('#user').waitFor()
+      expect([page.url(), await page.locator('#user').textContent()]).toEqual([`${origin}/`, 'dora'])
+      await page.getByRole('link', { name: 'Finance' }).first().click()
+      await page.getByRole('button', { name: 'Release' }).first().click()
+      await page.locator('#reason').waitFor()
+      expect(await page.locator('#reason').textContent()).toBe('ROLE_LACKS_PERMISSION')
+      // The session is forgotten, as after a restart: the login still lives, and the person notices nothing.
+      await context.clearCookies({ name: '__Host-office' })
+      await page.goto(`${origin}/reports`)
+      await page.locator('#user').waitFor()
+      expect(page.url()).toBe(`${origin}/reports`)
+      expect(await page.evaluate('document.cookie')).toBe('')
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.locator('#signed-out').waitFor()
+      await page.goto(`${origin}/sales`)
+      await page.locator('#email').waitFor()
+      expect(faults).toEqual([])
+    } finally {
+      await browser.close()
+    }
   })
 
   it('has no route that nobody guards, and a test that would tell', () => {
