@@ -49,6 +49,17 @@ const assets = 'src/identity/pages/assets'
 mkdirSync(join(next, assets), { recursive: true })
 for (const name of readdirSync(join(root, assets))) copyFileSync(join(root, assets, name), join(next, assets, name))
 
+// What `castellan run` begins from (src/store/empty-database.ts). By the version of what made it, and made once for each.
+const pglite = join(dirname(require.resolve('@electric-sql/pglite')), '../package.json')
+const archive = `empty-database-${JSON.parse(readFileSync(pglite, 'utf8')).version}.tar.gz`
+if (existsSync(join(root, 'dist', archive))) copyFileSync(join(root, 'dist', archive), join(next, archive))
+else {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const database = await PGlite.create()
+  writeFileSync(join(next, archive), Buffer.from(await (await database.dumpDataDir('gzip')).arrayBuffer()))
+  await database.close()
+}
+
 const command = join(next, 'src/main/cli.js')
 if (existsSync(command)) chmodSync(command, 0o755)
 writeFileSync(join(next, '.build-stamp'), wanted)

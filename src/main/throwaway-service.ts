@@ -5,6 +5,7 @@ import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { IDENTITY_SECRET_BYTES } from '../model/identity-limits.ts'
+import { readEmptyDatabase } from '../store/empty-database.ts'
 import { choosePolicies } from './choose-policies.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
@@ -54,11 +55,12 @@ export async function openThrowawayService(
   exitOnEscapedFault(process, log)
   const adminKey = Buffer.from(systemRandom.bytes(KEY_BYTES)).toString('base64url')
   const plan = planFrom(settings)
+  const archive = await readEmptyDatabase()
   const service = await openService(
     {
       ...plan,
       decisionLog: decisionLogPlanFrom(settings, environment, 'postgres'),
-      database: { kind: 'pglite' },
+      database: { kind: 'pglite', ...(archive === undefined ? {} : { archive }) },
       schema: 'migrate',
       checkpoints: { intervalMs: settings.auditCheckpointMinutes * 60_000, key: generateKeyPairSync('ed25519').privateKey },
       policies: { source: 'directory', directory: policies, pollMs: settings.policyPollSeconds * 1_000 },

@@ -1,9 +1,9 @@
 /** `createLocal`: the service's own engine in this process, on the same policy files and on facts that a test gives. Keeps nothing. Floor 6. */
 import { decide, denyToken } from '../../decision/decide.ts'
 import { heldPermissions } from '../../decision/list.ts'
+import { always, suggested } from '../../decision/suggest.ts'
 import { AppError } from '../../ground/errors.ts'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
-import type { Verdict } from '../../model/decision.ts'
 import { RequestError } from '../../model/error-code.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import { PolicyError } from '../../policy/faults.ts'
@@ -13,6 +13,7 @@ import type { Asker } from '../asking/asker.ts'
 import { openClient } from '../asking/open-client.ts'
 import type { CallOptions, Client, Decision, Question } from '../client.ts'
 import { CastellanError, InvalidRequestError, UnavailableError } from '../errors.ts'
+import { localDecision } from '../local/local-decision.ts'
 import { type Grant, instantMs, LocalFacts, type Moment, type TenantFacts, type UserFacts } from './local-facts.ts'
 
 export interface LocalSettings {
@@ -74,7 +75,7 @@ function openEngine(policy: CompiledPolicy, facts: LocalFacts): Asker {
   const check = (asked: Question, options?: CallOptions): Decision => {
     requirePosition(facts, options)
     const found = subjectOf(facts, asked)
-    if (found === undefined) return stamped(policy, facts, denyToken('TOKEN_INVALID'))
+    if (found === undefined) return localDecision(denyToken('TOKEN_INVALID'), policy.revision, facts.position)
     const { user, tenant, standing } = found
     const question = {
       user,
@@ -82,9 +83,8 @@ function openEngine(policy: CompiledPolicy, facts: LocalFacts): Asker {
       permission: asked.permission,
       ...(asked.resource === undefined ? {} : { resource: asked.resource }),
     }
-    const verdict = decide(policy, question, facts.stateOf(found), standing)
-    const near = verdict.reason === 'UNKNOWN_PERMISSION' ? policy.suggestPermission(asked.permission) : undefined
-    return stamped(policy, facts, near === undefined ? verdict : { ...verdict, hint: `did you mean "${near}"?` })
+    const verdict = suggested(policy, question, decide(policy, question, facts.stateOf(found), standing), always)
+    return localDecision(verdict, policy.revision, facts.position)
   }
   return {
     check: (question, options) => translated(async () => check(question, options)),
@@ -115,17 +115,6 @@ function subjectOf(facts: LocalFacts, asked: Question) {
   if (login.tenant !== undefined && asked.tenant !== undefined)
     throw new RequestError([{ field: 'tenant', message: 'must not be named: the access token is for one' }])
   return { user: login.user, tenant, standing: login.standing }
-}
-
-function stamped(policy: CompiledPolicy, facts: LocalFacts, { validUntilMs, expiredAtMs, validFromMs, ...said }: Verdict): Decision {
-  return {
-    ...said,
-    ...(validUntilMs === undefined ? {} : { validUntil: new Date(validUntilMs) }),
-    ...(expiredAtMs === undefined ? {} : { expiredAt: new Date(expiredAtMs) }),
-    ...(validFromMs === undefined ? {} : { validFrom: new Date(validFromMs) }),
-    policyRevision: policy.revision,
-    position: facts.position,
-  }
 }
 
 function requirePosition(facts: LocalFacts, options: CallOptions | undefined): void {
