@@ -47,6 +47,8 @@ export function serviceError({ violations = [], ...facts }: ServiceFault): Caste
       return new UnavailableError('What answered is no decision; nothing was decided.', { ...facts, hint: ADDRESS_HINT })
     case 'unreachable':
       return new UnavailableError('The decision service cannot be reached; nothing was decided.', facts)
+    case 'deadline_exceeded':
+      return new UnavailableError('No answer in time; nothing was decided.', facts)
     case 'overloaded':
     case 'rate_limited':
     case 'resource_exhausted':
