@@ -51,7 +51,8 @@ export async function openThrowawayService(
   const environment = settingsOf(terminal.environment)
   const settings = readDevSettings(environment)
   const policies = choosePolicies(chosen.policies ?? settings.policies)
-  const log = openLog(settings.logLevel ?? 'warn', { write: (line) => terminal.err(line) })
+  // Standard error is the command's: a slow machine is no news there.
+  const log = openLog(settings.logLevel ?? 'error', { write: (line) => terminal.err(line) })
   exitOnEscapedFault(process, log)
   const adminKey = Buffer.from(systemRandom.bytes(KEY_BYTES)).toString('base64url')
   const plan = planFrom(settings)

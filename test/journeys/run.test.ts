@@ -46,7 +46,9 @@ describe('castellan run', () => {
     const ended = await run.ended
     expect({ code: ended.code, signal: ended.signal }).toEqual({ code: 9, signal: null })
     expect(ended.out).toBe(`${line}\n`)
-    expect(ended.err).toMatch(/^castellan: a service for this run: HTTP http:\/\/127\.0\.0\.1:\d+, gRPC \S+, policies \S+\n$/)
+    expect(ended.err).toMatch(/^castellan: a service for this run: HTTP http:\/\/127\.0\.0\.1:\d+, gRPC \S+, policies \S+$/m)
+    // The key is nowhere, nor anything that looks like one.
+    expect(ended.err).not.toMatch(/[\w-]{43}/)
     expect(readdirSync(folder)).toEqual(before)
   })
 
