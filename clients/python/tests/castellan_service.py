@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ENTRY = Path(__file__).resolve().parents[3] / "dist" / "src" / "main" / "cli.js"
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 240
 _PORTS = ("HTTP", "GRPC", "IDENTITY", "METRICS")
 
 

@@ -42,7 +42,7 @@ def _walk(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str, str]]
             yield from _walk(inner, path) if inner else [("MOUNT", path)]
         elif dependant is None or not _is_guarded(dependant):
             methods = getattr(route, "methods", None)
-            kind = "WEBSOCKET" if isinstance(original, WebSocketRoute) else type(original).__name__
+            kind = "WEBSOCKET" if isinstance(original, WebSocketRoute) else "ANY"
             yield ",".join(sorted(methods)) if methods else kind, path
 
 
