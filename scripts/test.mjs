@@ -1,4 +1,4 @@
-/** The whole test command: build, checks, Redis, a browser and Prometheus where they are missing, Jest. Goes on after failed checks, so that one run tells everything; ends with "tests: N passed, N failed". */
+/** The whole test command: build, checks, Redis, a browser, Prometheus and Python where they are missing, Jest. Goes on after failed checks, so that one run tells everything; ends with "tests: N passed, N failed". */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -35,7 +35,7 @@ const built = step('build')
 const checked = step('check')
 // Its own words say what is amiss; the tests that miss it fail.
 if (built) {
-  for (const name of ['need-redis.mjs', 'need-chromium.mjs', 'need-prometheus.mjs'])
+  for (const name of ['need-redis.mjs', 'need-chromium.mjs', 'need-prometheus.mjs', 'need-python.mjs'])
     spawnSync(process.execPath, [join(root, 'scripts', name)], { cwd: root, stdio: 'inherit' })
 }
 const ran = built && step('jest', '--json', `--outputFile=${report}`, ...process.argv.slice(2))
