@@ -4,7 +4,7 @@ import type { CompiledPolicy } from '../src/model/compiled-policy.ts'
 import { compilePolicy } from '../src/policy/compile.ts'
 import { loadPolicy } from '../src/policy/load.ts'
 
-const OFFICE = fileURLToPath(new URL('../policies/office', import.meta.url))
+export const OFFICE = fileURLToPath(new URL('../policies/office', import.meta.url))
 
 export interface Person {
   readonly user: string
@@ -28,7 +28,7 @@ export interface Facts {
 
 const TENANTS = ['acme', 'globex']
 /** As many as one process asks about within some minutes; all fit into everybody's memory. */
-const PEOPLE = 1_000
+const PEOPLE = 300
 /** Long enough that nobody profits from the same answer twice in a row. */
 const QUESTIONS = 4_096
 const HOLDINGS: readonly (readonly string[])[] = [

@@ -16,6 +16,7 @@ export interface WorkloadResult {
   readonly facts: string
   readonly measurements: readonly Measurement[]
   readonly summaries: readonly Summary[]
+  readonly notes: readonly string[]
 }
 
 export interface BenchResult {
@@ -38,7 +39,7 @@ export function machineLines({ machine, versions, rounds, seconds }: Omit<BenchR
   ]
 }
 
-export function workloadLines({ title, facts, summaries }: WorkloadResult): readonly string[] {
+export function workloadLines({ title, facts, summaries, notes }: WorkloadResult): readonly string[] {
   const [first] = summaries
   const header = ['', 'checks/s', '± MAD', 'least', 'most', `× ${first?.name ?? ''}`]
   const rows = summaries.map(({ name, median, mad, least, most, ratio }) => [
@@ -55,7 +56,7 @@ export function workloadLines({ title, facts, summaries }: WorkloadResult): read
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
       .trimEnd()
-  return [`${title}: ${facts}`, line(header), ...rows.map(line)]
+  return [`${title}: ${facts}`, line(header), ...rows.map(line), ...notes]
 }
 
 /** Whole, with separators that no language takes for a point. */

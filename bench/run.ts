@@ -55,7 +55,8 @@ async function runWorkload(workload: Workload, { rounds, seconds }: Options): Pr
     const tell = (round: number) => process.stderr.write(`${workload.name}: round ${round} of ${rounds}\r`)
     const measurements = await measure(contenders, { rounds, seconds, questions, nowMs: () => performance.now(), onRound: tell })
     process.stderr.write(`${' '.repeat(60)}\r`)
-    return { workload: workload.name, title: workload.title, facts, measurements, summaries: summarize(measurements) }
+    const notes = contenders.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note()}`]))
+    return { workload: workload.name, title: workload.title, facts, measurements, summaries: summarize(measurements), notes }
   } finally {
     await close()
   }

@@ -4,6 +4,8 @@ import { openCasbin } from '../peers/casbin.ts'
 import { openCasl } from '../peers/casl.ts'
 import { openCedar } from '../peers/cedar.ts'
 import { openEngine } from '../peers/engine.ts'
+import { openLocalClient } from '../peers/local-client.ts'
+import { openBenchService } from '../service.ts'
 import type { OpenWorkload, Workload } from '../workload.ts'
 
 export const localRoles: Workload = {
@@ -21,14 +23,25 @@ export const localConditions: Workload = {
 async function openLocal(questionsOf: (facts: Facts) => readonly Asked[], conditions: boolean): Promise<OpenWorkload> {
   const facts = await loadFacts()
   const questions = questionsOf(facts)
-  const engine = openEngine(facts, questions)
-  const contenders = [engine, openCasl(facts, questions), await openCasbin(facts, questions, conditions), openCedar(facts, questions)]
-  const allowed = await engine.ask(0, questions.length)
-  return {
-    contenders,
-    questions: questions.length,
-    facts: `${facts.people.length} people in ${facts.tenants.length} tenants; ${questions.length} questions, ${Math.round((100 * allowed) / questions.length)} % allowed`,
-    describe: (question) => JSON.stringify(questions[question]),
-    close: async () => undefined,
+  const service = await openBenchService(facts)
+  const local = openLocalClient(service, questions)
+  const close = async () => {
+    await local.close()
+    await service.close()
+  }
+  try {
+    const engine = openEngine(facts, questions)
+    const peers = [openCasl(facts, questions), await openCasbin(facts, questions, conditions), openCedar(facts, questions)]
+    const share = Math.round((100 * (await engine.ask(0, questions.length))) / questions.length)
+    return {
+      contenders: [local, engine, ...peers],
+      questions: questions.length,
+      facts: `${facts.people.length} people in ${facts.tenants.length} tenants; ${questions.length} questions, ${share} % allowed`,
+      describe: (question) => JSON.stringify(questions[question]),
+      close,
+    }
+  } catch (fault) {
+    await close()
+    throw fault
   }
 }

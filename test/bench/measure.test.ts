@@ -84,7 +84,7 @@ describe('the command line of the bench', () => {
 it('prints one aligned line for each contender', () => {
   const summary = { mad: 100, least: 900, most: 1_100 }
   const lines = workloadLines({
-    ...{ workload: 'w', title: 'Title', facts: 'facts', measurements: [] },
+    ...{ workload: 'w', title: 'Title', facts: 'facts', measurements: [], notes: ['other: a note'] },
     summaries: [
       { ...summary, name: 'castellan', median: 1_234_567, ratio: 1 },
       { ...summary, name: 'other', median: 1_000, ratio: 0.00081 },
@@ -95,5 +95,6 @@ it('prints one aligned line for each contender', () => {
     '            checks/s   ± MAD  least   most  × castellan',
     'castellan  1 234 567   0.0 %    900  1 100         1.00',
     'other          1 000  10.0 %    900  1 100      0.00081',
+    'other: a note',
   ])
 })
