@@ -13,7 +13,7 @@ const ours = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entries = Object.entries(ours.exports).filter(([name]) => name.startsWith('./client'))
 
 /** Of `import … from`, `export … from`, `import '…'` and `import('…')`, in modules and in their types. */
-const IMPORTED = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(['"])([^'"]+)\1/g
+const IMPORTED = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(['"])([\w@./:-]+)\1/g
 
 const files = new Set()
 const packages = new Set()

@@ -3,8 +3,9 @@
 import { openClient } from './asking/open-client.ts'
 import { type AskingNeeds, type AskingOptions, checkedOptions, openServiceAsker, systemNeeds } from './asking/service-asker.ts'
 import type { Client } from './client.ts'
+import { openLocalLater } from './local/local-later.ts'
 import { type LocalOptions, readLocalOptions } from './local/local-options.ts'
-import { type LocalStatus, openLocal } from './local/open-local.ts'
+import type { LocalStatus } from './local/open-local.ts'
 import { checkNames } from './wires/credentials.ts'
 import { openGrpcAccessWire } from './wires/grpc-access-wire.ts'
 import { type GrpcChannelOptions, openGrpcChannel } from './wires/grpc-channel.ts'
@@ -51,7 +52,7 @@ export function openGrpcClient<Permission extends string = string>(
   const channel = openGrpcChannel(options)
   const service = openServiceAsker(openGrpcWire(channel), asking, needs)
   if (plan === undefined) return openClient<Permission>(service)
-  const local = openLocal({ ...needs, service, wire: openGrpcAccessWire(channel), plan, deadlineMs: asking.deadlineMs })
+  const local = openLocalLater({ ...needs, service, wire: openGrpcAccessWire(channel), plan, deadlineMs: asking.deadlineMs })
   return { ...openClient<Permission>(local), local: { status: () => local.status() } }
 }
 
