@@ -101,3 +101,6 @@ export const LOCAL_LOAD_PAUSE_MS = 1_000
 /** Verdicts remembered with one entry, and about the bytes of each: most people use a few permissions all the time. */
 export const LOCAL_VERDICTS_MAX = 32
 export const LOCAL_VERDICT_BYTES = 250
+/** Milliseconds between two questions to each of several replicas whether it serves, and until one that does not answer does not: a replica that hangs fails calls until then. */
+export const HEALTH_INTERVAL_MS = 1_000
+export const HEALTH_TIMEOUT_MS = 500

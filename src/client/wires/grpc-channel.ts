@@ -19,6 +19,7 @@ import {
 } from '../limits.ts'
 import { type Credentials, checkCredentials, openAuthorize, refusePlaintext } from './credentials.ts'
 import { loadClientDefinitions, type Message, type Method, type Methods } from './grpc-definitions.ts'
+import { servingRoundRobin } from './grpc-health.ts'
 import { statusError } from './grpc-status.ts'
 import { checkTarget } from './grpc-target.ts'
 import { badAnswer, serviceError } from './service-error.ts'
@@ -57,7 +58,7 @@ export function openGrpcChannel({ target, credentials, insecure = false }: GrpcC
   const authorize = openAuthorize(credentials)
   if (credentials.tls === undefined && !local && !insecure) refusePlaintext('target', 'set credentials.tls')
   const definitions = loadClientDefinitions()
-  const client = new Client(target, channelCredentials(credentials), CHANNEL_OPTIONS)
+  const client = new Client(target, channelCredentials(credentials), { ...CHANNEL_OPTIONS, 'grpc.service_config': servingRoundRobin() })
   const errorOf = (fault: unknown) => statusError(fault, definitions)
   const metadata = async (): Promise<Metadata> => {
     const made = new Metadata()
@@ -114,7 +115,6 @@ export function openGrpcChannel({ target, credentials, insecure = false }: GrpcC
 }
 
 const CHANNEL_OPTIONS: ChannelOptions = {
-  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
   // From a DNS record anybody who writes the zone could turn it off.
   'grpc.service_config_disable_resolution': 1,
   // Retries are this client's: within its deadline, and only where nothing was decided.
