@@ -20,6 +20,7 @@ interface Replica {
   readonly id: string
   readonly feed: Feed
   readonly follower: FeedFollower
+  readonly told: AccessFeed
   readonly knowledge: Knowledge
   readonly policy: PolicyInForce
   readonly clock: StillClock
@@ -51,7 +52,8 @@ async function openReplica(): Promise<Replica> {
   const knowledge = new Knowledge(100, clock)
   const logged: Replica['logged'] = []
   const policy = new PolicyInForce({ findRevision: (revision) => opened.store.records.findRevision(revision) })
-  const made = { id, feed, knowledge, policy, clock, logged, restarts: 0 }
+  const told = new AccessFeed({ knowledge, clock })
+  const made = { id, feed, told, knowledge, policy, clock, logged, restarts: 0 }
   const follower = new FeedFollower({
     feed: feed.reader,
     doorbell: { ring: () => undefined, onRing: () => undefined },
@@ -61,7 +63,7 @@ async function openReplica(): Promise<Replica> {
     clock,
     log: openLog('info', { write: (line) => void logged.push(JSON.parse(line)) }),
     observe: { applied: () => undefined, readFailed: () => undefined },
-    told: new AccessFeed({ knowledge, clock }),
+    told,
     restarted: () => {
       made.restarts++
     },
@@ -124,6 +126,46 @@ describe('a replica that follows the feed', () => {
     await replica.follower.catchUp()
     expect(replica.policy).toMatchObject({ revision, position })
     expect(replica.knowledge.known).toBe(position)
+  })
+
+  it('tells watchers of a change once it is known, of an activation once it is in force, and of a restore once it has begun anew', async () => {
+    const policy = compilePolicy(bundleOf({ coder: [`stay.list-${randomUUID().slice(0, 8)}`] }))
+    const { revision } = policy
+    const held: unknown[] = []
+    const watching = replica.told.watch(undefined, null, () => {
+      held.push([replica.knowledge.known, replica.policy.revision])
+    })
+    expect(watching.take(1)).toMatchObject([
+      { kind: 'opened', incarnation: replica.knowledge.incarnation, position: replica.knowledge.known },
+      { kind: 'heartbeat', fresh: true },
+    ])
+    const before = await change('ann')
+    const position = await opened.store.change(async (transaction) => {
+      await transaction.insertRevision(revision, canonicalJson(policy.bundle), 'test')
+      await transaction.activateRevision(revision, 'test')
+      return await transaction.appendFeed([{ kind: 'policy', revision }])
+    })
+    await replica.follower.catchUp()
+    expect(watching.take(2)).toMatchObject([
+      {
+        kind: 'changes',
+        through: position,
+        changes: [
+          { kind: 'user', position: before },
+          { kind: 'policy', position, revision },
+        ],
+      },
+      { kind: 'heartbeat', position },
+    ])
+    expect(held[0]).toEqual([position, revision])
+    held.length = 0
+    const { incarnation = '' } = replica.knowledge
+    await replica.feed.reader.renewIncarnation(incarnation)
+    await replica.follower.catchUp()
+    // Of no moment of the restart at which no policy was in force.
+    expect(held.every((one) => (one as unknown[])[1] === revision)).toBe(true)
+    expect(watching.take(3)).toMatchObject([{ kind: 'opened', resumed: false, policy: { revision, position } }, { kind: 'heartbeat' }])
+    expect(replica.knowledge.incarnation).not.toBe(incarnation)
   })
 
   it('does not pass an activation that it cannot apply, and goes on when it can', async () => {

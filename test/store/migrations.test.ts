@@ -8,6 +8,8 @@ import * as callers from '../../migrations/0005-callers.ts'
 import * as audit from '../../migrations/0006-audit.ts'
 import * as freshness from '../../migrations/0007-freshness.ts'
 import * as identity from '../../migrations/0008-identity.ts'
+import * as policyReleases from '../../migrations/0009-policy-releases.ts'
+import * as seeingDecisions from '../../migrations/0010-seeing-decisions.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFeed } from '../../src/store/feed-reader.ts'
 import { migrate, migrationStatus } from '../../src/store/migrations.ts'
@@ -183,6 +185,33 @@ describe.each(['pglite', 'postgres'] as const)('a database of version 0.3 on %s'
     await knex('policy_activation').insert({ revision: 'two', actor: 'system' })
     expect(await store.change((change) => change.listUnindexedRevisions())).toEqual(['two'])
     expect(await store.records.findRevisionsByPrefix('two')).toEqual([])
+  })
+})
+
+describe.each(['pglite', 'postgres'] as const)('a database of version 0.5 on %s', (kind) => {
+  it('keeps its callers as they are, takes the scope replicate and no unknown one, and older processes go on writing callers', async () => {
+    const database = kind === 'pglite' ? await emptyPglite() : await connectTo((await emptyPostgres()).url)
+    await migrateTo(database, {
+      ...SCHEMA_01,
+      ...{ '0007-freshness': freshness, '0008-identity': identity, '0009-policy-releases': policyReleases },
+      '0010-seeing-decisions': seeingDecisions,
+    })
+    const { knex } = database
+    const key = (id: string): Buffer => Buffer.alloc(32, id)
+    const write = async (id: string, ...scopes: string[]): Promise<void> => {
+      await knex('caller').insert({ id, name: id, key_hash: key(id), scopes })
+    }
+    await write('before', 'decide', 'administer', 'publish', 'audit')
+    await expect(write('early', 'replicate')).rejects.toMatchObject({ code: '23514' })
+    expect((await migrate(database)).applied).toEqual(['0011-replicating-callers'])
+    await write('later', 'audit')
+    await write('replica', 'decide', 'replicate')
+    await expect(write('wrong', 'decide', 'rule')).rejects.toMatchObject({ code: '23514' })
+    await expect(knex.raw(`update caller set scopes = array['decide', null] where id = 'later'`)).rejects.toMatchObject({ code: '23514' })
+    const store = openStore(database)
+    const scopesOf = async (id: string) => (await store.records.findCallerByKeyHash(key(id))).caller?.scopes
+    expect(await scopesOf('before')).toEqual(['decide', 'administer', 'publish', 'audit'])
+    expect(await scopesOf('replica')).toEqual(['decide', 'replicate'])
   })
 })
 
