@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { type LocalOptions, readLocalOptions } from '../../../src/client/local/local-options.ts'
+import { type LocalAsker, openLocal } from '../../../src/client/local/open-local.ts'
+import { systemRandom } from '../../../src/ground/random.ts'
+import { AccessWorld, PERMISSION, RISKY, TENANT } from './access-world.ts'
+
+const ANN = { user: 'ann', tenant: TENANT, permission: PERMISSION }
+
+let world: AccessWorld
+let local: LocalAsker
+beforeEach(() => {
+  world = new AccessWorld()
+})
+afterEach(async () => {
+  await local.close()
+})
+
+async function open(options: true | LocalOptions = true): Promise<void> {
+  const { service, wire, clock } = world
+  local = openLocal({ service, wire, plan: readLocalOptions(options), deadlineMs: 500, clock, random: systemRandom })
+  await pass(100)
+}
+
+/** Replicas read the feed every 200 ms. */
+async function pass(ms: number, polled = true): Promise<void> {
+  for (let left = ms; left > 0; left -= 100) {
+    if (polled) world.pollAll()
+    await world.clock.pass(Math.min(left, 100))
+  }
+}
+
+async function check(question = ANN, options?: object) {
+  const answer = local.check(question, options)
+  await world.clock.pass(50)
+  return await answer
+}
+
+describe('a client with local checks', () => {
+  it('answers from memory what it has loaded once, with what the service would say', async () => {
+    await open()
+    const first = await check()
+    expect(first).toEqual({ ...world.decisionOf('ann'), decisionId: undefined, position: world.head })
+    expect(first).not.toHaveProperty('decisionId')
+    expect(local.peek(ANN)).toEqual(first)
+    expect(world.loads).toBe(1)
+    expect(local.status()).toMatchObject({ state: 'fresh', position: world.head, entries: 1, asked: 0, decided: 2 })
+  })
+
+  it('asks the service before its stream stands, and while nothing is heard of it', async () => {
+    world.frozen = true
+    await open()
+    expect(local.status()).toMatchObject({ state: 'asking', position: undefined })
+    expect(await check()).toHaveProperty('decisionId')
+    world.thaw()
+    await pass(200)
+    await check()
+    expect(local.peek(ANN)).toBeDefined()
+    world.frozen = true
+    await pass(2_200)
+    expect(local.peek(ANN)).toBeUndefined()
+    expect(await check()).toHaveProperty('decisionId')
+  })
+
+  it('never takes an old echo for a fresh one: its age counts from when it was asked for', async () => {
+    await open()
+    await check()
+    world.frozen = true
+    await pass(2_500)
+    // All heartbeats of the last seconds arrive at once, those of before the bound first.
+    world.change('ann')
+    world.delayMs = 100
+    world.thaw()
+    await world.clock.pass(1)
+    expect(local.status().ageMs).toBeGreaterThan(0)
+    await pass(1_000)
+    expect(local.status().state).toBe('fresh')
+    expect(local.peek(ANN)).toBeUndefined()
+  })
+
+  it('does not count a heartbeat of a replica that knows no more itself', async () => {
+    await open()
+    await check()
+    await pass(2_300, false)
+    expect(local.status().state).not.toBe('fresh')
+    expect(local.peek(ANN)).toBeUndefined()
+  })
+
+  it('forgets a user at the first word of a change, and loads again', async () => {
+    await open()
+    await check()
+    world.change('ann')
+    world.pollAll()
+    await world.clock.pass(2)
+    expect(local.peek(ANN)).toBeUndefined()
+    const next = await check()
+    expect(next.validUntil).toEqual(world.decisionOf('ann').validUntil)
+    expect(next).not.toHaveProperty('decisionId')
+  })
+
+  it('does not keep what was loaded before a change that it was told of first', async () => {
+    await open()
+    world.delayMs = 40
+    const slow = local.check(ANN)
+    await world.clock.pass(60)
+    world.delayMs = 1
+    world.change('ann')
+    world.pollAll()
+    await world.clock.pass(100)
+    await slow
+    expect(local.peek(ANN)).toBeUndefined()
+  })
+
+  it('decides by a new policy as soon as it has it, and meanwhile by none that is older than what it knows', async () => {
+    await open()
+    await check()
+    world.activate()
+    world.policiesFail = true
+    await pass(300)
+    const meanwhile = local.peek(ANN)
+    expect(meanwhile?.position ?? world.head - 1).toBe(world.head - 1)
+    await pass(2_200)
+    expect(local.peek(ANN)).toBeUndefined()
+    world.policiesFail = false
+    await pass(6_000)
+    expect(local.peek(ANN) ?? (await check())).toMatchObject({ policyRevision: world.decisionOf('ann').policyRevision })
+    expect(local.peek(ANN)).toBeDefined()
+  })
+
+  it('goes on from its position after a cut, with what it holds', async () => {
+    await open()
+    await check()
+    const known = world.head
+    world.cut()
+    world.change('bob')
+    await pass(600)
+    expect(world.opened).toEqual([undefined, { incarnation: 'one', position: known }])
+    expect(local.peek(ANN)).toMatchObject({ position: world.head })
+    expect(world.loads).toBe(1)
+  })
+
+  it('forgets all when the database is another one', async () => {
+    await open()
+    await check()
+    world.incarnation = 'two'
+    world.cut()
+    await pass(600)
+    expect(local.status()).toMatchObject({ state: 'fresh', entries: 0 })
+    expect(local.peek(ANN)).toBeUndefined()
+    expect(await check()).not.toHaveProperty('decisionId')
+  })
+
+  it('does not keep what was loaded from another database than it follows', async () => {
+    await open()
+    world.incarnation = 'two'
+    expect(await check()).toHaveProperty('decisionId')
+    expect(local.status().entries).toBe(0)
+  })
+
+  it('finds that the database went back, although nobody says so', async () => {
+    await open()
+    world.change('ann')
+    await pass(200)
+    await check()
+    world.restore(1)
+    await pass(1_200)
+    world.change('ann')
+    world.change('ann')
+    await pass(1_000)
+    expect(world.opened.at(-1)).toBeUndefined()
+    expect(local.peek(ANN)).toBeUndefined()
+    expect((await check()).validUntil).toEqual(world.decisionOf('ann').validUntil)
+  })
+
+  it('does not trust what it knew before the machine was suspended', async () => {
+    await open()
+    await check()
+    expect(local.peek(ANN)).toBeDefined()
+    world.clock.suspend(60_000)
+    expect(local.peek(ANN)).toBeUndefined()
+    await pass(600)
+    expect(local.status().state).toBe('fresh')
+  })
+
+  it('leaves high risk, what it is told to, tokens and later positions to the service', async () => {
+    await open({ alwaysAsk: ['c.2'] })
+    await check()
+    for (const permission of [RISKY, 'a.p2', 'c.2']) expect(await check({ ...ANN, permission })).toHaveProperty('decisionId')
+    expect(await check({ accessToken: 'x', permission: PERMISSION } as never)).toHaveProperty('decisionId')
+    expect(await check(ANN, { minPosition: world.head + 1 })).toHaveProperty('decisionId')
+    expect(await check(ANN, { minPosition: world.head })).not.toHaveProperty('decisionId')
+    await local.close()
+    await open({ highRisk: 'local' })
+    expect(await check({ ...ANN, permission: RISKY })).not.toHaveProperty('decisionId')
+  })
+
+  it('leaves a resource of a wrong type to the service, whose error is the error', async () => {
+    await open()
+    await check()
+    expect(local.peek({ ...ANN, resource: { by: 7 } })).toBeUndefined()
+    expect(local.peek({ ...ANN, resource: { by: 'ann' } })).toBeDefined()
+  })
+
+  it('asks the service when loading fails or takes half of the time, and pauses with loading', async () => {
+    await open()
+    world.loadsFail = true
+    expect(await check()).toHaveProperty('decisionId')
+    expect(await check()).toHaveProperty('decisionId')
+    expect(world.loads).toBe(1)
+    world.loadsFail = false
+    await pass(1_100)
+    world.delayMs = 300
+    const answer = local.check(ANN)
+    await world.clock.pass(260)
+    expect(await answer).toHaveProperty('decisionId')
+  })
+
+  it('loads a pair once for all who ask at once', async () => {
+    await open()
+    const answers = Promise.all([local.check(ANN), local.check(ANN), local.checkAll([ANN, { ...ANN, user: 'bob' }, ANN])])
+    await world.clock.pass(50)
+    await answers
+    expect(world.loads).toBe(2)
+    expect(world.asked).toBe(0)
+  })
+
+  it('keeps within its bounds', async () => {
+    await open({ entriesMax: 10 })
+    for (let number = 0; number < 40; number++) await check({ ...ANN, user: `user-${number}` })
+    expect(local.status().entries).toBeLessThanOrEqual(10)
+    expect(local.status().entries).toBeGreaterThanOrEqual(5)
+  })
+
+  it('lists what is held from memory as well', async () => {
+    await open()
+    await check()
+    const list = await local.listPermissions({ user: 'ann', tenant: TENANT })
+    expect(list.permissions.map(({ permission }) => permission)).toEqual([PERMISSION, RISKY])
+    expect(world.asked).toBe(0)
+  })
+
+  it('opens another stream when one is silent, ever more seldom while that fails', async () => {
+    await open()
+    world.frozen = true
+    await pass(20_000)
+    const opened = world.opened.length
+    expect(opened).toBeGreaterThan(2)
+    expect(opened).toBeLessThan(8)
+    world.frozen = false
+    world.thaw()
+    await pass(12_000)
+    expect(local.status().state).toBe('fresh')
+  })
+
+  it('answers nothing from memory once it is closed', async () => {
+    await open()
+    await check()
+    await local.close()
+    expect(local.peek(ANN)).toBeUndefined()
+    await world.clock.pass(10_000)
+    expect(world.clock.waiting).toBe(0)
+  })
+})
+
+describe('options of local checks', () => {
+  it('are refused by name', () => {
+    for (const [options, named] of [
+      [{ staleMs: 100 }, 'local.staleMs'],
+      [{ staleMs: 60_000 }, 'local.staleMs'],
+      [{ entriesMax: 0 }, 'local.entriesMax'],
+      [{ bytesMax: 1 }, 'local.bytesMax'],
+      [{ highRisk: 'never' }, 'local.highRisk'],
+      [{ alwaysAsk: 'a.p0' }, 'local.alwaysAsk'],
+      [{ stale: 1 }, 'local.stale'],
+    ] as const)
+      expect(() => readLocalOptions(options as never)).toThrow(new RegExp(`^${named.replace('.', '\\.')} `))
+  })
+})
