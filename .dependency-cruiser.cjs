@@ -85,10 +85,10 @@ module.exports = {
     },
     {
       name: 'no-unlisted-package',
-      comment: 'Only what package.json lists as a dependency of the product.',
+      comment: 'Only what package.json lists as a dependency of the product, or asks the application for (a peer).',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'], dependencyTypesNot: ['npm-peer'] },
     },
     ...Object.entries(homes).map(([name, home]) => ({
       name: `one-home-for-${name}`,

@@ -22,11 +22,11 @@ export function Require<Permission extends string = string>(permission: Permissi
   return markWith(requirementOf('all', options === undefined ? [permission] : [permission, options]))
 }
 
-export function RequireAny<Permission extends string = string>(...wanted: Listed<Permission, ExecutionContext>): Mark {
+export function RequireAny<Permission extends string = string>(...wanted: Listed<NoInfer<Permission>, ExecutionContext>): Mark {
   return markWith(requirementOf('any', wanted))
 }
 
-export function RequireAll<Permission extends string = string>(...wanted: Listed<Permission, ExecutionContext>): Mark {
+export function RequireAll<Permission extends string = string>(...wanted: Listed<NoInfer<Permission>, ExecutionContext>): Mark {
   return markWith(requirementOf('all', wanted))
 }
 

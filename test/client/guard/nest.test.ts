@@ -1,0 +1,168 @@
+/** NestJS: a handler that nobody marked runs for nobody; marks are held; and both are told by a test of the application. */
+import 'reflect-metadata'
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { Controller, Get, type INestApplication, Logger, Module, Post, Req, UseGuards } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import type { Client } from '../../../src/client/client.ts'
+import { CastellanExceptionFilter, CastellanGuard, Public, Require, RequireAll, RequireAny } from '../../../src/client/guard/nest.ts'
+import { unguarded } from '../../../src/client/guard/nest-routes.ts'
+import { FAILURES, type GuardHouse, hear as hearAt, openGuardHouse } from './guard-house.ts'
+
+const CREATE = 'sales.quote.create'
+const SEND = 'sales.quote.send'
+const PAYOUT = 'finance.payout.create'
+
+/** Decorators as what they are, functions: the transform of the tests knows no others. */
+function onMethod(prototype: object, name: string, ...decorators: readonly MethodDecorator[]): void {
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor
+  for (const decorate of [...decorators].reverse()) decorate(prototype, name, descriptor)
+}
+
+function quotes() {
+  class Quotes {
+    guard: CastellanGuard | undefined
+    create() {
+      return { handler: 'ran' }
+    }
+    async who(request: object) {
+      return { payout: await guard.access(request).can(PAYOUT) }
+    }
+    send() {
+      return { handler: 'ran' }
+    }
+    open() {
+      return { handler: 'ran' }
+    }
+    forgotten() {
+      return { handler: 'ran' }
+    }
+    any() {
+      return { handler: 'ran' }
+    }
+  }
+  const of = Quotes.prototype
+  const resource = (context: { switchToHttp(): { getRequest(): { params: { amount: string } } } }) => ({
+    amount: Number(context.switchToHttp().getRequest().params.amount),
+    discountPercent: 0,
+  })
+  onMethod(of, 'create', Require(CREATE), Post('create'))
+  onMethod(of, 'who', Get('who'), Require(CREATE))
+  Req()(of, 'who', 0)
+  onMethod(of, 'send', Require(SEND, { resource: resource as never }), Get('send/:amount'))
+  onMethod(of, 'open', Public('Probes ask without a token'), Get('open'))
+  onMethod(of, 'forgotten', Get('forgotten'))
+  onMethod(of, 'any', RequireAny(PAYOUT, CREATE), Get(['any', 'some']))
+  Controller('quotes')(Quotes)
+  return Quotes
+}
+
+function payouts() {
+  class Payouts {
+    inherited() {
+      return { handler: 'ran' }
+    }
+    own() {
+      return { handler: 'ran' }
+    }
+  }
+  onMethod(Payouts.prototype, 'inherited', Get())
+  onMethod(Payouts.prototype, 'own', Get('own'), RequireAll(CREATE, SEND, { resource: () => ({ amount: 1, discountPercent: 0 }) }))
+  Require(PAYOUT)(Payouts)
+  Controller('payouts')(Payouts)
+  return Payouts
+}
+
+let house: GuardHouse
+let app: INestApplication
+let guard: CastellanGuard
+const logged: string[] = []
+beforeAll(async () => {
+  house = await openGuardHouse()
+  const ignore = () => undefined
+  Logger.overrideLogger({ log: ignore, warn: ignore, error: (message: unknown) => void logged.push(String(message)) })
+})
+afterEach(() => app.close())
+
+async function open(client: Client = house.client, isGlobal = true, change: (payouts: object) => void = () => undefined): Promise<void> {
+  class AppModule {}
+  const second = payouts()
+  change(second)
+  Module({ controllers: [quotes(), second] })(AppModule)
+  app = await NestFactory.create(AppModule)
+  guard = new CastellanGuard(client)
+  if (isGlobal) app.useGlobalGuards(guard)
+  app.useGlobalFilters(new CastellanExceptionFilter())
+  await app.listen(0, '127.0.0.1')
+}
+
+async function hear(path: string, token?: string, method = 'GET') {
+  return await hearAt(`${await app.getUrl()}${path}`, token, { method })
+}
+
+describe('CastellanGuard', () => {
+  it('holds what handlers and classes say, a handler before its class, and denies what nobody said anything about', async () => {
+    await open()
+    const status = async (path: string, token?: string, method?: string) => (await hear(path, token, method)).status
+    expect(await status('/quotes/create', house.ann, 'POST')).toBe(201)
+    expect(await status('/quotes/create', house.bob, 'POST')).toBe(403)
+    expect(await hear('/quotes/who', house.ann)).toMatchObject({ status: 200, body: { payout: false } })
+    expect(await hear('/quotes/send/12000', house.ann)).toMatchObject({
+      status: 403,
+      type: 'application/problem+json',
+      body: { reason: 'CONDITION_FAILED' },
+    })
+    expect(await status('/quotes/send/10', house.ann)).toBe(200)
+    expect(await status('/quotes/open')).toBe(200)
+    expect(await status('/quotes/any', house.ann)).toBe(200)
+    expect(await status('/quotes/some', house.bob)).toBe(403)
+    expect(await hear('/payouts', house.ann)).toMatchObject({ status: 403, body: { reason: 'ROLE_LACKS_PERMISSION' } })
+    expect(await status('/payouts/own', house.ann)).toBe(200)
+    expect(await status('/payouts/own')).toBe(401)
+    logged.length = 0
+    for (const token of [house.ann, undefined])
+      expect(await hear('/quotes/forgotten', token)).toMatchObject({ status: 403, body: { code: 'route_unguarded' } })
+    expect(logged).toEqual(['Quotes.forgotten has neither @Require nor @Public: it is denied to everybody'])
+  })
+
+  it.each(FAILURES)('lets nobody through when %s', async (_name, client, status) => {
+    await open(client)
+    const heard = await hear('/quotes/create', house.ann, 'POST')
+    expect(heard.status).toBe(status)
+    expect(JSON.stringify(heard.body)).not.toMatch(/ran|secret/)
+  })
+
+  it('lets nothing through whose caller it cannot know', async () => {
+    await open()
+    const context = { getType: () => 'rpc', getHandler: () => Object.assign(() => undefined), getClass: () => payouts() }
+    await expect(guard.canActivate(context as never)).rejects.toMatchObject({ code: 'context_unknown' })
+  })
+})
+
+describe('marks', () => {
+  it('are refused twice on one handler, without a permission, and without a sentence', async () => {
+    await open()
+    class Twice {}
+    Require(CREATE)(Twice)
+    expect(() => Public('Somebody put a second one here')(Twice)).toThrow(TypeError)
+    expect(() => Require('')).toThrow(TypeError)
+    expect(() => RequireAny(...([] as unknown as ['x']))).toThrow(TypeError)
+    expect(() => Public('')).toThrow(TypeError)
+    expect(() => Require(CREATE)({}, 'field')).toThrow(TypeError)
+  })
+})
+
+describe('unguarded', () => {
+  it('lists handlers that nobody said anything about', async () => {
+    await open()
+    expect(unguarded(app)).toEqual(['GET /quotes/forgotten (Quotes.forgotten)'])
+  })
+
+  it('lists marks that no guard holds', async () => {
+    await open(house.client, false, (second) => UseGuards(CastellanGuard)(second as never))
+    const lines = unguarded(app)
+    expect(lines).toContain('POST /quotes/create (Quotes.create: no CastellanGuard)')
+    expect(lines).toContain('GET /quotes/some (Quotes.any: no CastellanGuard)')
+    expect(lines.filter((line) => line.includes('/payouts'))).toEqual([])
+    expect(() => unguarded({})).toThrow(TypeError)
+  })
+})
