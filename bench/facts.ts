@@ -28,9 +28,9 @@ export interface Facts {
 
 const TENANTS = ['acme', 'globex']
 /** As many as one process asks about within some minutes; all fit into everybody's memory. */
-const PEOPLE = 300
+const PEOPLE = 200
 /** Long enough that nobody profits from the same answer twice in a row. */
-const QUESTIONS = 4_096
+const QUESTIONS = 2_048
 const HOLDINGS: readonly (readonly string[])[] = [
   ['salesperson'],
   ['sales-manager'],

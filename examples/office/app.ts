@@ -4,7 +4,7 @@ import type { Client } from 'castellan/client'
 import type { TokenVerifier } from 'castellan/client/token'
 import express, { type Express } from 'express'
 import { departmentRoutes } from './departments.ts'
-import { errorPages } from './error-pages.ts'
+import { errorPages, ownProblems } from './error-pages.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { openBooks } from './ledger.ts'
 import { loginRoutes } from './login.ts'
@@ -40,6 +40,6 @@ export function openOffice(settings: OfficeSettings): { readonly app: Express; r
   app.use('/assets', guard.require.public('Style and scripts are the same for everybody'), express.static(ASSETS))
   app.use(loginRoutes({ guard, sessions, frame, verifier: settings.verifier }))
   app.use(departmentRoutes({ guard, sessions, frame, client: settings.client, books: openBooks() }))
-  app.use(errorPages(frame), guard.errorHandler())
+  app.use(errorPages(frame), guard.errorHandler(), ownProblems())
   return { app, guard }
 }

@@ -1,4 +1,4 @@
-/** Errors as pages for people; who asks for JSON gets the guard's problem bodies instead (app.ts). Decides nothing. */
+/** Errors as pages for people; programs get problem bodies instead: the guard's, and for the rest ours. Decides nothing. */
 import { DeniedError, UnauthenticatedError, UnavailableError } from 'castellan/client'
 import type { ErrorRequestHandler } from 'express'
 import { type Html, html } from './html.ts'
@@ -21,6 +21,20 @@ export function errorPages(frame: Pick<Frame, 'issuer' | 'start'>): ErrorRequest
     const { status, title, main } = tell(error, frame.start)
     if (status === 503) response.set('retry-after', '5')
     response.status(status).send(page({ ...frame, title }, main))
+  }
+}
+
+/** For programs, after the guard's own error handler: what is the office's to say. Nothing of what failed inside. */
+export function ownProblems(): ErrorRequestHandler {
+  return (error, _request, response, next) => {
+    if (response.headersSent) return next(error)
+    const known = error instanceof NotFound || error instanceof BadInput
+    const status = error instanceof NotFound ? 404 : error instanceof BadInput ? 400 : 500
+    const title = known ? error.message : 'Something failed'
+    response
+      .status(status)
+      .type('application/problem+json')
+      .send(JSON.stringify({ type: 'about:blank', status, title }))
   }
 }
 

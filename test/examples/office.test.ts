@@ -208,6 +208,11 @@ describe('the office', () => {
     const refused = await ann.send('GET', '/finance', { headers: { accept: 'application/json' } })
     expect([refused.status, refused.headers.get('content-type')]).toEqual([403, 'application/problem+json'])
     expect(JSON.parse(refused.text)).toMatchObject({ status: 403, reason: 'ROLE_LACKS_PERMISSION', decisionId: expect.any(String) })
+    const missing = await mia.send('POST', '/sales/quotes/q-999/approve', { headers: { accept: 'application/json' } })
+    expect([missing.status, JSON.parse(missing.text)]).toEqual([
+      404,
+      { type: 'about:blank', status: 404, title: 'There is no such quote.' },
+    ])
     expect((await openVisitor().send('GET', '/sales', { headers: { accept: 'application/json' } })).status).toBe(401)
   })
 

@@ -15,22 +15,29 @@ async function renew() {
   return (await fetch('/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } })).ok
 }
 
-async function signOut() {
+async function signOut(button) {
   await fetch('/sign-out', { method: 'POST' })
-  await fetch(`${issuer}/v1/logout`, { method: 'POST', credentials: 'include', headers: HEADERS })
-  location.replace('/signed-out')
+  // Without a login there is nothing to end: 401 is as good.
+  const { status } = await fetch(`${issuer}/v1/logout`, { method: 'POST', credentials: 'include', headers: HEADERS })
+  if (status === 204 || status === 401) location.replace('/signed-out')
+  else button.textContent = 'Not signed out yet: try again'
 }
 
-/** Where the person wanted to go; nowhere but in this application. */
+/** Where the person wanted to go; a path of this application, and nothing that only looks like one. */
 function wanted() {
-  const to = new URL(new URLSearchParams(location.search).get('to') ?? '/', location.origin)
-  return to.origin === location.origin ? to.pathname : '/'
+  const to = new URLSearchParams(location.search).get('to') ?? '/'
+  return /^\/(?!\/)[\w/-]*$/.test(to) ? to : '/'
 }
 
 const RENEW_MS = 4 * 60_000
+const button = document.querySelector('#sign-out')
 if (location.pathname === '/signed-in') location.replace((await renew()) ? wanted() : start)
-else if (document.querySelector('#sign-out') !== null) {
-  document.querySelector('#sign-out').addEventListener('click', () => signOut())
+else if (button !== null) {
+  button.addEventListener('click', () =>
+    signOut(button).catch(() => {
+      button.textContent = 'Not signed out yet: try again'
+    }),
+  )
   // A token lives five minutes: the form that somebody fills in slowly must not find it over.
-  setInterval(() => renew(), RENEW_MS)
+  setInterval(() => renew().catch(() => undefined), RENEW_MS)
 }
