@@ -146,6 +146,17 @@ describe('require', () => {
     if (one.body.code !== undefined) expect(heardOf.length).toBeGreaterThan(0)
   })
 
+  it('lets nobody through on fewer answers than questions, whoever made the client', async () => {
+    const allowed = { allowed: true, reason: 'ROLE', policyRevision: 'x', position: 1, via: ['salesperson'] }
+    const short: Client = { ...house.client, for: (subject) => ({ ...house.client.for(subject), checkAll: async () => [allowed] }) }
+    const url = await app((app, guard) => {
+      app.get('/all', guard.require.all(CREATE, PAYOUT), ok)
+      app.get('/any', guard.require.any(CREATE, PAYOUT), ok)
+    }, short)
+    expect((await hear(`${url}/all`, house.ann)).status).toBe(503)
+    expect((await hear(`${url}/any`, house.ann)).status).toBe(503)
+  })
+
   it('ends the wait for a client that never answers', async () => {
     const clock = new ManualClock()
     let asked = () => {}
