@@ -64,7 +64,8 @@ export interface TokenRoots {
   readonly kid: string
 }
 
-export type Wire = 'grpc' | 'stream' | 'http'
+/** `local`: a client with local checks, whoever decided in the end. */
+export type Wire = 'grpc' | 'stream' | 'http' | 'local'
 
 /** One question and what came of it. Times are of the asker's monotonic clock: taken before sending, and after the answer was in hand. */
 export interface Check {
@@ -72,6 +73,8 @@ export interface Check {
   readonly endedAt: number
   readonly replica: string
   readonly wire: Wire
+  /** Decided by the asker itself, from what may be this much older than an answer of a replica, in milliseconds. */
+  readonly staleMs?: number
   readonly tenant: string
   readonly user: string
   readonly permission: string

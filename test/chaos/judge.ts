@@ -25,6 +25,8 @@ export interface Judgement {
   readonly total: number
   /** How many of them are `ofToken`. */
   readonly ofTokens: number
+  /** How many of them were decided by a client itself. */
+  readonly ofLocal: number
   /** The first few of each promise. */
   readonly examples: readonly Violation[]
 }
@@ -41,15 +43,17 @@ export function judge(history: History): Judgement {
   const counts: Record<Promised, number> = { F1: 0, F2: 0, F3: 0, window: 0, outage: 0, truth: 0 }
   const examples: Violation[] = []
   let ofTokens = 0
+  let ofLocal = 0
   const bench = new Bench(history)
   for (const check of history.checks)
     for (const [promise, text, ofToken = false] of bench.try(check)) {
       counts[promise] += 1
       if (ofToken) ofTokens += 1
+      if (check.staleMs !== undefined) ofLocal += 1
       if (counts[promise] <= EXAMPLES_MAX) examples.push({ promise, check, text: `${told(check)}; ${text}`, ofToken })
     }
   examples.sort((a, b) => PROMISES.indexOf(a.promise) - PROMISES.indexOf(b.promise))
-  return { counts, ofTokens, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
+  return { counts, ofTokens, ofLocal, total: PROMISES.reduce((sum, promise) => sum + counts[promise], 0), examples }
 }
 
 type Finding = readonly [promise: Promised, text: string, ofToken?: boolean]
@@ -86,13 +90,15 @@ class Bench {
   }
 
   try(check: Check): readonly Finding[] {
-    const effective = this.#effective.highest(check.startedAt)
-    const committed = this.#committed.highest(check.startedAt - this.#history.boundMs)
+    const { staleMs = 0 } = check
+    // An acknowledgement waits for replicas, not for clients that decide by themselves.
+    const effective = check.staleMs === undefined ? this.#effective.highest(check.startedAt) : 0
+    const committed = this.#committed.highest(check.startedAt - this.#history.boundMs - staleMs)
     const { outcome } = check
     const findings = this.#tryKey(check, effective, committed)
     if (outcome.kind === 'failure') return findings
     for (const { from, until } of this.#history.outages)
-      if (check.startedAt >= from && check.endedAt <= until)
+      if (check.startedAt >= from + staleMs && check.endedAt <= until)
         findings.push(['outage', `Redis and PostgreSQL had been away for longer than the bound since ${seconds(from)}`])
     findings.push(...this.#tryAnswer(check, outcome, effective, committed))
     return findings
@@ -108,7 +114,7 @@ class Bench {
     }
     const demands: readonly (readonly [Promised, number, string])[] = [
       ['F1', effective, `position ${effective} was acknowledged as effective before`],
-      ['F2', committed, `position ${committed} was committed more than ${this.#history.boundMs} ms before`],
+      ['F2', committed, `position ${committed} was committed more than ${this.#history.boundMs + (check.staleMs ?? 0)} ms before`],
       ['F3', check.minPosition ?? 0, `position ${check.minPosition} was asked for`],
     ]
     const broken: Finding[] = []
@@ -273,7 +279,7 @@ function told(check: Check): string {
     outcome.kind === 'failure'
       ? outcome.code
       : `${spoken(outcome)} at position ${outcome.position}, policy ${outcome.policyRevision.slice(0, 8)}`
-  return `replica ${check.replica} over ${check.wire}, asked at ${seconds(check.startedAt)} (${asked}), answered at ${seconds(check.endedAt)}: ${answered}`
+  return `replica ${check.replica} over ${check.wire}, asked at ${seconds(check.startedAt)} (${asked}), answered${check.staleMs === undefined ? '' : ' by itself'} at ${seconds(check.endedAt)}: ${answered}`
 }
 
 /** The roles of a stored revision, as its canonical JSON has them. */

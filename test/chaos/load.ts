@@ -2,13 +2,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 import type { DatabaseClock } from './database-clock.ts'
-import type { Check, Wire } from './history.ts'
+import type { Check } from './history.ts'
 import type { Logins } from './logins.ts'
 import type { Demand, IdentityOperation, Operation } from './operation.ts'
 import type { Recorder } from './recorder.ts'
 import type { ReplicaSlot } from './replica.ts'
 import { questionWith } from './session-writers.ts'
 import type { HeldToken, Question } from './streams.ts'
+import type { ReplicaWire } from './wires.ts'
 import { PERMISSIONS, type PolicyFiles, type World } from './world.ts'
 
 export interface Keys {
@@ -28,7 +29,7 @@ export interface LoadNeeds {
   readonly boundMs: number
 }
 
-export const WIRES: readonly Wire[] = ['grpc', 'stream', 'http']
+export const WIRES: readonly ReplicaWire[] = ['grpc', 'stream', 'http']
 
 /** Between two attempts of what has no certain outcome, and after a failure: a client that does not make an outage worse. */
 const AGAIN_MS = 100
@@ -129,7 +130,7 @@ export class Load {
 }
 
 /** Asks one replica over one wire, one question after the other. */
-export async function askerLane(load: Load, slot: ReplicaSlot, wire: Wire, chance: Chance): Promise<void> {
+export async function askerLane(load: Load, slot: ReplicaSlot, wire: ReplicaWire, chance: Chance): Promise<void> {
   const { recorder, keys } = load.needs
   while (!load.stopped) {
     const { outcome } = await recorder.ask(slot, wire, questionOf(load, chance), keys.asking)

@@ -94,7 +94,7 @@ export function httpRequest({ operation, label: reason, wait }: Demand): HttpReq
     case 'resume':
       return { method: 'POST', path: `/v1/tenants/${operation.tenant}/${operation.kind}`, body: said }
     case 'make-key':
-      return { method: 'POST', path: '/v1/callers', body: { name: operation.name, scopes: ['decide'], ...said } }
+      return { method: 'POST', path: '/v1/callers', body: { name: operation.name, scopes: ['decide', 'replicate'], ...said } }
     case 'revoke-key':
       return { method: 'DELETE', path: `/v1/callers/${operation.id}?${query}` }
   }
@@ -123,7 +123,7 @@ export function grpcRequest({ operation, label: reason, wait }: Demand): GrpcReq
     case 'resume':
       return { method: `${operation.kind}Tenant`, message: { tenant: operation.tenant, ...said } }
     case 'make-key':
-      return { method: 'createCaller', message: { name: operation.name, scopes: ['decide'], ...said } }
+      return { method: 'createCaller', message: { name: operation.name, scopes: ['decide', 'replicate'], ...said } }
     case 'revoke-key':
       return { method: 'revokeCaller', message: { id: operation.id, ...said } }
   }

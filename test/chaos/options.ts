@@ -21,6 +21,10 @@ export interface Options {
   readonly seed: number
   /** Off: replicas use what they keep without asking whether it still holds. */
   readonly validity: boolean
+  /** Clients with local checks. */
+  readonly locals: number
+  /** Off: these take what they were told of to be all there is. */
+  readonly heartbeats: boolean
   readonly faults: readonly FaultKind[]
   readonly json: string | undefined
 }
@@ -49,10 +53,14 @@ Options
                     ${FAULT_KINDS.slice(0, 5).join(', ')},
                     ${FAULT_KINDS.slice(5).join(', ')}
   --validity off    replicas that do not ask whether what they keep still holds: shows that this run would notice
+  --locals N        clients with local checks as further askers, from 0 (default 2); their lines are frozen and cut all the time. What they
+                    decide by themselves is held to F2 with their own second on top, and to no acknowledgement
+  --heartbeats off  these clients do not ask whether what they were told is all there is: shows that this run would notice
   --json FILE       writes what is printed at the end as JSON
   --help            prints this
 
-Exit code 0: no promise was broken, and every kind of fault was injected and seen to hit. With --validity off: promises were broken.
+Exit code 0: no promise was broken, and every kind of fault was injected and seen to hit. With --validity off: promises were
+broken; with --heartbeats off: by what clients decided themselves.
 1: otherwise. 2: wrong usage.
 
 It needs Linux or macOS, redis-server on the PATH, and dist/ (npm run chaos builds it). Each fault is followed by a calm.`
@@ -65,11 +73,15 @@ export function parseOptions(args: readonly string[], randomSeed: () => number):
   if (values.help === true) return undefined
   const validity = values.validity ?? 'on'
   if (validity !== 'on' && validity !== 'off') throw new UsageError(`--validity is on or off, not "${validity}"`)
+  const heartbeats = values.heartbeats ?? 'on'
+  if (heartbeats !== 'on' && heartbeats !== 'off') throw new UsageError(`--heartbeats is on or off, not "${heartbeats}"`)
   return {
     seconds: whole('seconds', values.seconds ?? '300', 1, 86_400),
     replicas: whole('replicas', values.replicas ?? '3', 2, 20),
     seed: values.seed === undefined ? randomSeed() : whole('seed', values.seed, 0, 0xffff_ffff),
     validity: validity === 'on',
+    locals: whole('locals', values.locals ?? '2', 0, 20),
+    heartbeats: heartbeats === 'on',
     faults: faultsOf(values.faults ?? FAULT_KINDS.join(',')),
     json: values.json,
   }
@@ -80,7 +92,17 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { seconds: text, replicas: text, seed: text, validity: text, faults: text, json: text, help: { type: 'boolean' } },
+      options: {
+        seconds: text,
+        replicas: text,
+        seed: text,
+        validity: text,
+        locals: text,
+        heartbeats: text,
+        faults: text,
+        json: text,
+        help: { type: 'boolean' },
+      },
     }).values
   } catch (fault) {
     throw new UsageError(fault instanceof Error ? fault.message : String(fault))

@@ -1,8 +1,10 @@
 /** Writes down what is asked and changed, with times of one monotonic clock. Judges nothing. */
-import type { Acknowledgement, Check, Wire } from './history.ts'
+import type { Acknowledgement, Check } from './history.ts'
+import type { LocalClient } from './local-clients.ts'
 import type { ChangeOutcome, Demand, IdentityOperation, Operation } from './operation.ts'
 import type { ReplicaSlot } from './replica.ts'
 import type { Question } from './streams.ts'
+import type { ReplicaWire } from './wires.ts'
 
 /** A change that was answered, however. */
 export interface Told {
@@ -38,7 +40,7 @@ export class Recorder {
     return this.#highest
   }
 
-  async ask(slot: ReplicaSlot, wire: Wire, question: Question, key: string, caller?: string): Promise<Check> {
+  async ask(slot: ReplicaSlot, wire: ReplicaWire, question: Question, key: string, caller?: string): Promise<Check> {
     const startedAt = now()
     const outcome = await slot.wires.ask(wire, question, key)
     const { token, ...named } = question
@@ -46,6 +48,12 @@ export class Recorder {
     const check: Check = { ...asked, startedAt, endedAt: now(), replica: slot.name, wire, outcome }
     this.checks.push(check)
     return check
+  }
+
+  async askLocally(client: LocalClient, question: Parameters<LocalClient['ask']>[0]): Promise<void> {
+    const startedAt = now()
+    const answered = await client.ask(question)
+    this.checks.push({ ...question, startedAt, endedAt: now(), replica: client.name, wire: 'local', ...answered })
   }
 
   change(slot: ReplicaSlot, wire: 'grpc' | 'http', demand: Demand, key: string): Promise<ChangeOutcome> {

@@ -9,6 +9,7 @@ export function report(summary: Summary): string {
     `checks      ${count(summary.checks)} (grpc ${count(checksByWire.grpc)}, stream ${count(checksByWire.stream)}, http ${count(checksByWire.http)}), decided ${count(summary.answers)}`,
     `            not decided: ${counted(summary.failures)}`,
     `by token    ${count(summary.tokens.checks)}: allowed ${count(summary.tokens.allowed)}, revoked ${count(summary.tokens.revoked)}, invalid ${count(summary.tokens.invalid)}`,
+    `local       ${count(summary.local.checks)} by ${summary.local.clients} clients, of which they decided ${count(summary.local.decided)} themselves`,
     `read from   memory ${percent(readFrom.memory, read)}, redis ${percent(readFrom.redis, read)}, store ${percent(readFrom.store, read)}`,
     `            kept but outdated: memory ${count(outdated.memory)}, redis ${count(outdated.redis)}; refused as not fresh: ${count(summary.staleRefusals)}`,
     `changes     ${counted(summary.changes)}; policy revisions ${summary.policyRevisions}; answers lost on the way: ${count(summary.changesUnknown)}`,
@@ -29,7 +30,11 @@ export function report(summary: Summary): string {
   return lines.join('\n')
 }
 
-function verdict({ passed, validity, violationsTotal, seed }: Summary): string {
+function verdict({ passed, validity, heartbeats, local, violationsTotal, seed }: Summary): string {
+  if (validity === 'on' && heartbeats === 'off')
+    return passed
+      ? `As it has to be: without heartbeats ${count(local.violations)} violations of local clients were found.`
+      : 'FAILED: without heartbeats no violation of a local client was found, so this run would notice nothing.'
   if (validity === 'off')
     return passed
       ? `As it has to be: without the validity rule ${count(violationsTotal)} violations were found.`

@@ -8,6 +8,7 @@ import { waitUntilAlone } from './control-database.ts'
 import { thawAll } from './freeze.ts'
 import { judge } from './judge.ts'
 import { askerLane, type Keys, Load, WIRES } from './load.ts'
+import { LocalClient, localLane } from './local-clients.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
 import { readOrder } from './order.ts'
 import { now, Recorder } from './recorder.ts'
@@ -22,6 +23,7 @@ import { keyLane, policyLane, populate, tenantLane, userLane } from './writers.t
 
 const USER_LANES = 5
 const SESSION_LANES = 3
+const LOCAL_LANES = 6
 const PROGRESS_MS = 5_000
 const CLOCK_MS = 250
 
@@ -44,12 +46,14 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function play(options: Options): Promise<number> {
-  print(`seed ${options.seed}, ${options.replicas} replicas${options.validity ? '' : ', without the validity rule'}`)
+  print(
+    `seed ${options.seed}, ${options.replicas} replicas${options.validity ? '' : ', without the validity rule'}${options.heartbeats ? '' : ', clients without heartbeats'}`,
+  )
   const closing = new Closing()
   onInterruption(closing)
   try {
     const stage = await openStage(options, closing)
-    const summary = await playOn(stage, options)
+    const summary = await playOn(stage, options, closing)
     print(report(summary))
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`)
     return summary.passed ? 0 : 1
@@ -72,15 +76,17 @@ function onInterruption(closing: Closing): void {
   }
 }
 
-async function playOn(stage: Stage, options: Options): Promise<Summary> {
+async function playOn(stage: Stage, options: Options, closing: Closing): Promise<Summary> {
   const chance = new Chance(options.seed)
   const recorder = new Recorder()
   const keys = { admin: stage.adminKey, asking: await makeKey(stage, recorder) }
   const load = new Load({ ...stage, world: openWorld(), recorder, keys, boundMs: FRESHNESS_BOUND_MS })
   await populate(load, chance.branch())
 
+  const locals = await openLocals(stage, options, keys.asking, closing)
+  await Promise.all(locals.map((local) => local.warm(load.needs.world)))
   const startedAt = now()
-  const lanes = startLanes(load, chance.branch())
+  const lanes = [...startLanes(load, chance.branch()), ...startLocals(load, locals, chance.branch())]
   const telling = setInterval(() => tellProgress(recorder), PROGRESS_MS)
   const faultNeeds = { stage, recorder, chance: chance.branch(), boundMs: FRESHNESS_BOUND_MS }
   const told = (fault: Injected) => tell(`${fault.kind}: ${fault.hit ? '' : 'NOT SEEN TO HIT: '}${fault.seen}`)
@@ -89,6 +95,7 @@ async function playOn(stage: Stage, options: Options): Promise<Summary> {
   await Promise.all(lanes)
   await load.settled()
   clearInterval(telling)
+  for (const local of locals) await local.close()
   tellProgress(recorder)
   return await conclude(stage, options, recorder, injected, startedAt)
 }
@@ -121,6 +128,24 @@ function startLanes(load: Load, chance: Chance): readonly Promise<void>[] {
     signingKeyLane(load, chance.branch()),
     measureLane(load),
   ]
+}
+
+async function openLocals(stage: Stage, options: Options, key: string, closing: Closing): Promise<readonly LocalClient[]> {
+  const locals: LocalClient[] = []
+  for (let number = 0; number < options.locals; number++) {
+    const local = await LocalClient.open(number, stage.slots, key, options.heartbeats)
+    closing.add(() => local.close())
+    locals.push(local)
+  }
+  return locals
+}
+
+function startLocals(load: Load, locals: readonly LocalClient[], chance: Chance): readonly Promise<void>[] {
+  return locals.flatMap((local) => [
+    local.line.trouble(load, chance.branch()),
+    // Those that wait for the service on a frozen line ask nothing meanwhile.
+    ...Array.from({ length: LOCAL_LANES }, () => localLane(load, local, chance.branch())),
+  ])
 }
 
 /** The database's clock, whenever it can be asked. */

@@ -37,9 +37,12 @@ export interface Summary {
   readonly seconds: number
   readonly replicas: number
   readonly validity: 'on' | 'off'
+  readonly heartbeats: 'on' | 'off'
   readonly checks: number
   readonly answers: number
   readonly checksByWire: Readonly<Record<Wire, number>>
+  /** Of the checks of clients with local checks, those that they decided themselves, and how many of these broke a promise. */
+  readonly local: { readonly clients: number; readonly checks: number; readonly decided: number; readonly violations: number }
   /** Checks that presented an access token. */
   readonly tokens: { readonly checks: number; readonly allowed: number; readonly revoked: number; readonly invalid: number }
   readonly failures: Readonly<Record<string, number>>
@@ -96,9 +99,16 @@ export function summarize(outcome: Outcome): Summary {
     seconds: Math.round((outcome.endedAt - outcome.startedAt) / 100) / 10,
     replicas: options.replicas,
     validity: options.validity ? 'on' : 'off',
+    heartbeats: options.heartbeats ? 'on' : 'off',
     checks: checks.length,
     answers: checks.filter(({ outcome: { kind } }) => kind === 'answer').length,
-    checksByWire: { grpc: 0, stream: 0, http: 0, ...countBy(checks, ({ wire }) => wire) },
+    checksByWire: { grpc: 0, stream: 0, http: 0, local: 0, ...countBy(checks, ({ wire }) => wire) },
+    local: {
+      clients: options.locals,
+      checks: checks.filter(({ wire }) => wire === 'local').length,
+      decided: checks.filter(({ staleMs }) => staleMs !== undefined).length,
+      violations: judgement.ofLocal,
+    },
     tokens: tokensOf(checks),
     failures: countBy(checks, ({ outcome: one }) => (one.kind === 'failure' ? one.code : undefined)),
     changes: countBy(made, ({ kind }) => kind),
@@ -123,7 +133,11 @@ export function summarize(outcome: Outcome): Summary {
     violationsOfTokens: judgement.ofTokens,
     examples: [...judgement.examples.map(({ promise, text }) => `${promise}: ${text}`), ...lost.slice(0, 3).map((text) => `lost: ${text}`)],
     complaints,
-    passed: options.validity ? violationsTotal === 0 && complaints.length === 0 : violationsTotal > 0,
+    passed: !options.validity
+      ? violationsTotal > 0
+      : !options.heartbeats
+        ? judgement.ofLocal > 0
+        : violationsTotal === 0 && complaints.length === 0,
   }
 }
 

@@ -7,12 +7,16 @@ import { type ChangeOutcome, type Demand, failed, grpcRequest, httpRequest, made
 import { type Question, requestOf, Streams } from './streams.ts'
 
 export interface Wires {
-  ask(wire: Wire, question: Question, key: string): Promise<Answer | Failure>
+  readonly ports: { readonly grpc: number }
+  ask(wire: ReplicaWire, question: Question, key: string): Promise<Answer | Failure>
   change(wire: 'grpc' | 'http', demand: Demand, key: string): Promise<ChangeOutcome>
   /** A page of the probes, or `undefined` when it did not come within a second. */
   probe(path: string): Promise<string | undefined>
   close(): void
 }
+
+/** Those of a replica itself. */
+export type ReplicaWire = Exclude<Wire, 'local'>
 
 /** Longer than any freeze: what was asked before one is answered after it, which is what there is to see. */
 const ASK_WITHIN_MS = 8_000
@@ -52,6 +56,7 @@ export function openWires(ports: { readonly http: number; readonly grpc: number;
   }
 
   return {
+    ports,
     ask: (wire, question, key) =>
       wire === 'http' ? askHttp(question, key) : wire === 'grpc' ? askGrpc(question, key) : streams.ask(question, key),
     async change(wire, demand, key) {

@@ -60,6 +60,8 @@ describe('three replicas that are asked and changed while things break', () => {
     for (const said of ['allowed', 'revoked', 'invalid'] as const) expect(summary.tokens[said]).toBeGreaterThan(0)
     for (const kind of ['end-session', 'rotate-keys-at-once', 'deactivate']) expect(summary.changes[kind]).toBeGreaterThan(0)
     expect(summary.policyRevisions).toBeGreaterThan(1)
+    // And of clients that decide by themselves while their lines are frozen and cut.
+    expect(summary.local.decided).toBeGreaterThan(100)
     expect(summary.code).toBe(0)
   }, 600_000)
 
@@ -69,6 +71,15 @@ describe('three replicas that are asked and changed while things break', () => {
     // In so few seconds a busy machine asks little: one of the two is enough.
     expect(summary.violations.F2 + summary.violations.window).toBeGreaterThan(0)
     expect(summary.violationsOfTokens).toBeGreaterThan(0)
+    expect(summary.code).toBe(0)
+  }, 600_000)
+})
+
+describe('clients that decide by themselves', () => {
+  it('would be seen to break their bound without heartbeats', async () => {
+    const summary = await summaryOf('--seconds', '8', '--replicas', '2', '--seed', '7', '--faults', 'none', '--heartbeats', 'off')
+    expect(summary.local.violations).toBeGreaterThan(0)
+    expect(summary.violations.F2).toBe(summary.violationsTotal)
     expect(summary.code).toBe(0)
   }, 600_000)
 })
