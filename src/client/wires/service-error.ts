@@ -20,6 +20,7 @@ export interface ServiceFault {
 
 const KEY_HINT = 'Check credentials.key; an administrator makes keys with `castellan caller create`.'
 const SCOPE_HINT = 'It needs the scope decide, and the tenant where it is limited to some: `castellan caller list`.'
+const REACH_HINT = 'Is it running there, and does credentials.tls fit it? `cause` says what the connection met.'
 const ADDRESS_HINT = 'Is it the address of the decision service, and as new as this client?'
 
 /** Codes by which nothing was decided now and the same question may be decided in a moment; asking again does no harm. */
@@ -46,7 +47,7 @@ export function serviceError({ violations = [], ...facts }: ServiceFault): Caste
     case 'bad_answer':
       return new UnavailableError('What answered is no decision; nothing was decided.', { ...facts, hint: ADDRESS_HINT })
     case 'unreachable':
-      return new UnavailableError('The decision service cannot be reached; nothing was decided.', facts)
+      return new UnavailableError('The decision service cannot be reached; nothing was decided.', { ...facts, hint: REACH_HINT })
     case 'deadline_exceeded':
       return new UnavailableError('No answer in time; nothing was decided.', facts)
     case 'overloaded':

@@ -5,6 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { Client } from '../../../src/client/client.ts'
+import { createClient } from '../../../src/client/create-client.ts'
+import { createHttpClient } from '../../../src/client/create-http-client.ts'
+import type { TlsOptions } from '../../../src/client/wires/credentials.ts'
 import { ask, decisionClient, openWires, type Wires } from './wires.ts'
 
 let folder: string
@@ -94,5 +98,36 @@ describe('TLS', () => {
       expect(typeof (await httpsCheck(mutual, client))).toBe('string')
       expect(await grpcCheck(mutual, client)).toBe(status.UNAVAILABLE)
     }
+  })
+})
+
+describe('the client, on both wires', () => {
+  const PATIENT = { deadlineMs: 20_000, retries: 0 }
+  const clients = (open: Wires, tls: true | TlsOptions): readonly Client[] => {
+    const credentials = { key: open.keys.decide, tls }
+    return [
+      createClient({ target: `127.0.0.1:${open.grpc.port}`, credentials, ...PATIENT }),
+      createHttpClient({ url: `https://127.0.0.1:${open.http.port}`, credentials, ...PATIENT }),
+    ]
+  }
+  const asked = (open: Wires, tls: true | TlsOptions): Promise<unknown[]> =>
+    Promise.all(
+      clients(open, tls).map(async (client) => {
+        const answer = await client.can(QUESTION).catch((fault: unknown) => (fault as { readonly code?: unknown }).code)
+        await client.close()
+        return answer
+      }),
+    )
+  const ca = () => read('authority.crt')
+
+  it('trusts the authority that it is told, and no other', async () => {
+    expect(await asked(wires, { ca: ca() })).toEqual([true, true])
+    expect(await asked(wires, { ca: read('stranger.crt') })).toEqual(['unreachable', 'unreachable'])
+    expect(await asked(wires, true)).toEqual(['unreachable', 'unreachable'])
+  })
+
+  it('shows its own certificate where one is asked for', async () => {
+    expect(await asked(mutual, { ca: ca(), cert: read('client.crt'), key: read('client.key') })).toEqual([true, true])
+    expect(await asked(mutual, { ca: ca() })).toEqual(['unreachable', 'unreachable'])
   })
 })
