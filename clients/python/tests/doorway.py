@@ -17,6 +17,7 @@ class Doorway:
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._is_open = False
         self.open()
 
     @property
@@ -26,26 +27,29 @@ class Doorway:
     def open(self) -> None:
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
+        self._is_open = True
         self._keep(listener)
         self._run(self._listen, listener)
 
     def shut(self) -> None:
         with self._lock:
+            self._is_open = False
             sockets, self._sockets = self._sockets, set()
         for each in sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        # Those may start others until the listening one ends.
+        while self._threads:
+            self._threads.pop(0).join()
 
     def _listen(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
                 far = socket.create_connection(self._behind)
-                self._keep(near, far)
+                if not self._keep(near, far):
+                    return
                 self._run(self._pass, near, far)
                 self._run(self._pass, far, near)
 
@@ -59,9 +63,15 @@ class Doorway:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
-    def _keep(self, *sockets: socket.socket) -> None:
+    def _keep(self, *sockets: socket.socket) -> bool:
+        """Whoever comes while it is being shut does not get through."""
         with self._lock:
-            self._sockets.update(sockets)
+            if self._is_open:
+                self._sockets.update(sockets)
+                return True
+        for each in sockets:
+            each.close()
+        return False
 
     def _run(self, target: object, *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]

@@ -136,6 +136,19 @@ def test_closing_ends_what_is_under_way_and_all_that_comes_later(service: Castel
     run(service, journey)
 
 
+def test_closing_ends_also_what_has_not_been_sent_yet(service: CastellanService) -> None:
+    async def journey(client: AsyncClient) -> None:
+        assert await client.can("sales.quote.create", **ANN)
+        coroutines = (client.can("sales.quote.create", **ANN), client.check_all([Question("sales.quote.create", **ANN)]), client.list_permissions(**ANN))
+        waiting = [asyncio.create_task(coroutine) for coroutine in coroutines]
+        await asyncio.sleep(0)
+        await client.close()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [getattr(fault, "code", fault) for fault in ended] == ["closed"] * 3
+
+    run(service, journey)
+
+
 def test_made_outside_of_a_loop_it_serves_one_loop_after_another(service: CastellanService) -> None:
     client = AsyncClient(service.grpc, key=service.key, deadline=PATIENT_SECONDS)
 

@@ -175,6 +175,29 @@ def test_a_closed_client_answers_nothing(service: CastellanService) -> None:
     assert closed.value.code == "closed"
 
 
+def test_closing_ends_what_another_thread_waits_for(service: CastellanService) -> None:
+    client = Client(service.grpc, key=service.key, deadline=PATIENT_SECONDS)
+    assert client.can("sales.quote.create", user="ann", tenant="acme")
+    codes: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(UnavailableError) as ended:
+            client.can("sales.quote.create", user="ann", tenant="acme")
+        codes.append(ended.value.code)
+
+    service.freeze()
+    try:
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        # Most often it is under way by then; when it is not, it has to end in the same way.
+        waiting.join(0.1)
+        client.close()
+        waiting.join()
+    finally:
+        service.thaw()
+    assert codes == ["closed"]
+
+
 def test_a_key_crosses_no_network_in_the_clear_unless_it_is_said() -> None:
     for target in ("castellan.example:9090", "dns:///10.0.0.1:9090", "ipv4:127.0.0.1:9090,10.0.0.1:9090", "dns://8.8.8.8/localhost:9090"):
         with pytest.raises(ValueError, match="in the clear"):

@@ -94,11 +94,13 @@ def visit(
     async def walk() -> None:
         client = kind(options.pop("target", service.grpc), key=options.pop("key", service.key), deadline=options.pop("patience", PATIENT_SECONDS))
         transport = httpx.ASGITransport(build(client, told, **options))
-        async with httpx.AsyncClient(transport=transport, base_url="http://app") as caller:
-            await journey(caller)
-        closing = client.close()
-        if closing is not None:
-            await closing
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://app") as caller:
+                await journey(caller)
+        finally:
+            closing = client.close()
+            if closing is not None:
+                await closing
 
     asyncio.run(walk())
     return told

@@ -22,7 +22,6 @@ class Merging:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._gathered: dict[int | None, list[tuple[pb.BatchCheckItem, float, asyncio.Future[Decision]]]] = {}
-        self._waiting: set[asyncio.Future[Decision]] = set()
 
     def add(self, item: pb.BatchCheckItem, min_position: int | None, seconds: float) -> asyncio.Future[Decision]:
         """Of its answer; whoever does not want it any more cancels it."""
@@ -30,17 +29,9 @@ class Merging:
         if not self._gathered:
             loop.call_soon(self._flush)
         answer: asyncio.Future[Decision] = loop.create_future()
-        self._waiting.add(answer)
-        answer.add_done_callback(self._waiting.discard)
         # A position is one of the whole request, so only questions with the same one travel together.
         self._gathered.setdefault(min_position, []).append((item, seconds, answer))
         return answer
-
-    def end(self, fault: CastellanError) -> None:
-        """For all that wait."""
-        for answer in list(self._waiting):
-            if not answer.done():
-                answer.set_exception(fault)
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, {}

@@ -162,7 +162,6 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends what is under way with `UnavailableError`, and everything asked later. Safe to call twice."""
         self._closed = True
-        self._merging.end(closed())
         for task in list(self._under_way):
             task.cancel()
         wire, self._wire = self._wire, None
@@ -205,12 +204,20 @@ class AsyncClient:
             await asyncio.wait([task])
         finally:
             task.cancel()
-        task.result()
+        if not task.cancelled():
+            task.result()
 
     def _start(self, exchange: Exchange) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._walk(exchange))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._under_way.discard(task)
+            # Before its first step: nothing of it has run, so nothing of it could say why.
+            if task.cancelled():
+                exchange.failed(self._given_up(), False)
+
+        task.add_done_callback(ended)
         return task
 
     def _open(self) -> AioWire:
@@ -235,9 +242,12 @@ class AsyncClient:
                     await asyncio.sleep(pause)
                 pause = await self._step(exchange)
         except asyncio.CancelledError:
-            exchange.failed(closed() if self._closed else fault_of_code("cancelled"), False)
+            exchange.failed(self._given_up(), False)
         except CastellanError as fault:
             exchange.failed(fault, False)
+
+    def _given_up(self) -> CastellanError:
+        return closed() if self._closed else fault_of_code("cancelled")
 
     async def _step(self, exchange: Exchange) -> float | None:
         request = exchange.request()
