@@ -100,6 +100,19 @@ describe('what is answered without an acknowledgement', () => {
     expect(found(story({ ...unwaited, checks: [check(1_100, answer('allow ROLE', 2))] }))).toEqual({ F2: 1 })
   })
 
+  it('gives a client that decided by itself its own bound on top, binds it to no acknowledgement, and accuses it then', () => {
+    const alone = { staleMs: 1_000, wire: 'local' } as const
+    for (const effective of [true, false]) {
+      const acknowledgements = [{ at: 100, position: 3, effective }]
+      expect(found(story({ acknowledgements, checks: [check(2_099, answer('allow ROLE', 2), alone)] }))).toEqual({})
+      const late = story({ acknowledgements, checks: [check(2_100, answer('allow ROLE', 2), alone)] })
+      expect(found(late)).toEqual({ F2: 1 })
+      expect(judge(late).ofLocal).toBe(1)
+    }
+    // What the service decided for it is held to what the service promises.
+    expect(found(story({ checks: [check(101, answer('allow ROLE', 2), { wire: 'local' })] }))).toEqual({ F1: 1 })
+  })
+
   it('takes either answer for ever while nobody knows whether the change was committed', () => {
     const lost = { acknowledgements: [], changes: [change(1, policy('r1')), change(2, grant('a')), change(3, revoke('a'))] }
     expect(found(story({ ...lost, checks: [check(9_000, answer('allow ROLE', 2)), check(9_010, answer('allow ROLE', 2))] }))).toEqual({})

@@ -61,7 +61,7 @@ describe('three replicas that are asked and changed while things break', () => {
     for (const kind of ['end-session', 'rotate-keys-at-once', 'deactivate']) expect(summary.changes[kind]).toBeGreaterThan(0)
     expect(summary.policyRevisions).toBeGreaterThan(1)
     // And of clients that decide by themselves while their lines are frozen and cut.
-    expect(summary.local.decided).toBeGreaterThan(100)
+    expect(summary.local.decided).toBeGreaterThan(20)
     expect(summary.code).toBe(0)
   }, 600_000)
 
