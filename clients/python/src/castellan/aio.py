@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
 
 import grpc
 
 from . import _limits
+from ._asked import Asked
 from ._channel import Key, Place, Tls, checked_deadline, checked_pace
 from ._exchange import Attempts, Checks, Exchange, Listing, Timing
 from ._faults import closed, fault_of_call, fault_of_code
@@ -23,31 +23,6 @@ from .client import questions_about
 from .decisions import Decision, PermissionList
 from .errors import CastellanError, DeniedError
 from .questions import Question, Resource, Subject, Wanted
-
-Answer = TypeVar("Answer")
-
-
-class Asked(Coroutine[Any, Any, Answer]):
-    """A coroutine that cannot be taken for its answer: `if client.can(…)` without `await` raises instead of being always true."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Answer]) -> None:
-        self._coroutine = coroutine
-
-    def __bool__(self) -> bool:
-        self._coroutine.close()
-        raise TypeError("nothing was asked yet: await it")
-
-    def __await__(self) -> Generator[Any, Any, Answer]:
-        return self._coroutine.__await__()
-
-    def send(self, value: Any) -> Any:
-        return self._coroutine.send(value)
-
-    def throw(self, *fault: Any) -> Any:
-        return self._coroutine.throw(*fault)
-
-    def close(self) -> None:
-        self._coroutine.close()
 
 
 class AsyncClient:

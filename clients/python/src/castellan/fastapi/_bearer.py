@@ -1,7 +1,6 @@
 """Who calls the application, read from a request. Decides nothing."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`: older versions of FastAPI cannot read the annotations of an object that is called then.
 import re
 from collections.abc import Callable
 
