@@ -1,9 +1,10 @@
 /** The client alone, as npm delivers it; and what each of its entries loads into an application. Needs dist/. */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { openWires, type Wires } from '../decision/transport/wires.ts'
 import { cleanEnvironment } from '../support/castellan-process.ts'
@@ -31,16 +32,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Runs a program in the application, with the packages that it loads. */
-function run(
+/** Runs a program in the application, with the packages that it loads. Waits for it: the service that it asks is in this process. */
+async function run(
   program: string,
   added: Readonly<Record<string, string>> = {},
-): { readonly out: string; readonly packages: readonly string[] } {
+): Promise<{ readonly out: string; readonly packages: readonly string[] }> {
   const modules = join(folder, 'modules')
   writeFileSync(modules, '')
   const args = ['--import', new URL('loaded-packages.mjs', import.meta.url).href, '--input-type=module', '-e', program]
   const env = { ...environment, ...added, MODULES_FILE: modules }
-  const out = execFileSync(process.execPath, args, { cwd: join(folder, 'application'), env, encoding: 'utf8', stdio: 'pipe' })
+  const { stdout: out } = await promisify(execFile)(process.execPath, args, { cwd: join(folder, 'application'), env })
   const loaded = [...readFileSync(modules, 'utf8').matchAll(/node_modules\/((?:@[^/\n]+\/)?[^/\n]+)/g)].map(([, name = '']) => name)
   return { out, packages: [...new Set(loaded)].filter((name) => name !== 'castellan-client').sort() }
 }
@@ -64,12 +65,12 @@ describe('castellan-client', () => {
     ['express', []],
     ['fastify', []],
     ['token', ['jose', 'lru-cache']],
-  ])('loads for %s only what it says', (entry, packages) => {
-    expect(run(`await import('castellan-client/${entry}')`).packages).toEqual(packages)
+  ])('loads for %s only what it says', async (entry, packages) => {
+    expect((await run(`await import('castellan-client/${entry}')`)).packages).toEqual(packages)
   })
 
-  it('asks the service over gRPC, without loading the engine or what reads policies', () => {
-    const { out, packages } = run(
+  it('asks the service over gRPC, without loading the engine or what reads policies', async () => {
+    const { out, packages } = await run(
       `import { createClient } from 'castellan-client'
       const client = createClient({ target: process.env.TARGET, credentials: { key: process.env.KEY }, deadlineMs: 30_000 })
       console.log((await client.check(${JSON.stringify(ANN)})).reason)
@@ -81,8 +82,8 @@ describe('castellan-client', () => {
     for (const name of ['zod', 'yaml', '@casl/ability', 'lru-cache', 'jose']) expect(packages).not.toContain(name)
   })
 
-  it('asks the service over HTTP without any package, and decides from policy files in a test', () => {
-    const asked = run(
+  it('asks the service over HTTP without any package, and decides from policy files in a test', async () => {
+    const asked = await run(
       `import { createHttpClient } from 'castellan-client/http'
       const client = createHttpClient({ url: process.env.URL_OF_IT, credentials: { key: process.env.KEY }, deadlineMs: 30_000 })
       console.log((await client.check(${JSON.stringify(ANN)})).reason)
@@ -90,7 +91,7 @@ describe('castellan-client', () => {
       { URL_OF_IT: `http://127.0.0.1:${wires.http.port}`, KEY: wires.keys.decide },
     )
     expect(asked).toEqual({ out: 'ROLE\n', packages: [] })
-    const local = run(
+    const local = await run(
       `import { createLocal } from 'castellan-client/testing'
       const local = await createLocal({ policies: process.env.POLICIES })
       local.grant({ user: 'ann', tenant: 'acme', role: 'salesperson' })
