@@ -257,12 +257,8 @@ class AsyncBoundClient:
         about = self.subject
         return self._client.check(
             permission,
-            user=about.user,
-            tenant=about.tenant,
-            access_token=about.access_token,
-            resource=resource,
-            deadline=deadline,
-            min_position=min_position,
+            user=about.user, tenant=about.tenant, access_token=about.access_token,
+            resource=resource, deadline=deadline, min_position=min_position,
         )
 
     def can(
@@ -272,12 +268,8 @@ class AsyncBoundClient:
         about = self.subject
         return self._client.can(
             permission,
-            user=about.user,
-            tenant=about.tenant,
-            access_token=about.access_token,
-            resource=resource,
-            deadline=deadline,
-            min_position=min_position,
+            user=about.user, tenant=about.tenant, access_token=about.access_token,
+            resource=resource, deadline=deadline, min_position=min_position,
         )
 
     async def enforce(

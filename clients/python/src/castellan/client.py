@@ -207,12 +207,8 @@ class BoundClient:
         about = self.subject
         return self._client.check(
             permission,
-            user=about.user,
-            tenant=about.tenant,
-            access_token=about.access_token,
-            resource=resource,
-            deadline=deadline,
-            min_position=min_position,
+            user=about.user, tenant=about.tenant, access_token=about.access_token,
+            resource=resource, deadline=deadline, min_position=min_position,
         )
 
     def can(
