@@ -302,21 +302,25 @@ describe('a watcher', () => {
     expect(tenantsOf(some)).toEqual([fingerprintOf('north')])
   })
 
-  it('hears why it ends: its key was revoked, its tenants changed, its scope is missing', async () => {
+  it('hears why it ends: its key was revoked, its tenants changed, its scope was taken or was never there', async () => {
     const { house } = wires
     const revoked = await callerWith()
     const moved = await callerWith({ tenants: ['north'] })
+    const stripped = await callerWith()
     const older = await callerWith({ scopes: ['decide'] })
-    const watching = [watch({}, revoked.key), watch({}, moved.key)] as const
+    const watching = [watch({}, revoked.key), watch({}, moved.key), watch({}, stripped.key)] as const
     for (const one of watching) await one.opened()
     await house.administration.revokeCaller(house.context, revoked.id)
     expect((await watching[0].ended).code).toBe(status.UNAUTHENTICATED)
-    await house.database
-      .knex('caller')
+    const { knex } = house.database
+    await knex('caller')
       .where({ id: moved.id })
       .update({ tenants: ['south'] })
+    await knex('caller')
+      .where({ id: stripped.id })
+      .update({ scopes: ['decide'] })
     await house.administration.createCaller(house.context, { name: 'so that callers are read again', scopes: ['decide'] })
-    expect((await watching[1].ended).code).toBe(status.PERMISSION_DENIED)
+    for (const one of watching.slice(1)) expect((await one.ended).code).toBe(status.PERMISSION_DENIED)
     expect((await watch({}, older.key).ended).code).toBe(status.PERMISSION_DENIED)
     expect((await watch({}, 'cst_unknown').ended).code).toBe(status.UNAUTHENTICATED)
   })
