@@ -89,6 +89,8 @@ export class AccessWorld {
   delayMs = 1
   /** Nothing of any line arrives. */
   frozen = false
+  /** Milliseconds more that the answer of a load takes. */
+  loadMs = 0
   /** Loads fail. */
   loadsFail = false
   policiesFail = false
@@ -124,7 +126,6 @@ export class AccessWorld {
       replica.known = Math.min(replica.known, position)
       replica.readAtMs = Number.NEGATIVE_INFINITY
     }
-    for (const line of this.#lines) line.cursor = Math.min(line.cursor, position)
   }
 
   /** One reading of the feed. */
@@ -198,7 +199,7 @@ export class AccessWorld {
       await this.#way(this.delayMs, signal)
       if (this.loadsFail || replica === undefined) throw new UnavailableError('', { code: 'unreachable' })
       const answer = this.#loaded(user, replica)
-      await this.#way(this.delayMs, signal)
+      await this.#way(this.delayMs + this.loadMs, signal)
       return answer
     },
     loadPolicy: async (revision, { signal }) => {

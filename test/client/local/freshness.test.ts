@@ -20,7 +20,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('poll' as const), replica: fc.nat(1) }) },
   { weight: 10, arbitrary: fc.record({ kind: fc.constant('check' as const), user }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(10, 100, 300, 900, 2_100) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delay' as const), ms: fc.constantFrom(1, 50, 400, 1_500) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delay' as const), ms: fc.constantFrom(1, 50, 400, 1_500, 2_800) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('freeze' as const, 'thaw' as const, 'cut' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('suspend' as const), ms: fc.constantFrom(500, 5_000) }) },
 )

@@ -15,9 +15,9 @@ afterEach(async () => {
   await local.close()
 })
 
-async function open(options: true | LocalOptions = true): Promise<void> {
+async function open(options: true | LocalOptions = true, deadlineMs = 500): Promise<void> {
   const { service, wire, clock } = world
-  local = openLocal({ service, wire, plan: readLocalOptions(options), deadlineMs: 500, clock, random: systemRandom })
+  local = openLocal({ service, wire, plan: readLocalOptions(options), deadlineMs, clock, random: systemRandom })
   await pass(100)
 }
 
@@ -163,12 +163,41 @@ describe('a client with local checks', () => {
     await check()
     world.restore(1)
     await pass(1_200)
-    world.change('ann')
-    world.change('ann')
+    // As far as it was before, and told only from there on.
+    world.change('bob')
+    world.change('bob')
     await pass(1_000)
     expect(world.opened.at(-1)).toBeUndefined()
+    expect(world.versionOf(await check())).toBe(0)
+  })
+
+  it('keeps nothing that was asked for before it began anew', async () => {
+    await open(true, 20_000)
+    world.change('ann')
+    world.change('ann')
+    await pass(200)
+    world.loadMs = 3_000
+    const slow = local.check(ANN)
+    await pass(100)
+    world.restore(1)
+    await pass(3_200)
+    await slow
+    world.change('bob')
+    world.change('bob')
+    await pass(500)
+    expect(local.status()).toMatchObject({ state: 'fresh', position: 3 })
     expect(local.peek(ANN)).toBeUndefined()
-    expect((await check()).validUntil).toEqual(world.decisionOf('ann').validUntil)
+  })
+
+  it('is not made fresh by echoes that are all late', async () => {
+    await open()
+    await check()
+    world.delayMs = 1_100
+    for (let ms = 0; ms < 4_500; ms += 100) {
+      await pass(100)
+      // The first to come back late were asked for when nothing was.
+      if (ms > 2_400) expect(local.status().state).not.toBe('fresh')
+    }
   })
 
   it('does not trust what it knew before the machine was suspended', async () => {
