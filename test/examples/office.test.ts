@@ -256,8 +256,12 @@ describe('the office', () => {
     const ada = await signIn('ada')
     expect((await ada.send('POST', '/agents/tickets/t-2/answer')).status).toBe(403)
     expect((await ada.send('POST', '/agents/tickets/t-1/answer')).status).toBe(303)
+    const kept = openVisitor()
+    kept.cookies.set('__Host-office', ada.cookies.get('__Host-office') ?? '')
+    expect((await kept.send('GET', '/agents')).status).toBe(200)
     expect((await ada.send('POST', '/sign-out')).status).toBe(204)
     expect((await ada.send('GET', '/agents')).status).toBe(303)
+    expect((await kept.send('GET', '/agents')).status).toBe(303)
   })
 
   it('is all that a browser needs: from the first page over the mailbox to a button that is refused, and out again', async () => {
