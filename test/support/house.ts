@@ -31,7 +31,7 @@ import type { Database } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import type { Store } from '../../src/store/ports.ts'
 import { openStore } from '../../src/store/store.ts'
-import { openMigratedPglite } from './stores.ts'
+import { openMigratedPostgres } from './stores.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 export interface House {
@@ -77,11 +77,11 @@ const CACHE_BYTES = 4_194_304
 /**
  * One replica.
  * @param bundle absent: what is in force stays
- * @param database absent: PGlite in memory; one that is given is migrated, may be given to other houses, and outlives them
+ * @param database absent: one of its own on the server of the run; one that is given is migrated, may be given to other houses, and outlives them
  */
 export async function openHouse(bundle: PolicyBundle | undefined, database?: Database, settings: HouseSettings = {}): Promise<House> {
   const lifecycle = new Lifecycle()
-  const opened = database ?? (await openMigratedPglite())
+  const opened = database ?? (await openMigratedPostgres())
   if (database !== undefined) await migrate(opened, {})
   const store = openStore(opened)
   if (database === undefined) lifecycle.add('store', () => store.close())

@@ -39,9 +39,9 @@ export function describeEachStore(name: string, suite: (current: () => TestStore
 }
 
 export async function openPostgresStore(poolMax = 25): Promise<TestStore & { readonly url: string; close(): Promise<void> }> {
-  const postgres = await openTestPostgres()
+  const postgres = await openTestPostgres({ migrated: migrateAt })
   const database = await openDatabase({ kind: 'postgres', url: postgres.url, poolMax })
-  await migrate(database)
+  await renewIdentity(database)
   const store = openStore(database)
   return {
     database,
@@ -65,12 +65,39 @@ export async function openTestPglite(): Promise<Database> {
   return await openArchived('empty', () => PGlite.create())
 }
 
-/** In memory, with this build's schema. As above: migrating costs as much again, and hundreds of tests have a database of their own. */
+/** On the server of the run, with this build's schema, gone when it is closed: hundreds of tests have a database of their own, and a copy of one that is migrated costs least. */
+export async function openMigratedPostgres(poolMax = 8): Promise<Database> {
+  const postgres = await openTestPostgres({ migrated: migrateAt })
+  const database = await openDatabase({ kind: 'postgres', url: postgres.url, poolMax })
+  await renewIdentity(database)
+  return {
+    ...database,
+    close: async () => {
+      await database.close()
+      await postgres.close()
+    },
+  }
+}
+
+async function migrateAt(url: string): Promise<void> {
+  const database = await openDatabase({ kind: 'postgres', url, poolMax: 1 })
+  try {
+    await migrate(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** In memory, with this build's schema. As above: migrating costs as much again. */
 export async function openMigratedPglite(): Promise<Database> {
   const database = await openArchived('migrated', createMigrated)
-  // What is made by chance when the schema is, and tells databases apart.
-  await database.knex('access_head').update({ incarnation: randomUUID(), cache_secret: randomBytes(32) })
+  await renewIdentity(database)
   return database
+}
+
+/** What is made by chance when the schema is, and tells databases apart. */
+async function renewIdentity(database: Database): Promise<void> {
+  await database.knex('access_head').update({ incarnation: randomUUID(), cache_secret: randomBytes(32) })
 }
 
 /** @param create what is kept, once a run */

@@ -128,8 +128,13 @@ describe('questions over gRPC', () => {
     expect((await ask(administration, 'ListAssignments', { tenant: 'east', user: 'ivo' }, wires.keys.admin)).assignments).toHaveLength(1)
     const metadata = bearer(wires.keys.admin)
     metadata.set('x-request-id', 'trace-7')
-    const echoed = await new Promise<Metadata>((resolve) => {
-      administration.SuspendTenant({ tenant: 'east', reason: 'test' }, metadata, () => undefined).on('metadata', resolve)
+    const echoed = await new Promise<Metadata>((resolve, reject) => {
+      let told: Metadata | undefined
+      // What it answers comes after its metadata, and only then has it been done.
+      const answered = (fault: Error | null) => (fault === null && told !== undefined ? resolve(told) : reject(fault))
+      administration.SuspendTenant({ tenant: 'east', reason: 'test' }, metadata, answered).on('metadata', (received: Metadata) => {
+        told = received
+      })
     })
     expect(echoed.get('x-request-id')).toEqual(['trace-7'])
     const audit = await ask(administration, 'ListAudit', { tenant: 'east' }, wires.keys.admin)
