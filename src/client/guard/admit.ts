@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../ground/clock.ts'
 import type { BoundClient, CallOptions, Client, Decision, Resource } from '../client.ts'
 import { CastellanError, DeniedError, UnavailableError } from '../errors.ts'
 import { DEADLINE_MS_MAX, GUARD_GRACE_MS } from '../limits.ts'
+import { bounded } from './bounded.ts'
 import type { PermissionRequirement, Requirement } from './requirement.ts'
 import { type SubjectOf, subjectOf } from './subjects.ts'
 
@@ -15,11 +16,14 @@ export interface Access<Permission extends string = string> extends BoundClient<
 export interface GuardOptions<Request> {
   /** Who calls; `bearer()` unless it is given. */
   readonly subject?: SubjectOf<Request>
-  /** In place of the client's own, for what the guard asks. Milliseconds. */
+  /**
+   * In place of the client's own, for what the guard asks. Milliseconds. A second more, and it is also the time that the subject, the resource and the
+   * answer may take together, after which whoever calls hears 503; a minute and a second without it.
+   */
   readonly deadlineMs?: number
   /** Tells whoever is denied the hint of the decision too: the policy's words for a condition, or "did you mean …". */
   readonly tellHints?: boolean
-  /** Hears what is answered with 500 or 503: the application's own key, its own mistake, or nothing could be decided. For its log. */
+  /** Hears what is answered with 500 or 503, but not when whoever called is gone: the application's own key, its own mistake, or nothing could be decided. For its log. */
   readonly onError?: (error: CastellanError) => void
   readonly clock?: Pick<Clock, 'after'>
 }
@@ -29,8 +33,8 @@ export interface Asked<Request, Argument> {
   readonly request: Request
   /** What the resource loader is given. */
   readonly argument: Argument
-  /** Ends the wait for the answer. */
-  readonly signal?: AbortSignal
+  /** Whoever called is gone: nothing more is asked. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export type Admit<Request, Permission extends string> = <Argument>(
@@ -47,14 +51,18 @@ export function openAdmission<Request, Permission extends string>(
   subject: SubjectOf<Request>,
   { deadlineMs, clock = systemClock }: Pick<GuardOptions<Request>, 'deadlineMs' | 'clock'>,
 ): Admit<Request, Permission> {
-  return async (requirement, { request, argument, signal }) => {
+  const ms = (deadlineMs ?? DEADLINE_MS_MAX) + GUARD_GRACE_MS
+  return async (requirement, { request, argument, signal: gone }) => {
     if (requirement.kind === 'public') return undefined
-    const bound = client.for(await subjectOf(subject, request))
-    const resource = await loadResource(requirement, argument)
-    const options: CallOptions = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(signal === undefined ? {} : { signal }) }
-    const decisions = await within(clock, (deadlineMs ?? DEADLINE_MS_MAX) + GUARD_GRACE_MS, ask(bound, requirement, resource, options))
-    hold(requirement, decisions)
-    return accessOf(bound, decisions)
+    return await bounded({ clock, ms, signal: gone }, async (signal) => {
+      const bound = client.for(await subjectOf(subject, request))
+      signal.throwIfAborted()
+      const resource = await loadResource(requirement, argument)
+      signal.throwIfAborted()
+      const decisions = await ask(bound, requirement, resource, deadlineMs === undefined ? { signal } : { deadlineMs, signal })
+      hold(requirement, decisions)
+      return accessOf(bound, decisions)
+    })
   }
 }
 
@@ -94,16 +102,6 @@ function hold({ kind, permissions }: PermissionRequirement<never>, decisions: re
   const [first] = denied
   if (first === undefined || (kind === 'any' && denied.length < permissions.length)) return
   throw new DeniedError({ permission: first.permission }, first.decision)
-}
-
-/** A client that is late beyond all its deadlines must not hold the request for ever. */
-function within<T>(clock: Pick<Clock, 'after'>, ms: number, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, () =>
-      reject(new UnavailableError('No answer, beyond the deadline of the client', { code: 'deadline_exceeded' })),
-    )
-    answer.then(resolve, reject).finally(cancel)
-  })
 }
 
 function unanswered(): UnavailableError {

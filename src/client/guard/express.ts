@@ -2,8 +2,10 @@
 import type { Client } from '../client.ts'
 import { openAccessBook } from './access-book.ts'
 import { type Access, type GuardOptions, openAdmission } from './admit.ts'
+import { whileConnected } from './bounded.ts'
 import { unguarded } from './express-routes.ts'
 import { isOurFault, problemOf } from './problem.ts'
+import { refusalOf } from './refusal.ts'
 import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementOf } from './requirement.ts'
 import { bearer, type WithHeaders } from './subjects.ts'
 import { type AnswerTo, writeProblem } from './write-problem.ts'
@@ -41,13 +43,13 @@ export function createGuard<Permission extends string = string, Base extends obj
   const book = openAccessBook<Permission>()
 
   function middleware<Request extends Base>(requirement: Requirement<Request>): Middleware<Request> {
-    const guard: Middleware<Request> = (request, _response, next) => {
-      admit(requirement, { request, argument: request })
+    const guard: Middleware<Request> = (request, response, next) => {
+      whileConnected(response, (signal) => admit(requirement, { request, argument: request, signal }))
         .then((access) => book.put(request, access))
         // What the handlers behind `next` throw is not ours to catch, and must not run them again.
         .then(
           () => next(),
-          (fault: unknown) => next(fault ?? new Error('Refused without a reason')),
+          (fault: unknown) => next(refusalOf(fault)),
         )
     }
     return marked(guard, requirement)
@@ -70,7 +72,7 @@ export function createGuard<Permission extends string = string, Base extends obj
       const problem = problemOf(error, { tellHints })
       if (problem === undefined || response.headersSent) return next(error)
       writeProblem(response, problem)
-      if (isOurFault(problem)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
+      if (isOurFault(problem, error)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
     },
     unguarded,
   }

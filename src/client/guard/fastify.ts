@@ -2,6 +2,7 @@
 import type { Client } from '../client.ts'
 import { openAccessBook } from './access-book.ts'
 import { type Access, type GuardOptions, openAdmission } from './admit.ts'
+import { whileConnected } from './bounded.ts'
 import { watchRoutes } from './fastify-routes.ts'
 import { isOurFault, problemOf } from './problem.ts'
 import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementOf } from './requirement.ts'
@@ -53,8 +54,9 @@ export function createGuard<Permission extends string = string, Base extends obj
 
   function hook<Request extends Base>(requirement: Requirement<Request>): Hook<Base> {
     // Two parameters: with a third one Fastify would wait for a callback.
-    const guard: Hook<Base> = async (request, _reply) => {
-      book.put(request, await admit(requirement, { request, argument: request as Request }))
+    const guard: Hook<Base> = async (request, reply) => {
+      const ask = (signal?: AbortSignal) => admit(requirement, { request, argument: request as Request, signal })
+      book.put(request, await whileConnected(reply, ask))
     }
     return marked(guard, requirement)
   }
@@ -82,7 +84,7 @@ export function createGuard<Permission extends string = string, Base extends obj
       reply.headers(problem.headers)
       // Bytes: to a text Fastify would add a charset, which JSON has none of.
       reply.send(Buffer.from(JSON.stringify(problem.body)))
-      if (isOurFault(problem)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
+      if (isOurFault(problem, error)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
     },
   }
 }

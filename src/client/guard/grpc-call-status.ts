@@ -34,5 +34,5 @@ export function statusOf(fault: unknown, options: { readonly tellHints?: boolean
   if (retryAfter !== undefined) metadata.set('castellan-retry-after', retryAfter)
   const details = hint === undefined ? detail : `${detail} ${hint}`
   const told = { code: CODES[problem.body.status] ?? status.INTERNAL, details, metadata }
-  return isOurFault(problem) ? { ...told, heard: fault as CastellanError } : told
+  return isOurFault(problem, fault) ? { ...told, heard: fault as CastellanError } : told
 }

@@ -4,6 +4,7 @@ import type { Client } from '../client.ts'
 import { CastellanError } from '../errors.ts'
 import { type AccessBook, openAccessBook } from './access-book.ts'
 import { type Access, type Admit, type GuardOptions, openAdmission } from './admit.ts'
+import { whileConnected } from './bounded.ts'
 import type { FastifyAnswer } from './fastify.ts'
 import { isOurFault, problemOf, UNGUARDED } from './problem.ts'
 import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementAt, requirementOf } from './requirement.ts'
@@ -61,7 +62,8 @@ export class CastellanGuard<Permission extends string = string, Request extends 
     if (requirement === undefined) throw this.#unmarked(context)
     if (requirement.kind === 'public') return true
     const request = this.#requestIn(context)
-    this.#book.put(request, await this.#admit(requirement, { request, argument: context }))
+    const answer = context.getType() === 'http' ? context.switchToHttp().getResponse<unknown>() : undefined
+    this.#book.put(request, await whileConnected(answer, (signal) => this.#admit(requirement, { request, argument: context, signal })))
     return true
   }
 
@@ -112,7 +114,7 @@ export class CastellanExceptionFilter implements ExceptionFilter<CastellanError>
       response.headers(problem.headers)
       response.send(Buffer.from(JSON.stringify(problem.body)))
     }
-    if (isOurFault(problem)) this.#options.onError?.(error)
+    if (isOurFault(problem, error)) this.#options.onError?.(error)
   }
 }
 Catch(CastellanError)(CastellanExceptionFilter)

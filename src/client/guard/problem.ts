@@ -63,9 +63,9 @@ export function problemOf(error: unknown, { tellHints = false }: { readonly tell
   return problem(500, 'internal', 'Something failed inside', 'Something failed inside; nothing was decided.')
 }
 
-/** Whether the application wants to hear of it. */
-export function isOurFault(found: Problem): boolean {
-  return found.body.status >= 500
+/** Whether the application wants to hear of it. That somebody left is nobody's fault. */
+export function isOurFault(found: Problem, error: unknown): boolean {
+  return found.body.status >= 500 && !(error instanceof UnavailableError && error.code === 'cancelled')
 }
 
 function deniedProblem({ decision }: DeniedError, tellHints: boolean): Problem {

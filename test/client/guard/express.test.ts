@@ -5,7 +5,18 @@ import type { Client } from '../../../src/client/client.ts'
 import { DeniedError, InvalidRequestError, UnauthenticatedError } from '../../../src/client/errors.ts'
 import { createGuard, type ExpressGuard } from '../../../src/client/guard/express.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { FAILURES, failing, type GuardHouse, hanging, hear, openGuardHouse, type Serving, serve } from './guard-house.ts'
+import {
+  FAILURES,
+  failAsTold,
+  failing,
+  type GuardHouse,
+  hanging,
+  hear,
+  ODD_HEADERS,
+  openGuardHouse,
+  type Serving,
+  serve,
+} from './guard-house.ts'
 
 const ok = (_request: Request, response: Response) => void response.json({ handler: 'ran' })
 const CREATE = 'sales.quote.create'
@@ -203,6 +214,42 @@ describe('require', () => {
     expect(await answer(() => 'ann')).toEqual([500, 'internal'])
     // What the service would not take as a name came with the request.
     expect(await answer(() => ({ user: 'a\nb', tenant: 'acme' }))).toEqual([400, 'request_invalid'])
+  })
+
+  it('goes on for nothing that the subject or a resource loader throws, whatever Express takes for no error', async () => {
+    const subject = (request: Request) => failAsTold('subject', request) ?? { user: 'ann', tenant: 'acme' }
+    const url = await app(
+      (app, guard) => {
+        const required = guard.require<Request>(CREATE, { resource: (request) => failAsTold('resource', request) })
+        app.get('/got', required, ok)
+        app.use('/used', required)
+        app.get('/used', ok)
+        app.use('/routed', express.Router().use(required).get('/', ok))
+        app.use(ok)
+      },
+      house.client,
+      { subject },
+    )
+    expect(await hear(`${url}/used`)).toMatchObject({ status: 200, body: { handler: 'ran' } })
+    for (const path of ['/got', '/used', '/routed'])
+      for (const headers of ODD_HEADERS) {
+        const { status, body } = await hear(url + path, undefined, { headers })
+        expect([path, headers, status, body]).toEqual([path, headers, 500, { application: 'Error' }])
+      }
+  })
+
+  it('keeps the error of an application as it is, with the status of an error that it names', async () => {
+    class Missing extends Error {
+      readonly status = 404
+    }
+    const heard: unknown[] = []
+    const missing = new Missing('x')
+    const url = await app((app, guard) => {
+      app.get('/', guard.require(CREATE, { resource: () => Promise.reject(missing) }), ok)
+      app.use((fault: unknown, _request: Request, _response: Response, next: NextFunction) => next(heard.push(fault)))
+    })
+    await hear(url, house.ann)
+    expect(heard[0]).toBe(missing)
   })
 
   it('tells what only the application can mend as its own fault', async () => {

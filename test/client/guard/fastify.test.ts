@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Client } from '../../../src/client/client.ts'
 import { createGuard, type FastifyGuard } from '../../../src/client/guard/fastify.ts'
-import { FAILURES, type GuardHouse, hear as hearAt, openGuardHouse } from './guard-house.ts'
+import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
 
 const CREATE = 'sales.quote.create'
 const SEND = 'sales.quote.send'
@@ -27,9 +27,9 @@ function open(client: Client = house.client, options = {}): void {
 }
 
 /** The application listens from the first request on. */
-async function hear(path: string, token?: string, method = 'GET') {
+async function hear(path: string, token?: string, method = 'GET', headers: Record<string, string> = {}) {
   if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 })
-  return await hearAt(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}${path}`, token, { method })
+  return await hearAt(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}${path}`, token, { method, headers })
 }
 
 describe('require', () => {
@@ -83,6 +83,25 @@ describe('require', () => {
     expect((await hear('/twice', house.ann)).status).toBe(403)
     expect(await hear('/loader', house.ann)).toMatchObject({ status: 500 })
     expect((await hear('/handler', house.ann)).status).toBe(418)
+  })
+
+  it('goes on for nothing that the subject or a resource loader throws, whatever it is', async () => {
+    open(house.client, {
+      subject: (request: { headers: object }) => failAsTold('subject', request) ?? { user: 'ann', tenant: 'acme' },
+    })
+    const required = guard.require(CREATE, { resource: (request) => failAsTold('resource', request) })
+    app.get('/one', { preHandler: required }, ok)
+    await app.register(async (plugin) => {
+      plugin.addHook('onRequest', required)
+      plugin.get('/all', ok)
+    })
+    expect(await hear('/all')).toMatchObject({ status: 200, body: { handler: 'ran' } })
+    for (const path of ['/one', '/all'])
+      for (const headers of ODD_HEADERS) {
+        const { status, body } = await hear(path, undefined, 'GET', headers)
+        expect([path, headers, status]).toEqual([path, headers, 500])
+        expect(JSON.stringify(body)).not.toContain('ran')
+      }
   })
 
   it('leaves other errors to the handler that is given', async () => {

@@ -9,7 +9,7 @@ import { createClient } from '../../../src/client/create-client.ts'
 import { createGuard, type GrpcGuard } from '../../../src/client/guard/grpc.ts'
 import type { GrpcTable } from '../../../src/client/guard/grpc-methods.ts'
 import { openWires, type Wires } from '../../decision/transport/wires.ts'
-import { FAILURES, type GuardHouse, hanging, openGuardHouse } from './guard-house.ts'
+import { FAILURES, failAsTold, type GuardHouse, hanging, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
 
 const text = { serialize: (value: string) => Buffer.from(value), deserialize: (bytes: Buffer) => bytes.toString() }
 const method = (name: string, requestStream: boolean, responseStream: boolean) => ({
@@ -222,6 +222,17 @@ describe.each<[string, (guard: GrpcGuard, requirement: GrpcTable[string]) => Pro
     }
     expect((await running.call('Unary', { user: 'ann' }, { deadline: Date.now() + 50 })).code).toBe(grpc.status.DEADLINE_EXCEEDED)
     expect(running.began).toEqual([])
+    running.close()
+  })
+
+  it('begins no handler for anything that the subject or a resource loader throws, whatever it is', async () => {
+    const told = ({ metadata }: { readonly metadata: grpc.Metadata }) => ({ headers: metadata.getMap() })
+    const guard = createGuard(service, { subject: (call) => failAsTold('subject', told(call)) ?? { user: 'ann', tenant: 'north' } })
+    const running = await open(guard, guard.require(READ, { resource: (call) => failAsTold('resource', told(call)) }))
+    expect((await running.call('Unary')).code).toBe(grpc.status.OK)
+    for (const headers of ODD_HEADERS)
+      expect([headers, (await running.call('Unary', headers)).code]).toEqual([headers, grpc.status.INTERNAL])
+    expect(running.began).toEqual(['Unary'])
     running.close()
   })
 

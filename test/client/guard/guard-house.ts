@@ -41,6 +41,42 @@ export const FAILURES: readonly (readonly [string, Client, number])[] = [
   ['an answer is no decision', openClient({ ...broken(new Error()), check: answering({ allowed: 'false' }) }), 503],
 ]
 
+/** What an application's own function may throw, and what frameworks could take for no error, or for an answer. */
+export const ODD_FAULTS: readonly (readonly [string, unknown])[] = [
+  ...[undefined, null, '', 0, -0, Number.NaN, 0n, false, true, 1, 'route', 'router', 'x', Symbol('x')].map(
+    (fault) => [typeof fault, fault] as const,
+  ),
+  ['empty object', {}],
+  ['no prototype', Object.create(null)],
+  ['answer', { status: 200, statusCode: 200, message: 'secret', code: 0, headers: { location: '/' } }],
+  ['error with the status of an answer', Object.assign(new Error('secret'), { status: 200, statusCode: 200 })],
+  ['error with a status of text', Object.assign(new Error('secret'), { statusCode: '204' })],
+  ['error with the status of a redirect', Object.assign(new Error('secret'), { statusCode: 302 })],
+  [
+    'error that cannot be read',
+    Object.defineProperty(new Error('secret'), 'statusCode', {
+      get() {
+        throw 0
+      },
+    }),
+  ],
+]
+
+/** Throws one of ODD_FAULTS, as a header says: `<place>-<index>-<throws or rejects>`. */
+export function failAsTold(place: string, { headers }: { readonly headers: object }): undefined | Promise<never> {
+  const [at, index, way] = String((headers as { readonly [FAIL]?: string })[FAIL]).split('-')
+  if (at !== place) return undefined
+  const fault = ODD_FAULTS[Number(index)]?.[1]
+  if (way === 'rejects') return Promise.reject(fault)
+  throw fault
+}
+const FAIL = 'x-fail'
+
+/** Each odd fault of a subject and of a resource loader, thrown and rejected, as the header that makes it. */
+export const ODD_HEADERS: readonly Readonly<Record<string, string>>[] = ODD_FAULTS.flatMap((_fault, index) =>
+  ['subject', 'resource'].flatMap((place) => ['throws', 'rejects'].map((way) => ({ [FAIL]: `${place}-${index}-${way}` }))),
+)
+
 export function hanging(): Client {
   const never = () => new Promise<never>(() => undefined)
   return openClient({ check: never, checkAll: never, listPermissions: never, close: async () => undefined })

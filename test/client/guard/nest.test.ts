@@ -1,12 +1,12 @@
 /** NestJS: a handler that nobody marked runs for nobody; marks are held; and both are told by a test of the application. */
 import 'reflect-metadata'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { Controller, Get, type INestApplication, Logger, Module, Post, Req, UseGuards } from '@nestjs/common'
+import { Controller, type ExecutionContext, Get, type INestApplication, Logger, Module, Post, Req, UseGuards } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import type { Client } from '../../../src/client/client.ts'
 import { CastellanExceptionFilter, CastellanGuard, Public, Require, RequireAll, RequireAny } from '../../../src/client/guard/nest.ts'
 import { unguarded } from '../../../src/client/guard/nest-routes.ts'
-import { FAILURES, type GuardHouse, hear as hearAt, openGuardHouse } from './guard-house.ts'
+import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
 
 const CREATE = 'sales.quote.create'
 const SEND = 'sales.quote.send'
@@ -39,6 +39,9 @@ function quotes() {
     any() {
       return { handler: 'ran' }
     }
+    failing() {
+      return { handler: 'ran' }
+    }
   }
   const of = Quotes.prototype
   const resource = (context: { switchToHttp(): { getRequest(): { params: { amount: string } } } }) => ({
@@ -51,6 +54,8 @@ function quotes() {
   onMethod(of, 'send', Require(SEND, { resource: resource as never }), Get('send/:amount'))
   onMethod(of, 'open', Public('Probes ask without a token'), Get('open'))
   onMethod(of, 'forgotten', Get('forgotten'))
+  const failingResource = (context: ExecutionContext) => failAsTold('resource', context.switchToHttp().getRequest())
+  onMethod(of, 'failing', Get('failing'), Require(CREATE, { resource: failingResource }))
   onMethod(of, 'any', RequireAny(PAYOUT, CREATE), Get(['any', 'some']))
   Controller('quotes')(Quotes)
   return Quotes
@@ -83,20 +88,25 @@ beforeAll(async () => {
 })
 afterEach(() => app.close())
 
-async function open(client: Client = house.client, isGlobal = true, change: (payouts: object) => void = () => undefined): Promise<void> {
+async function open(
+  client: Client = house.client,
+  isGlobal = true,
+  change: (payouts: object) => void = () => undefined,
+  options = {},
+): Promise<void> {
   class AppModule {}
   const second = payouts()
   change(second)
   Module({ controllers: [quotes(), second] })(AppModule)
   app = await NestFactory.create(AppModule)
-  guard = new CastellanGuard(client)
+  guard = new CastellanGuard(client, options)
   if (isGlobal) app.useGlobalGuards(guard)
   app.useGlobalFilters(new CastellanExceptionFilter())
   await app.listen(0, '127.0.0.1')
 }
 
-async function hear(path: string, token?: string, method = 'GET') {
-  return await hearAt(`${await app.getUrl()}${path}`, token, { method })
+async function hear(path: string, token?: string, method = 'GET', headers: Record<string, string> = {}) {
+  return await hearAt(`${await app.getUrl()}${path}`, token, { method, headers })
 }
 
 describe('CastellanGuard', () => {
@@ -129,6 +139,17 @@ describe('CastellanGuard', () => {
     const heard = await hear('/quotes/create', house.ann, 'POST')
     expect(heard.status).toBe(status)
     expect(JSON.stringify(heard.body)).not.toMatch(/ran|secret/)
+  })
+
+  it('goes on for nothing that the subject or a resource loader throws, and sends nothing of it', async () => {
+    const subject = (request: { headers: object }) => failAsTold('subject', request) ?? { user: 'ann', tenant: 'acme' }
+    await open(house.client, true, undefined, { subject })
+    expect(await hear('/quotes/failing')).toMatchObject({ status: 200, body: { handler: 'ran' } })
+    for (const headers of ODD_HEADERS) {
+      const { status, body } = await hear('/quotes/failing', undefined, 'GET', headers)
+      expect([headers, status]).toEqual([headers, 500])
+      expect(JSON.stringify(body)).not.toMatch(/ran|secret/)
+    }
   })
 
   it('lets nothing through whose caller it cannot know', async () => {
