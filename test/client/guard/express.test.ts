@@ -4,7 +4,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Client } from '../../../src/client/client.ts'
 import { DeniedError, InvalidRequestError, UnauthenticatedError } from '../../../src/client/errors.ts'
 import { createGuard, type ExpressGuard } from '../../../src/client/guard/express.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { ManualClock, settle } from '../../support/manual-clock.ts'
 import {
   FAILURES,
   failAsTold,
@@ -12,6 +12,7 @@ import {
   type GuardHouse,
   hanging,
   hear,
+  leftAlone,
   ODD_HEADERS,
   openGuardHouse,
   type Serving,
@@ -168,7 +169,11 @@ describe('require', () => {
     expect((await hear(`${url}/any`, house.ann)).status).toBe(503)
   })
 
-  it('ends the wait for a client that never answers', async () => {
+  it.each<[string, () => Client, object, object]>([
+    ['a client that never answers', hanging, {}, {}],
+    ['a subject that is never known', () => house.client, { subject: () => new Promise(() => undefined) }, {}],
+    ['a resource that is never loaded', () => house.client, {}, { resource: () => new Promise(() => undefined) }],
+  ])('ends the wait for %s', async (_name, client, options, required) => {
     const clock = new ManualClock()
     let asked = () => {}
     const wasAsked = new Promise<void>((resolve) => {
@@ -181,11 +186,62 @@ describe('require', () => {
         return cancel
       },
     }
-    const url = await app((app, guard) => app.get('/', guard.require(CREATE), ok), hanging(), { clock: watched, deadlineMs: 500 })
+    const url = await app((app, guard) => app.get('/', guard.require(CREATE, required), ok), client(), {
+      ...{ clock: watched, deadlineMs: 500 },
+      ...options,
+    })
     const heard = hear(url, house.ann)
     await wasAsked
     clock.advance(1_500)
     expect(await heard).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('ends the wait when whoever called is gone, which is no fault to hear of', async () => {
+    const alone = leftAlone()
+    const heard: unknown[] = []
+    const url = await app((app, guard) => app.get('/', guard.require(CREATE), ok), alone.client, { onError: (e: unknown) => heard.push(e) })
+    await alone.leave(url, house.ann)
+    await settle()
+    expect(heard).toEqual([])
+  })
+
+  it('loads nothing, and asks nobody, for a caller who left while the subject was read', async () => {
+    const loaded: unknown[] = []
+    let [began, left, know] = [() => {}, () => {}, (_subject: object) => {}]
+    const hasBegun = new Promise<void>((resolve) => {
+      began = resolve
+    })
+    const hasLeft = new Promise<void>((resolve) => {
+      left = resolve
+    })
+    const known = new Promise<object>((resolve) => {
+      know = resolve
+    })
+    const subject = () => {
+      began()
+      return known
+    }
+    const url = await app(
+      (app, guard) => {
+        app.use((_request, response, next) => {
+          response.once('close', left)
+          next()
+        })
+        app.get('/', guard.require(CREATE, { resource: () => void loaded.push('loaded') as undefined }), ok)
+      },
+      house.client,
+      { subject },
+    )
+    const caller = new AbortController()
+    const heard = fetch(url, { signal: caller.signal }).catch(() => undefined)
+    await hasBegun
+    caller.abort()
+    await hasLeft
+    know({ user: 'ann', tenant: 'acme' })
+    await settle()
+    await heard
+    expect(loaded).toEqual([])
   })
 
   it('lets nobody through when the subject cannot be read', async () => {

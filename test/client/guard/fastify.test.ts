@@ -4,7 +4,8 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Client } from '../../../src/client/client.ts'
 import { createGuard, type FastifyGuard } from '../../../src/client/guard/fastify.ts'
-import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
+import { settle } from '../../support/manual-clock.ts'
+import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, leftAlone, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
 
 const CREATE = 'sales.quote.create'
 const SEND = 'sales.quote.send'
@@ -102,6 +103,16 @@ describe('require', () => {
         expect([path, headers, status]).toEqual([path, headers, 500])
         expect(JSON.stringify(body)).not.toContain('ran')
       }
+  })
+
+  it('ends the wait when whoever called is gone, which is no fault to hear of', async () => {
+    const alone = leftAlone()
+    const heard: unknown[] = []
+    open(alone.client, { onError: (error: unknown) => heard.push(error) })
+    app.get('/', { preHandler: guard.require(CREATE) }, ok)
+    await alone.leave(await app.listen({ host: '127.0.0.1', port: 0 }), house.ann)
+    await settle()
+    expect(heard).toEqual([])
   })
 
   it('leaves other errors to the handler that is given', async () => {

@@ -1,10 +1,10 @@
 /** People, tokens and clients for tests of guards: the real engine in process, and clients that break in each way a client can. */
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { openClient } from '../../../src/client/asking/open-client.ts'
-import type { Client, Decision } from '../../../src/client/client.ts'
+import type { CallOptions, Client, Decision } from '../../../src/client/client.ts'
 import { CallerDeniedError, type CastellanError, UnauthenticatedError, UnavailableError } from '../../../src/client/errors.ts'
 import { createLocal, type Local } from '../../../src/client/testing/create-local.ts'
 import { packageRoot } from '../../../src/ground/package-root.ts'
@@ -80,6 +80,29 @@ export const ODD_HEADERS: readonly Readonly<Record<string, string>>[] = ODD_FAUL
 export function hanging(): Client {
   const never = () => new Promise<never>(() => undefined)
   return openClient({ check: never, checkAll: never, listPermissions: never, close: async () => undefined })
+}
+
+/** Never answers, and tells when it is asked and when nobody waits for it any more. */
+export function leftAlone() {
+  const events = new EventEmitter()
+  const never = (_question: unknown, options?: CallOptions) => {
+    options?.signal?.addEventListener('abort', () => events.emit('ended'))
+    events.emit('asked')
+    return new Promise<never>(() => undefined)
+  }
+  const client = openClient({ check: never, checkAll: never, listPermissions: never, close: async () => undefined })
+  return {
+    client,
+    /** Asks by `url`, leaves when the client was asked, and waits until the client hears of it. */
+    async leave(url: string, token: string): Promise<void> {
+      const [asked, ended] = [once(events, 'asked'), once(events, 'ended')]
+      const caller = new AbortController()
+      const heard = fetch(url, { headers: { authorization: `Bearer ${token}` }, signal: caller.signal }).catch(() => undefined)
+      await asked
+      caller.abort()
+      await Promise.all([ended, heard])
+    },
+  }
 }
 
 function broken(fault: Error) {

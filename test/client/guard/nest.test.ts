@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core'
 import type { Client } from '../../../src/client/client.ts'
 import { CastellanExceptionFilter, CastellanGuard, Public, Require, RequireAll, RequireAny } from '../../../src/client/guard/nest.ts'
 import { unguarded } from '../../../src/client/guard/nest-routes.ts'
-import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
+import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, leftAlone, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
 
 const CREATE = 'sales.quote.create'
 const SEND = 'sales.quote.send'
@@ -150,6 +150,12 @@ describe('CastellanGuard', () => {
       expect([headers, status]).toEqual([headers, 500])
       expect(JSON.stringify(body)).not.toMatch(/ran|secret/)
     }
+  })
+
+  it('ends the wait when whoever called is gone', async () => {
+    const alone = leftAlone()
+    await open(alone.client)
+    await alone.leave(`${await app.getUrl()}/quotes/who`, house.ann)
   })
 
   it('lets nothing through whose caller it cannot know', async () => {
