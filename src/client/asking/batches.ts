@@ -5,6 +5,7 @@ import { CastellanError, InvalidRequestError, UnavailableError } from '../errors
 import { BATCH_BYTES_MAX, QUESTION_OVERHEAD_BYTES, VALUE_OVERHEAD_BYTES } from '../limits.ts'
 import { badAnswer } from '../wires/service-error.ts'
 import type { ClientWire, WireCall } from '../wires/wire.ts'
+import { tooLarge } from './wrong-question.ts'
 
 export type Result = Decision | CastellanError
 
@@ -59,11 +60,7 @@ export function measured(question: Question): number | InvalidRequestError {
   const names = [user, tenant, accessToken, permission].reduce((sum, text) => sum + (text === undefined ? 0 : Buffer.byteLength(text)), 0)
   const bytes = QUESTION_OVERHEAD_BYTES + names + (resource === undefined ? 0 : bytesOf(resource))
   if (bytes <= BODY_BYTES_MAX) return bytes
-  return new InvalidRequestError('The question is wrong: resource is too large.', {
-    code: 'body_too_large',
-    hint: 'Send only the attributes that conditions name.',
-    violations: [{ field: 'resource', message: `must be below ${BODY_BYTES_MAX} bytes with the rest of the question` }],
-  })
+  return tooLarge('resource')
 }
 
 /** Of a plain resource, whose depth is bounded. */

@@ -1,8 +1,8 @@
 /** The client over whoever answers: checks what is asked, then asks. Knows no wire. Floor 6. */
-import type { BoundClient, CallOptions, Client, Decision, PermissionList, Question, Resource, Subject, Wanted } from '../client.ts'
-import { CastellanError, DeniedError, InvalidRequestError, UnavailableError } from '../errors.ts'
+import type { BoundClient, CallOptions, Client, Decision, PermissionList, Question, Resource, Subject } from '../client.ts'
+import { CastellanError, DeniedError, UnavailableError } from '../errors.ts'
 import type { Asker } from './asker.ts'
-import { parseCallOptions, parseNames, parseQuestion, parseSubject } from './parse-question.ts'
+import { parseCallOptions, parseNames, parseQuestion, parseQuestions, parseSubject, parseWanted } from './parse-question.ts'
 
 /** @typeParam Permission the names of the policy, as `castellan codegen` writes them */
 export function openClient<Permission extends string = string>(asker: Asker): Client<Permission> {
@@ -13,18 +13,25 @@ export function openClient<Permission extends string = string>(asker: Asker): Cl
     if (parsed?.signal?.aborted === true) throw cancelledError(parsed.signal)
     return parsed
   }
-  const check = async (given: Question<Permission>, options?: CallOptions): Promise<Decision> => {
-    const question = parseQuestion(given)
-    const call = optionsOf(options)
-    return asker.peek?.(question, call) ?? (await asker.check(question, call))
+  // No async function: an answer that is at hand is waited for once, by who asked.
+  const check = (given: Question<Permission>, options?: CallOptions): Promise<Decision> => {
+    try {
+      const question = parseQuestion(given)
+      const call = optionsOf(options)
+      const decision = asker.peek?.(question, call)
+      return decision === undefined ? asker.check(question, call) : Promise.resolve(decision)
+    } catch (fault) {
+      return Promise.reject(fault)
+    }
   }
-  const enforce = async (question: Question<Permission>, options?: CallOptions): Promise<Decision> => {
+  const enforce = async (given: Question<Permission>, options?: CallOptions): Promise<Decision> => {
+    const question = parseQuestion(given) as Question<Permission>
     const decision = await check(question, options)
     if (decision.allowed !== true) throw new DeniedError(question, decision)
     return decision
   }
   const checkAll = async (given: readonly Question<Permission>[], options?: CallOptions): Promise<readonly Decision[]> => {
-    const questions = listOf(given).map((one, index) => parseQuestion(one, `questions[${index}]`))
+    const questions = parseQuestions(given)
     const call = optionsOf(options)
     if (questions.length === 0) return []
     return decided(await asker.checkAll(questions, call), questions.length)
@@ -60,23 +67,9 @@ function boundClient<Permission extends string>(client: Asking<Permission>, subj
     check: (permission, resource, options) => client.check(questionOf(permission, resource), options),
     can: async (permission, resource, options) => (await client.check(questionOf(permission, resource), options)).allowed === true,
     enforce: (permission, resource, options) => client.enforce(questionOf(permission, resource), options),
-    checkAll: async (wanted, options) =>
-      await client.checkAll(
-        listOf(wanted).map((one: Wanted<Permission>) =>
-          typeof one === 'string' ? { ...subject, permission: one } : { ...one, ...subject },
-        ),
-        options,
-      ),
+    checkAll: async (wanted, options) => await client.checkAll(parseWanted<Permission>(wanted, subject), options),
     listPermissions: async (options) => await client.listPermissions(parseNames(subject), options),
   }
-}
-
-function listOf<T>(given: readonly T[]): readonly T[] {
-  if (Array.isArray(given)) return given
-  throw new InvalidRequestError('The questions are no list.', {
-    code: 'request_invalid',
-    violations: [{ field: 'questions', message: 'must be a list' }],
-  })
 }
 
 /** One that could not be decided leaves the whole undecided. */
