@@ -1,6 +1,7 @@
 /** How long one call may go on: until its deadline, until who asked waits no more, until the client closes. Sends nothing. Floor 6. */
 import type { Clock } from '../../ground/clock.ts'
 import { type CastellanError, UnavailableError } from '../errors.ts'
+import { crowded } from './crowded.ts'
 import { cancelledError } from './open-client.ts'
 
 export class CallTurn {
@@ -18,7 +19,7 @@ export class CallTurn {
     this.#deadlineAtMs = clock.monotonicMs() + deadlineMs
     this.#stopTimer = clock.after(deadlineMs, () => this.end(deadlineError(deadlineMs, this.lastFailure)))
     this.#signal = signal
-    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (signal !== undefined) crowded(signal).addEventListener('abort', this.#abort, { once: true })
   }
 
   /** Why it is over; undefined while it is not. */

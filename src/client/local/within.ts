@@ -1,5 +1,6 @@
 /** Work that ends with its time, and with whoever waits for it. Floor 6. */
 import type { Clock } from '../../ground/clock.ts'
+import { crowded } from '../asking/crowded.ts'
 
 /** @param closing ends it early @throws what `work` throws once its signal is aborted */
 export async function within<T>(
@@ -12,7 +13,7 @@ export async function within<T>(
   const end = () => ending.abort()
   const cancelTimer = clock.after(ms, end)
   if (closing.aborted) end()
-  closing.addEventListener('abort', end, { once: true })
+  crowded(closing).addEventListener('abort', end, { once: true })
   try {
     return await work(ending.signal, ms)
   } finally {
