@@ -5,7 +5,7 @@ import { type AskingNeeds, type AskingOptions, checkedOptions, openServiceAsker,
 import type { Client } from './client.ts'
 import { openLocalLater } from './local/local-later.ts'
 import { type LocalOptions, readLocalOptions } from './local/local-options.ts'
-import type { LocalStatus } from './local/open-local.ts'
+import type { LocalStatus } from './local/local-status.ts'
 import { checkNames } from './wires/credentials.ts'
 import { openGrpcAccessWire } from './wires/grpc-access-wire.ts'
 import { type GrpcChannelOptions, openGrpcChannel } from './wires/grpc-channel.ts'

@@ -1,5 +1,6 @@
 /** Local checks whose engine is loaded when they are wanted: an application that always asks the service never loads it. Until it is there the service is asked. Floor 6. */
-import type { LocalAsker, LocalNeeds, LocalStatus } from './open-local.ts'
+import type { LocalStatus } from './local-status.ts'
+import type { LocalAsker, LocalNeeds } from './open-local.ts'
 
 export function openLocalLater(needs: LocalNeeds): LocalAsker {
   const { service } = needs

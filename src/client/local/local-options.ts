@@ -1,4 +1,5 @@
 /** What an application may say of its local checks, read and bounded. Floor 6. */
+import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import {
   LOCAL_ALWAYS_ASK_MAX,
   LOCAL_BYTES_DEFAULT,
@@ -32,6 +33,13 @@ export interface LocalPlan {
   readonly bytesMax: number
   readonly highRisk: 'ask' | 'local'
   readonly alwaysAsk: ReadonlySet<string>
+}
+
+/** Whether the service decides it always, by this policy. */
+export function asksAlways({ highRisk, alwaysAsk }: LocalPlan, policy: CompiledPolicy, asked: string): boolean {
+  const entry = policy.findPermission(asked)
+  if (entry === undefined) return alwaysAsk.has(asked)
+  return (highRisk === 'ask' && entry.risk === 'high') || alwaysAsk.has(entry.name) || alwaysAsk.has(entry.code)
 }
 
 const NAMES = ['staleMs', 'entriesMax', 'bytesMax', 'highRisk', 'alwaysAsk']

@@ -19,7 +19,8 @@ import type { AccessWire } from '../wires/access-wire.ts'
 import { AccessFollower } from './access-follower.ts'
 import { HeldStates } from './held-states.ts'
 import { localDecision, localVerdict } from './local-decision.ts'
-import type { LocalPlan } from './local-options.ts'
+import { asksAlways, type LocalPlan } from './local-options.ts'
+import type { LocalStatus } from './local-status.ts'
 import { type Entry, type Loaded, StateLoader } from './state-loader.ts'
 import { within } from './within.ts'
 
@@ -34,22 +35,6 @@ export interface LocalNeeds {
   readonly random: Random
   /** Only a test that shows what the heartbeats are good for gives another one. */
   readonly holds?: Validity
-}
-
-export interface LocalStatus {
-  /** `fresh`: answers from memory. `catching-up`: the stream stands, and the service is asked. `asking`: there is no stream, and the service is asked. */
-  readonly state: 'fresh' | 'catching-up' | 'asking'
-  /** Of the order of all changes: known here up to it; absent before the first stream. */
-  readonly position: number | undefined
-  /** Milliseconds by which what is known here may be behind at most; infinite before the first heartbeat. */
-  readonly ageMs: number
-  readonly policyRevision: string | undefined
-  /** Pairs of user and tenant, and about their bytes. */
-  readonly entries: number
-  readonly bytes: number
-  /** Decisions of this process since the start, and questions that were passed to the service. */
-  readonly decided: number
-  readonly asked: number
 }
 
 export interface LocalAsker extends Asker {
@@ -110,63 +95,77 @@ class Local {
   }
 
   peek(question: Question, options?: CallOptions): Decision | undefined {
-    return this.#fromMemory(question, options, always)
+    const known = this.#fromMemory(question, options, always)
+    if (known !== undefined) this.#decided++
+    return known
   }
 
   async check(question: Question, options?: CallOptions): Promise<Decision> {
-    const known = this.#fromMemory(question, options, always)
+    const known = this.peek(question, options)
     if (known !== undefined) return known
     if (!this.#mayDecide(question, options)) return await this.#ask(options, (left) => this.#needs.service.check(question, left))
     const startedAtMs = this.#needs.clock.monotonicMs()
     const loaded = await this.#loader.load(question.tenant, question.user, options)
-    const decision = this.#fromMemory(question, options, always) ?? this.#fromLoaded(question, loaded)
+    const decision = this.#fromMemory(question, options, always) ?? this.#fromLoaded(question, loaded, options, always)
+    if (decision !== undefined) this.#decided++
     return decision ?? (await this.#ask(this.#left(options, startedAtMs), (left) => this.#needs.service.check(question, left)))
   }
 
   async checkAll(questions: readonly Question[], options?: CallOptions): Promise<readonly (Decision | CastellanError)[]> {
-    const suggest = atMost(BATCH_SUGGESTIONS_MAX)
-    const results: (Decision | CastellanError | undefined)[] = questions.map((question) => this.#fromMemory(question, options, suggest))
-    const missing = questions.flatMap((question, index) => (results[index] === undefined ? [{ question, index }] : []))
-    if (missing.length === 0) return results as Decision[]
     const startedAtMs = this.#needs.clock.monotonicMs()
-    const pairs = new Map<string, Named>()
-    for (const { question } of missing) if (this.#mayDecide(question, options)) pairs.set(pairText(question), question)
-    if (pairs.size <= LOCAL_LOADS_OF_ALL_MAX) {
-      const loads = [...pairs].map(async ([text, { tenant, user }]) => [text, await this.#loader.load(tenant, user, options)] as const)
-      const loaded = new Map(await Promise.all(loads))
-      for (const { question, index } of missing) {
-        if (!this.#mayDecide(question, options)) continue
-        results[index] = this.#fromMemory(question, options, suggest) ?? this.#fromLoaded(question, loaded.get(pairText(question)))
-      }
+    const loaded = new Map<string, Loaded | undefined>()
+    const told = new Map<number, Decision | CastellanError>()
+    // All in one moment, after the last wait: what could be said before it may have been overtaken meanwhile.
+    const answer = () => {
+      const suggest = atMost(BATCH_SUGGESTIONS_MAX)
+      return questions.map((question, index) => {
+        const known = told.get(index) ?? this.#fromMemory(question, options, suggest)
+        if (known !== undefined || question.user === undefined || loaded.size === 0) return known
+        return this.#fromLoaded(question, loaded.get(pairText(question)), options, suggest)
+      })
     }
-    const left = missing.filter(({ index }) => results[index] === undefined)
-    if (left.length > 0) {
+    let results = answer()
+    const pairs = new Map<string, Named>()
+    for (const [index, question] of questions.entries())
+      if (results[index] === undefined && this.#mayDecide(question, options)) pairs.set(pairText(question), question)
+    if (pairs.size > 0 && pairs.size <= LOCAL_LOADS_OF_ALL_MAX) {
+      const load = async (text: string, { tenant, user }: Named) => loaded.set(text, await this.#loader.load(tenant, user, options))
+      await Promise.all([...pairs].map(([text, question]) => load(text, question)))
+      results = answer()
+    }
+    while (results.includes(undefined)) {
+      // Whoever has to ask again asks for all that is left, so that there is no third time.
+      const left = [...questions.keys()].filter((index) => (told.size > 0 ? !told.has(index) : results[index] === undefined))
       this.#asked += left.length - 1
       const asked = await this.#ask(this.#left(options, startedAtMs), (rest) =>
         this.#needs.service.checkAll(
-          left.map(({ question }) => question),
+          left.map((index) => questions[index] as Question),
           rest,
         ),
       )
       // As many as were asked, or the client above finds the whole to be too short.
       if (asked.length !== left.length) return asked
-      for (const [number, { index }] of left.entries()) results[index] = asked[number]
+      for (const [number, index] of left.entries()) told.set(index, asked[number] as Decision | CastellanError)
+      results = answer()
     }
+    this.#decided += results.length - told.size
     return results as (Decision | CastellanError)[]
   }
 
   async listPermissions(subject: { readonly user: string; readonly tenant: string }, options?: CallOptions): Promise<PermissionList> {
     const { tenant, user } = subject
-    const known = this.#recall(tenant, user, options)
-    if (known !== undefined) return this.#listed(user, tenant, known.value, this.#knowledge.known ?? 0)
-    if (options?.minPosition !== undefined || !this.#isFresh())
-      return await this.#ask(options, (left) => this.#needs.service.listPermissions(subject, left))
-    const startedAtMs = this.#needs.clock.monotonicMs()
-    const loaded = await this.#loader.load(tenant, user, options)
-    const held = this.#recall(tenant, user, options)
-    if (held !== undefined) return this.#listed(user, tenant, held.value, this.#knowledge.known ?? 0)
-    if (loaded !== undefined && this.#isCurrent(loaded)) return this.#listed(user, tenant, loaded.state, loaded.state.position)
-    return await this.#ask(this.#left(options, startedAtMs), (left) => this.#needs.service.listPermissions(subject, left))
+    const { clock, service } = this.#needs
+    const startedAtMs = clock.monotonicMs()
+    let held = this.#recall(tenant, user, options)
+    let [state, position] = [held?.value, this.#knowledge.known ?? 0]
+    if (held === undefined && options?.minPosition === undefined && this.#isFresh()) {
+      const loaded = await this.#loader.load(tenant, user, options)
+      held = this.#recall(tenant, user, options)
+      if (held !== undefined) [state, position] = [held.value, this.#knowledge.known ?? 0]
+      else if (loaded !== undefined && this.#isCurrent(loaded)) [state, position] = [loaded.entry.value, loaded.entry.value.position]
+    }
+    const list = state === undefined ? undefined : this.#listed(user, tenant, state, position)
+    return list ?? (await this.#ask(this.#left(options, startedAtMs), (left) => service.listPermissions(subject, left)))
   }
 
   status(): LocalStatus {
@@ -195,10 +194,9 @@ class Local {
     const entry = this.#recall(question.tenant, question.user, options)
     if (entry === undefined) return undefined
     const policy = this.#policy.current()
-    if (this.#asksAlways(policy, question.permission)) return undefined
+    if (asksAlways(this.#needs.plan, policy, question.permission)) return undefined
     const verdict = this.#verdict(policy, question, entry, suggest)
     if (verdict === undefined) return undefined
-    this.#decided++
     return localDecision(verdict, policy.revision, this.#knowledge.known ?? 0)
   }
 
@@ -235,41 +233,43 @@ class Local {
     return verdict
   }
 
-  #fromLoaded(question: Named, loaded: Loaded | undefined): Decision | undefined {
-    if (loaded === undefined || !this.#isCurrent(loaded)) return undefined
+  #fromLoaded(question: Named, loaded: Loaded | undefined, options: CallOptions | undefined, suggest: Suggest): Decision | undefined {
+    if (loaded === undefined || options?.signal?.aborted === true || !this.#isCurrent(loaded)) return undefined
+    const { value } = loaded.entry
+    // Any replica may have answered, also one that is behind what was told here.
+    if (options?.minPosition !== undefined && options.minPosition > value.position) return undefined
     const policy = this.#policy.current()
-    const verdict = localVerdict(policy, question, loaded.state, always)
-    if (verdict === undefined) return undefined
-    this.#decided++
-    return localDecision(verdict, policy.revision, loaded.state.position)
+    // Again, for the policy may be another one by now.
+    if (asksAlways(this.#needs.plan, policy, question.permission)) return undefined
+    const verdict = localVerdict(policy, question, value, suggest)
+    return verdict === undefined ? undefined : localDecision(verdict, policy.revision, value.position)
   }
 
-  /** As fresh as an answer of the service to a question that was asked when the loading began, and of one version with the policy here. */
-  #isCurrent({ state, policyRevision }: Loaded): boolean {
-    return state.policyPosition === this.#policy.position && policyRevision === this.#policy.revision
+  /** Still as fresh as it has to be, and of one version with the policy here. */
+  #isCurrent(loaded: Loaded): boolean {
+    const { entry, policyRevision } = loaded
+    return (
+      entry.value.policyPosition === this.#policy.position && policyRevision === this.#policy.revision && this.#loader.isCurrent(loaded)
+    )
   }
 
   #mayDecide(question: Question, options: CallOptions | undefined): question is Named {
     if (question.user === undefined || options?.signal?.aborted === true || !this.#isFresh()) return false
     if (options?.minPosition !== undefined && options.minPosition > (this.#knowledge.known ?? -1)) return false
-    return this.#policy.position >= 0 && !this.#asksAlways(this.#policy.current(), question.permission)
+    return this.#policy.position >= 0 && !asksAlways(this.#needs.plan, this.#policy.current(), question.permission)
   }
 
   #isFresh(): boolean {
     return this.#knowledge.isFresh(this.#needs.clock.monotonicMs())
   }
 
-  #asksAlways(policy: CompiledPolicy, asked: string): boolean {
-    const { highRisk, alwaysAsk } = this.#needs.plan
-    const entry = policy.findPermission(asked)
-    if (entry === undefined) return alwaysAsk.has(asked)
-    return (highRisk === 'ask' && entry.risk === 'high') || alwaysAsk.has(entry.name) || alwaysAsk.has(entry.code)
-  }
-
-  #listed(user: string, tenant: string, state: AccessState, position: number): PermissionList {
+  /** @returns undefined when something on it is always asked: whether it is held, the service says */
+  #listed(user: string, tenant: string, state: AccessState, position: number): PermissionList | undefined {
     const policy = this.#policy.current()
+    const held = heldPermissions(policy, user, tenant, state)
+    if (held.permissions.some(({ permission }) => asksAlways(this.#needs.plan, policy, permission))) return undefined
     this.#decided++
-    return { ...heldPermissions(policy, user, tenant, state), policyRevision: policy.revision, position }
+    return { ...held, policyRevision: policy.revision, position }
   }
 
   #ask<T>(options: CallOptions | undefined, ask: (options: CallOptions | undefined) => Promise<T>): Promise<T> {

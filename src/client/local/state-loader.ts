@@ -1,7 +1,7 @@
 /** Loads what a decision rests on from the service, one load a pair at a time, and keeps what may hold. Decides nothing. Floor 6. */
 import type { Kept } from '../../access/fresh-reader.ts'
 import type { Knowledge } from '../../access/knowledge.ts'
-import { elapsedMs, momentOf } from '../../access/moment.ts'
+import { elapsedMs, type Moment, momentOf } from '../../access/moment.ts'
 import { bytesOfState, pairText } from '../../access/resolve.ts'
 import type { Clock } from '../../ground/clock.ts'
 import { type AccessState, nextEdgeMs } from '../../model/access-state.ts'
@@ -36,10 +36,13 @@ export interface Entry extends Kept<AccessState>, Sized {
   verdictsOf: CompiledPolicy | undefined
 }
 
-/** Loaded for a question that came before, so recently that it need not hold by knowledge. */
+/** Loaded for a question that came before; whether it is an answer is asked at the moment of answering (`isCurrent`). */
 export interface Loaded {
-  readonly state: AccessState
+  readonly entry: Entry
   readonly policyRevision: string
+  readonly asked: Moment
+  /** Of the loader's own counting: another one when the database may be another one. */
+  readonly ends: number
 }
 
 export class StateLoader {
@@ -67,13 +70,27 @@ export class StateLoader {
     const text = pairText({ tenant, user })
     const joined = this.#flights.get(text)
     if (joined === undefined && (this.#flights.size >= LOCAL_LOADS_MAX || clock.monotonicMs() < this.#pausedUntilMs)) return undefined
-    const flight = joined ?? this.#begin(text, tenant, user)
+    const flight = joined ?? this.#begin(text, tenant, user, options?.minPosition)
     const loaded = await this.#waitFor(flight, (options?.deadlineMs ?? deadlineMs) / 2, options?.signal)
     return joined === undefined ? loaded : undefined
   }
 
-  #begin(text: string, tenant: string, user: string): Promise<Loaded | undefined> {
-    const flight = this.#load(tenant, user)
+  /**
+   * As fresh as an answer of the service to a question that came when the loading began, and overtaken by nothing that is known here: neither while
+   * it was under way nor while it waited for others.
+   */
+  isCurrent({ entry, asked, ends }: Loaded): boolean {
+    const { clock, knowledge, plan } = this.#needs
+    return (
+      ends === this.#ends &&
+      elapsedMs(clock, asked) < plan.staleMs &&
+      entry.value.position >= knowledge.lastChange(entry.tenantPrint, entry.userPrint) &&
+      knowledge.latestDatabaseMs(clock.monotonicMs()) <= entry.edgeMs
+    )
+  }
+
+  #begin(text: string, tenant: string, user: string, minPosition: number | undefined): Promise<Loaded | undefined> {
+    const flight = this.#load(tenant, user, minPosition)
       .catch((fault: unknown) => {
         // One question that is refused says nothing of others.
         if (fault instanceof UnavailableError) this.#pausedUntilMs = this.#needs.clock.monotonicMs() + LOCAL_LOAD_PAUSE_MS
@@ -86,17 +103,16 @@ export class StateLoader {
     return flight
   }
 
-  async #load(tenant: string, user: string): Promise<Loaded | undefined> {
-    const { wire, clock, deadlineMs, knowledge, closing, plan } = this.#needs
+  async #load(tenant: string, user: string, minPosition: number | undefined): Promise<Loaded | undefined> {
+    const { wire, clock, deadlineMs, knowledge, closing } = this.#needs
     const asked = momentOf(clock)
     const ends = this.#ends
     const loaded = await within(deadlineMs / 2, clock, closing, (signal, remainingMs) =>
-      wire.loadAccess({ user, tenant }, { signal, remainingMs, minPosition: undefined }),
+      wire.loadAccess({ user, tenant }, { signal, remainingMs, minPosition }),
     )
     // Of another database than is followed, or of one that was followed.
     if (closing.aborted || ends !== this.#ends || loaded.incarnation !== knowledge.incarnation) return undefined
-    this.#keep(tenant, user, loaded.state)
-    return elapsedMs(clock, asked) < plan.staleMs ? loaded : undefined
+    return { entry: this.#keep(tenant, user, loaded.state), policyRevision: loaded.policyRevision, asked, ends }
   }
 
   /** Another number: what was loaded before may be of another database. */
@@ -105,20 +121,20 @@ export class StateLoader {
   }
 
   /** Even what is ahead of the stream: it holds once that is there. */
-  #keep(tenant: string, user: string, state: AccessState): void {
+  #keep(tenant: string, user: string, state: AccessState): Entry {
     const { held, knowledge } = this.#needs
-    const [tenantPrint, userPrint] = [fingerprintOf(tenant), fingerprintOf(user)]
-    if (state.position < knowledge.lastChange(tenantPrint, userPrint)) return
-    const bytes = bytesOfState(state) + 2 * user.length
-    held.set(tenant, user, {
+    const entry: Entry = {
       value: state,
       edgeMs: nextEdgeMs(state),
-      tenantPrint,
-      userPrint,
-      bytes,
+      tenantPrint: fingerprintOf(tenant),
+      userPrint: fingerprintOf(user),
+      bytes: bytesOfState(state) + 2 * user.length,
       verdicts: undefined,
       verdictsOf: undefined,
-    })
+    }
+    // What was there is older than the change, or as good.
+    if (state.position >= knowledge.lastChange(entry.tenantPrint, entry.userPrint)) held.set(tenant, user, entry)
+    return entry
   }
 
   /** As long as the caller can wait, so that the service can still be asked. */

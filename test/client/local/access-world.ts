@@ -61,11 +61,11 @@ export class SuspendableClock extends ManualClock {
   }
 }
 
-function bundleText(extra: readonly string[]): string {
+function bundleText(extra: readonly string[], risky: readonly string[] = [RISKY]): string {
   const permissions = Object.fromEntries(
     [PERMISSION, RISKY, 'a.p2'].map((name, index) => [
       name,
-      { code: `c.${index}`, title: name, attributes: { by: 'string' }, ...(name === RISKY ? { risk: 'high' } : {}) },
+      { code: `c.${index}`, title: name, attributes: { by: 'string' }, ...(risky.includes(name) ? { risk: 'high' } : {}) },
     ]),
   )
   const { bundle, faults } = readPolicy({
@@ -77,8 +77,9 @@ function bundleText(extra: readonly string[]): string {
   return canonicalText(canonicalBundle(bundle))
 }
 
-const TEXTS = [bundleText([]), bundleText(['a.p2'])] as const
-export const REVISIONS = TEXTS.map(revisionOf) as [string, string]
+/** By the third one all is of high risk. */
+const TEXTS = [bundleText([]), bundleText(['a.p2']), bundleText([], [PERMISSION, RISKY])] as const
+export const REVISIONS = TEXTS.map(revisionOf) as [string, string, string]
 
 export class AccessWorld {
   readonly clock = new SuspendableClock()
@@ -89,8 +90,19 @@ export class AccessWorld {
   delayMs = 1
   /** Nothing of any line arrives. */
   frozen = false
-  /** Milliseconds more that the answer of a load takes. */
+  /** Milliseconds more that the answer of a load takes, and of a load of some. */
   loadMs = 0
+  readonly loadMsOf = new Map<string, number>()
+  /** Milliseconds that the service takes for a batch. */
+  batchMs = 0
+  /** Which replica answers the next loads; absent: that of the stream. */
+  loadFrom: number | undefined
+  /** As of another implementation: loads do not look at the position that is asked for. */
+  ignoresMinPosition = false
+  /** In place of the one without end. */
+  readonly windowOf = new Map<string, { readonly validFromMs: number; readonly expiresAtMs: number }>()
+  /** What the loads of a user fail with. */
+  readonly faultOf = new Map<string, Error>()
   /** Loads fail. */
   loadsFail = false
   policiesFail = false
@@ -114,9 +126,9 @@ export class AccessWorld {
     this.#commit({ user })
   }
 
-  activate(): void {
+  activate(revision?: string): void {
     const [first, second] = REVISIONS
-    this.#commit({ revision: this.#policyAt(this.head).revision === first ? second : first })
+    this.#commit({ revision: revision ?? (this.#policyAt(this.head).revision === first ? second : first) })
   }
 
   /** Back to an earlier position, by a restore that nobody was told of. */
@@ -184,7 +196,10 @@ export class AccessWorld {
 
   readonly service: Asker = {
     check: async ({ user = '' }) => this.decisionOf(user),
-    checkAll: async (questions) => questions.map(({ user = '' }) => this.decisionOf(user)),
+    checkAll: async (questions) => {
+      if (this.batchMs > 0) await new Promise<void>((resolve) => this.clock.after(this.batchMs, resolve))
+      return questions.map(({ user = '' }) => this.decisionOf(user))
+    },
     listPermissions: async () => {
       this.asked++
       return { permissions: [], policyRevision: '', position: this.head }
@@ -193,13 +208,15 @@ export class AccessWorld {
   }
 
   readonly wire: AccessWire = {
-    loadAccess: async ({ user }, { signal }) => {
+    loadAccess: async ({ user }, { signal, minPosition }) => {
       this.loads++
-      const replica = this.replicas[this.#turn % this.replicas.length]
+      const replica = this.replicas[(this.loadFrom ?? this.#turn) % this.replicas.length]
       await this.#way(this.delayMs, signal)
       if (this.loadsFail || replica === undefined) throw new UnavailableError('', { code: 'unreachable' })
-      const answer = this.#loaded(user, replica)
-      await this.#way(this.delayMs + this.loadMs, signal)
+      const fault = this.faultOf.get(user)
+      if (fault !== undefined) throw fault
+      const answer = this.#loaded(user, replica, this.ignoresMinPosition ? 0 : (minPosition ?? 0))
+      await this.#way(this.delayMs + this.loadMs + (this.loadMsOf.get(user) ?? 0), signal)
       return answer
     },
     loadPolicy: async (revision, { signal }) => {
@@ -211,9 +228,10 @@ export class AccessWorld {
     watch: (from, listener) => this.#watch(from, listener),
   }
 
-  #loaded(user: string, replica: Replica): LoadedAccess {
+  #loaded(user: string, replica: Replica, minPosition: number): LoadedAccess {
     const isFresh = this.clock.realMs - replica.readAtMs < FRESHNESS_BOUND_MS
-    const position = isFresh ? replica.known : this.head
+    const position = isFresh && replica.known >= minPosition ? replica.known : this.head
+    if (position < minPosition) throw new UnavailableError('', { code: 'position_not_reached' })
     const policy = this.#policyAt(position)
     const state = {
       position,
@@ -221,7 +239,9 @@ export class AccessWorld {
       readAtMs: this.clock.nowMs(),
       tenant: { suspended: false, attributes: {} },
       user: { deactivated: false, attributes: {}, epoch: 0 },
-      assignments: [{ id: 'x', role: 'r0', validFromMs: 0, expiresAtMs: FAR_MS + this.versionAt(user, position) }],
+      assignments: [
+        { id: 'x', role: 'r0', ...(this.windowOf.get(user) ?? { validFromMs: 0, expiresAtMs: FAR_MS + this.versionAt(user, position) }) },
+      ],
     }
     return { incarnation: this.incarnation, state, policyRevision: policy.revision }
   }

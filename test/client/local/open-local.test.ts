@@ -260,7 +260,7 @@ describe('a client with local checks', () => {
   })
 
   it('lists what is held from memory as well', async () => {
-    await open()
+    await open({ highRisk: 'local' })
     await check()
     const list = await local.listPermissions({ user: 'ann', tenant: TENANT })
     expect(list.permissions.map(({ permission }) => permission)).toEqual([PERMISSION, RISKY])
