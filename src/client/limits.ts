@@ -16,6 +16,17 @@ export const RETRY_DELAY_MS_MAX = 40
 export const QUESTIONS_UNDER_WAY_MAX = 20_000
 /** Requests of one client at once: questions beyond it wait and are merged, which the service answers faster than more requests. */
 export const REQUESTS_AT_ONCE_MAX = 64
+/**
+ * Of them those whose questions still have more than so much time, in milliseconds, together with the more patient ones: an answer that never comes holds its
+ * place for as long. Questions of less patience are left with half of the places that such ones can take, and never travel with them.
+ */
+export const REQUESTS_AT_ONCE_MAX_BY_PATIENCE: readonly { readonly untilMs: number; readonly requests: number }[] = [
+  { untilMs: 1_000, requests: REQUESTS_AT_ONCE_MAX },
+  { untilMs: 8_000, requests: REQUESTS_AT_ONCE_MAX / 2 },
+  { untilMs: Number.POSITIVE_INFINITY, requests: REQUESTS_AT_ONCE_MAX / 4 },
+]
+/** Requests for one batch that is refused as a whole: two questions of a thousand are found with forty; beyond it the refusal means all of it. */
+export const REFUSED_BATCH_REQUESTS_MAX = 64
 /** Batches of one checkAll at once: it must not take the whole of REQUESTS_AT_ONCE_MAX. */
 export const BATCHES_AT_ONCE_MAX = 4
 /** Bytes of questions put into one batch, as estimated: half of what the service reads, since the estimate knows no escapes. */

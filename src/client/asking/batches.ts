@@ -2,8 +2,8 @@
 import { BATCH_ITEMS_MAX, BODY_BYTES_MAX } from '../../model/limits.ts'
 import type { Decision, Question } from '../client.ts'
 import { CastellanError, InvalidRequestError, UnavailableError } from '../errors.ts'
-import { BATCH_BYTES_MAX, QUESTION_OVERHEAD_BYTES, VALUE_OVERHEAD_BYTES } from '../limits.ts'
-import { badAnswer } from '../wires/service-error.ts'
+import { BATCH_BYTES_MAX, QUESTION_OVERHEAD_BYTES, REFUSED_BATCH_REQUESTS_MAX, VALUE_OVERHEAD_BYTES } from '../limits.ts'
+import { badAnswer, serviceError } from '../wires/service-error.ts'
 import type { ClientWire, WireCall } from '../wires/wire.ts'
 import { tooLarge } from './wrong-question.ts'
 
@@ -18,26 +18,45 @@ export function errorOf(fault: unknown): CastellanError {
 
 /**
  * One request for at most a batch's measure of questions, in order; one alone goes as a check. Never rejects.
- * A batch that is refused as a whole is asked again in halves, so that one question does not spoil the others'.
+ * A batch that is refused as a whole is asked again in halves, one after the other, so that one question does not spoil the others'.
  */
-export async function askTogether(wire: ClientWire, questions: readonly Question[], call: () => WireCall): Promise<readonly Result[]> {
+export function askTogether(wire: ClientWire, questions: readonly Question[], call: () => WireCall): Promise<readonly Result[]> {
+  return asked(wire, questions, call, { requests: REFUSED_BATCH_REQUESTS_MAX })
+}
+
+async function asked(
+  wire: ClientWire,
+  questions: readonly Question[],
+  call: () => WireCall,
+  left: { requests: number },
+): Promise<readonly Result[]> {
   const [first] = questions
   if (first === undefined) return []
-  if (questions.length === 1) return [await wire.check(first, call()).catch(errorOf)]
+  left.requests -= 1
+  const now = call()
+  const atLeast = (result: Result) => reached(result, now.minPosition)
+  if (questions.length === 1) return [await wire.check(first, now).then(atLeast).catch(errorOf)]
   try {
-    const results = await wire.checkBatch(questions, call())
+    const results = await wire.checkBatch(questions, now)
     if (results.length !== questions.length) throw badAnswer('another number of answers than of questions')
-    return results
+    return results.map(atLeast)
   } catch (fault) {
     const error = errorOf(fault)
-    if (!(error instanceof InvalidRequestError)) return questions.map(() => error)
+    // Who refuses every part of it refuses something else than one question.
+    if (!(error instanceof InvalidRequestError) || left.requests < 2 || now.signal.aborted) return questions.map(() => error)
     const middle = Math.ceil(questions.length / 2)
-    const halves = await Promise.all([
-      askTogether(wire, questions.slice(0, middle), call),
-      askTogether(wire, questions.slice(middle), call),
-    ])
-    return halves.flat()
+    const before = await asked(wire, questions.slice(0, middle), call, left)
+    return [
+      ...before,
+      ...(left.requests < 1 ? questions.slice(middle).map(() => error) : await asked(wire, questions.slice(middle), call, left)),
+    ]
   }
+}
+
+/** Whoever passed a position reads its own write, or is told that it could not. */
+function reached(result: Result, minPosition: number | undefined): Result {
+  if (minPosition === undefined || result instanceof CastellanError || result.position >= minPosition) return result
+  return serviceError({ code: 'position_not_reached' })
 }
 
 /** Counts what one batch takes, question by question. */
