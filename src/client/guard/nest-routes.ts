@@ -1,18 +1,29 @@
 /**
- * Which handlers of a NestJS application nobody has said anything about, or say it to no guard. HTTP alone: it cannot see handlers of GraphQL and
- * microservices (the guard denies them without a mark), and routes given to the server past Nest. Floor 6.
+ * Which handlers of a NestJS application nobody has said anything about, or say it to no guard: of HTTP, of messages to WebSocket gateways and of
+ * patterns of microservices. It cannot see resolvers of GraphQL (a global guard denies its queries and mutations without a mark; fields run
+ * guards only where Nest is told so), connections of gateways (Nest runs no guard for them), and routes given to the server past Nest. Floor 6.
  */
 import { RequestMethod } from '@nestjs/common'
 import { CastellanGuard, requirementOfHandler } from './nest.ts'
 
 /** What is used of an application; Nest shows it to nobody, and has had it for years. */
 interface Inside {
-  readonly container: { getModules(): ReadonlyMap<unknown, { readonly controllers: ReadonlyMap<unknown, { readonly metatype: unknown }> }> }
-  readonly config: {
-    getGlobalPrefix(): string
-    getGlobalGuards(): readonly unknown[]
-    getGlobalRequestGuards(): readonly { readonly instance?: unknown; readonly metatype?: unknown }[]
-  }
+  readonly container: { getModules(): ReadonlyMap<unknown, Module> }
+  readonly config: Config
+  getMicroservices?(): readonly { readonly applicationConfig?: unknown }[]
+}
+
+interface Module {
+  readonly controllers: Wrappers
+  readonly providers?: Wrappers
+}
+
+type Wrappers = ReadonlyMap<unknown, { readonly metatype: unknown }>
+
+interface Config {
+  getGlobalPrefix(): string
+  getGlobalGuards(): readonly unknown[]
+  getGlobalRequestGuards(): readonly { readonly instance?: unknown; readonly metatype?: unknown }[]
 }
 
 type Controller = (new (...needs: readonly never[]) => unknown) & { readonly prototype: object }
@@ -21,9 +32,16 @@ type Controller = (new (...needs: readonly never[]) => unknown) & { readonly pro
 const PATH = 'path'
 const METHOD = 'method'
 const GUARDS = '__guards__'
+/** Of @nestjs/websockets and @nestjs/microservices, which need not be there. */
+const GATEWAY = 'websockets:is_gateway'
+const SUBSCRIBED = 'websockets:message_mapping'
+const MESSAGE = 'message'
+const PATTERN_KIND = 'microservices:handler_type'
+const PATTERN = 'microservices:pattern'
 
 /**
- * After `app.init()`: lines `GET /path (Controller.handler)`, sorted.
+ * After `app.init()`: lines `GET /path (Controller.handler)`, `message name (Gateway.handler)` and `pattern name (Controller.handler)`, sorted.
+ * Global guards count for HTTP, for patterns only where every microservice was connected with `inheritAppConfig`, and for gateways never, as Nest has it.
  * @throws TypeError for what is no application, or one of a Nest that is built in another way
  */
 export function unguarded(app: object): readonly string[] {
@@ -33,26 +51,49 @@ export function unguarded(app: object): readonly string[] {
   const isGlobal =
     config.getGlobalGuards().some(isOurs) ||
     config.getGlobalRequestGuards().some(({ instance, metatype }) => isOurs(instance) || isOurs(metatype))
+  const microservices = (app as Inside).getMicroservices?.() ?? []
+  const isInherited = microservices.length > 0 && microservices.every(({ applicationConfig }) => applicationConfig === config)
   const prefix = config.getGlobalPrefix()
-  const lines = [...container.getModules().values()]
-    .flatMap(({ controllers }) => [...controllers.values()])
-    .flatMap(({ metatype }) => (isController(metatype) ? routesOf(metatype, prefix, isGlobal) : []))
+  const lines = [...container.getModules().values()].flatMap(({ controllers, providers }) => [
+    ...classesOf(controllers).flatMap((found) => [...routesOf(found, prefix, isGlobal), ...patternsOf(found, isGlobal && isInherited)]),
+    ...classesOf(providers).flatMap(messagesOf),
+  ])
   return [...new Set(lines)].sort()
 }
 
 function routesOf(controller: Controller, prefix: string, isGlobal: boolean): readonly string[] {
   return handlersOf(controller.prototype).flatMap(([name, handler]) => {
     const method = metadata(METHOD, handler)
-    if (typeof method !== 'number') return []
-    const isHeld = isGlobal || [metadata(GUARDS, controller), metadata(GUARDS, handler)].flat().some(isOurs)
-    const isMarked = requirementOfHandler(handler, controller) !== undefined
-    if (isHeld && isMarked) return []
-    const why = isMarked ? ': no CastellanGuard' : ''
+    const told = whyOpen(controller, name, handler, isGlobal)
+    if (typeof method !== 'number' || told === undefined) return []
     const places = textsOf(metadata(PATH, controller)).flatMap((at) =>
       textsOf(metadata(PATH, handler)).map((path) => join(prefix, at, path)),
     )
-    return places.map((place) => `${RequestMethod[method]} ${place} (${controller.name}.${name}${why})`)
+    return places.map((place) => `${RequestMethod[method]} ${place} ${told}`)
   })
+}
+
+function patternsOf(controller: Controller, isGlobal: boolean): readonly string[] {
+  return handlersOf(controller.prototype).flatMap(([name, handler]) => {
+    const told = metadata(PATTERN_KIND, handler) === undefined ? undefined : whyOpen(controller, name, handler, isGlobal)
+    return told === undefined ? [] : namesOf(metadata(PATTERN, handler)).map((pattern) => `pattern ${pattern} ${told}`)
+  })
+}
+
+function messagesOf(gateway: Controller): readonly string[] {
+  if (metadata(GATEWAY, gateway) === undefined) return []
+  return handlersOf(gateway.prototype).flatMap(([name, handler]) => {
+    const told = metadata(SUBSCRIBED, handler) === undefined ? undefined : whyOpen(gateway, name, handler, false)
+    return told === undefined ? [] : namesOf(metadata(MESSAGE, handler)).map((message) => `message ${message} ${told}`)
+  })
+}
+
+/** @returns `undefined` for what is marked and held by a guard */
+function whyOpen(of: Controller, name: string, handler: unknown, isGlobal: boolean): string | undefined {
+  const isHeld = isGlobal || [metadata(GUARDS, of), metadata(GUARDS, handler)].flat().some(isOurs)
+  const isMarked = requirementOfHandler(handler, of) !== undefined
+  if (isHeld && isMarked) return undefined
+  return `(${of.name}.${name}${isMarked ? ': no CastellanGuard' : ''})`
 }
 
 /** Its own and those that it inherits, by the name that is called. */
@@ -69,6 +110,10 @@ function isOurs(guard: unknown): boolean {
   return guard === CastellanGuard || guard instanceof CastellanGuard
 }
 
+function classesOf(wrappers: Wrappers | undefined): readonly Controller[] {
+  return [...(wrappers?.values() ?? [])].map(({ metatype }) => metatype).filter(isController)
+}
+
 function isController(metatype: unknown): metatype is Controller {
   return typeof metatype === 'function' && typeof metatype.prototype === 'object'
 }
@@ -81,6 +126,11 @@ function metadata(key: string, of: unknown): unknown {
 function textsOf(value: unknown): readonly string[] {
   const texts = [value].flat().filter((text) => typeof text === 'string')
   return texts.length === 0 ? [''] : texts
+}
+
+/** Of messages and patterns: texts, or objects as JSON. */
+function namesOf(value: unknown): readonly string[] {
+  return [value].flat().map((name) => (typeof name === 'string' ? name : JSON.stringify(name)))
 }
 
 function join(...parts: readonly string[]): string {

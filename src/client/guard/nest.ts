@@ -1,4 +1,4 @@
-/** Guards for NestJS: marks on classes and handlers, the guard that holds them, and the filter that answers. Deny without a mark. Floor 6. */
+/** Guards for NestJS: marks on classes and handlers, the guard that holds them, and the filter that answers. Deny without a mark, where Nest runs the guard. Floor 6. */
 import { type ArgumentsHost, type CanActivate, Catch, type ExceptionFilter, type ExecutionContext, Logger } from '@nestjs/common'
 import type { Client } from '../client.ts'
 import { CastellanError } from '../errors.ts'
@@ -15,7 +15,7 @@ import { type AnswerTo, writeProblem } from './write-problem.ts'
 export type Mark = (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => void
 
 export interface NestGuardOptions<Request> extends GuardOptions<Request> {
-  /** The request of a context that is not HTTP, such as GraphQL's; without it nothing but HTTP goes through. */
+  /** The request of a context that is not HTTP, such as GraphQL's or a gateway's; without it nothing but HTTP goes through where the guard runs. */
   readonly requestOf?: (context: ExecutionContext) => Request
 }
 
@@ -41,7 +41,11 @@ export function requirementOfHandler(handler: unknown, ofClass: unknown): Requir
   return requirementAt(handler) ?? requirementAt(ofClass)
 }
 
-/** For all of an application: `app.useGlobalGuards(guard)`, or `{ provide: APP_GUARD, useValue: guard }`. */
+/**
+ * For all of an application: `app.useGlobalGuards(guard)`, or `{ provide: APP_GUARD, useValue: guard }`; what has no mark is denied where the guard runs.
+ * Nest runs global guards neither for WebSocket gateways nor for microservices that are connected without `{ inheritAppConfig: true }`:
+ * put `@UseGuards(guard)` on those classes, and look at `unguarded`.
+ */
 export class CastellanGuard<Permission extends string = string, Request extends object = WithHeaders> implements CanActivate {
   readonly #admit: Admit<Request, Permission>
   readonly #book: AccessBook<Permission> = openAccessBook()

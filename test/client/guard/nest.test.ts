@@ -1,7 +1,18 @@
 /** NestJS: a handler that nobody marked runs for nobody; marks are held; and both are told by a test of the application. */
 import 'reflect-metadata'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { Controller, type ExecutionContext, Get, type INestApplication, Logger, Module, Post, Req, UseGuards } from '@nestjs/common'
+import {
+  Controller,
+  type ExecutionContext,
+  Get,
+  type INestApplication,
+  Injectable,
+  Logger,
+  Module,
+  Post,
+  Req,
+  UseGuards,
+} from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import type { Client } from '../../../src/client/client.ts'
 import { CastellanExceptionFilter, CastellanGuard, Public, Require, RequireAll, RequireAny } from '../../../src/client/guard/nest.ts'
@@ -191,5 +202,57 @@ describe('unguarded', () => {
     expect(lines).toContain('GET /quotes/some (Quotes.any: no CastellanGuard)')
     expect(lines.filter((line) => line.includes('/payouts'))).toEqual([])
     expect(() => unguarded({})).toThrow(TypeError)
+  })
+
+  it('lists handlers of messages and patterns that no guard of their own holds, as global ones do not reach them', async () => {
+    await open(house.client, true, (second) => {
+      const { prototype } = second as { prototype: object }
+      for (const [name, pattern] of Object.entries({ inherited: [{ cmd: 'pay' }], own: ['payouts', 'paid'] })) {
+        Reflect.defineMetadata('microservices:handler_type', 1, Object.getOwnPropertyDescriptor(prototype, name)?.value)
+        Reflect.defineMetadata('microservices:pattern', pattern, Object.getOwnPropertyDescriptor(prototype, name)?.value)
+      }
+    })
+    const held = ['pattern paid (Payouts.own: no CastellanGuard)', 'pattern payouts (Payouts.own: no CastellanGuard)']
+    const patterns = () => unguarded(app).filter((line) => line.startsWith('pattern'))
+    expect(patterns()).toEqual([...held, 'pattern {"cmd":"pay"} (Payouts.inherited: no CastellanGuard)'])
+    // As Nest keeps a microservice that was connected with inheritAppConfig, and one without.
+    const microservices = Reflect.get(app, 'microservices') as unknown[]
+    microservices.push({ applicationConfig: Reflect.get(app, 'config') })
+    expect(patterns()).toEqual([])
+    microservices.push({ applicationConfig: {} })
+    expect(patterns()).toHaveLength(3)
+    microservices.length = 0
+  })
+
+  it.each<[string, (gateway: new () => object) => void, readonly string[]]>([
+    ['nobody marked', () => undefined, ['message pay (Desk.pay)', 'message refund (Desk.pay)']],
+    ['a mark alone', Require(PAYOUT), ['message pay (Desk.pay: no CastellanGuard)', 'message refund (Desk.pay: no CastellanGuard)']],
+    ['a guard alone', (gateway) => UseGuards(guard)(gateway), ['message pay (Desk.pay)', 'message refund (Desk.pay)']],
+    [
+      'both',
+      (gateway) => {
+        UseGuards(guard)(gateway)
+        Require(PAYOUT)(gateway)
+      },
+      [],
+    ],
+  ])('lists messages of a gateway with %s under a global guard', async (_name, decorate, lines) => {
+    class Desk {
+      pay() {}
+      other() {}
+    }
+    Injectable()(Desk)
+    // What @WebSocketGateway and @SubscribeMessage leave.
+    Reflect.defineMetadata('websockets:is_gateway', true, Desk)
+    Reflect.defineMetadata('websockets:message_mapping', true, Desk.prototype.pay)
+    Reflect.defineMetadata('message', ['pay', 'refund'], Desk.prototype.pay)
+    guard = new CastellanGuard(house.client)
+    decorate(Desk)
+    class AppModule {}
+    Module({ providers: [Desk] })(AppModule)
+    app = await NestFactory.create(AppModule)
+    app.useGlobalGuards(guard)
+    await app.init()
+    expect(unguarded(app)).toEqual(lines)
   })
 })
