@@ -1,10 +1,10 @@
 /**
  * Which routes of an Express 5 application have no guard before their handler. Runs none of its handlers. In doubt a route is listed: a guard counts
- * where it certainly runs first. It cannot see middleware with a `next` parameter that answers by itself (but `express.static`, which is listed),
+ * where it certainly runs first, and only up to a handler of errors that is not ours, which may pass its refusal on as none. It cannot see middleware with a `next` parameter that answers by itself (but `express.static`, which is listed),
  * handlers of `router.param`, and what rewrites `request.url`. Floor 6.
  */
 import { METHODS } from 'node:http'
-import { isGuard } from './requirement.ts'
+import { isErrorHandler, isGuard } from './requirement.ts'
 
 interface Layer {
   readonly handle: unknown
@@ -52,6 +52,8 @@ function walk({ stack }: Stack, prefix: string, found: Set<string>, depth: numbe
   }
   const covers: Cover[] = []
   for (const layer of stack) {
+    // Who handles errors may call `next()` for that of a guard, and what comes then runs. Wherever it stands: in doubt a route is listed.
+    if (passesErrors(layer)) covers.length = 0
     // Guards as middleware run for whatever lies under their path, and for all methods.
     if (isGuard(layer.handle)) {
       for (const path of pathsOf(layer)) covers.push({ path, exact: false })
@@ -74,17 +76,32 @@ interface Cover {
 function walkRoute(stack: readonly Layer[], path: unknown, prefix: string, covers: Cover[], found: Set<string>): void {
   const open: (string | undefined)[] = []
   for (const method of new Set(stack.map((layer) => layer.method))) {
-    const handlers = stack.filter((layer) => layer.method === undefined || layer.method === method).filter(handlesRequests)
     if (covers.some((cover) => isCovered(path, cover, method))) continue
-    const guardAt = handlers.findIndex(({ handle }) => isGuard(handle))
-    const isLast = guardAt !== -1 && handlers.slice(guardAt).every(({ handle }) => isGuard(handle))
-    if (guardAt === 0 && isLast) covers.push({ path, exact: true, method })
-    // Who has no `next` to call can only answer.
-    else if (guardAt === -1 || isLast || handlers.slice(0, guardAt).some(answers)) open.push(method)
+    const parts = partsOf(stack.filter((layer) => layer.method === undefined || layer.method === method))
+    const [first = [], ...others] = parts
+    if (others.length === 0 && first.length > 0 && first.every(({ handle }) => isGuard(handle))) covers.push({ path, exact: true, method })
+    else if (!parts.some((part) => part.length > 0) || parts.some(isOpen)) open.push(method)
   }
   // Applications put `all` down as each method by itself.
   const methods = open.length >= METHODS.length ? [undefined] : open
   for (const method of methods) found.add(`${method?.toUpperCase() ?? 'ALL'} ${join(prefix, path)}`)
+}
+
+/** The handlers of requests, anew behind each handler of errors: it may call `next()` for what a guard before it refused. */
+function partsOf(layers: readonly Layer[]): readonly (readonly Layer[])[] {
+  const parts: Layer[][] = [[]]
+  for (const layer of layers) {
+    if (passesErrors(layer)) parts.push([])
+    else if (handlesRequests(layer)) parts.at(-1)?.push(layer)
+  }
+  return parts
+}
+
+/** Without a guard, or with one that has nothing behind it, or that comes after who can only answer, as they have no `next` to call. */
+function isOpen(part: readonly Layer[]): boolean {
+  const guardAt = part.findIndex(({ handle }) => isGuard(handle))
+  if (guardAt === -1) return part.length > 0
+  return part.slice(guardAt).every(({ handle }) => isGuard(handle)) || part.slice(0, guardAt).some(answers)
 }
 
 function walkUsed(layer: Layer, path: unknown, prefix: string, found: Set<string>, depth: number): void {
@@ -98,7 +115,12 @@ function walkUsed(layer: Layer, path: unknown, prefix: string, found: Set<string
 }
 
 function handlesRequests({ handle }: Layer): boolean {
-  return typeof handle === 'function' && handle.length !== 4
+  return typeof handle === 'function' && handle.length < 4
+}
+
+/** Ours never turns an error into none. */
+function passesErrors({ handle }: Layer): boolean {
+  return typeof handle === 'function' && handle.length === 4 && !isErrorHandler(handle)
 }
 
 function answers({ handle }: Layer): boolean {

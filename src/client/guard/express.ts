@@ -6,7 +6,15 @@ import { whileConnected } from './bounded.ts'
 import { unguarded } from './express-routes.ts'
 import { isOurFault, problemOf } from './problem.ts'
 import { refusalOf } from './refusal.ts'
-import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementOf } from './requirement.ts'
+import {
+  type Listed,
+  marked,
+  markedAsErrorHandler,
+  publicBecause,
+  type Requirement,
+  type RequireOptions,
+  requirementOf,
+} from './requirement.ts'
 import { bearer, type WithHeaders } from './subjects.ts'
 import { type AnswerTo, writeProblem } from './write-problem.ts'
 
@@ -67,12 +75,15 @@ export function createGuard<Permission extends string = string, Base extends obj
   return {
     require,
     access: (request) => book.get(request),
-    // Four parameters are what makes it a handler of errors.
-    errorHandler: () => (error, _request, response, next) => {
-      const problem = problemOf(error, { tellHints })
-      if (problem === undefined || response.headersSent) return next(error)
-      writeProblem(response, problem)
-      if (isOurFault(problem, error)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
+    errorHandler: () => {
+      // Four parameters are what makes it a handler of errors.
+      const handle: ErrorMiddleware = (error, _request, response, next) => {
+        const problem = problemOf(error, { tellHints })
+        if (problem === undefined || response.headersSent) return next(error)
+        writeProblem(response, problem)
+        if (isOurFault(problem, error)) onError?.(error as Parameters<NonNullable<typeof onError>>[0])
+      }
+      return markedAsErrorHandler(handle)
     },
     unguarded,
   }

@@ -69,6 +69,17 @@ export function isGuard(handler: unknown): boolean {
   return requirementAt(handler) !== undefined
 }
 
+const ERROR_HANDLER = Symbol.for('castellan.errorHandler')
+
+/** What is marked so lets nothing through that was refused. */
+export function markedAsErrorHandler<Handler extends object>(handler: Handler): Handler {
+  return Object.defineProperty(handler, ERROR_HANDLER, { value: true })
+}
+
+export function isErrorHandler(handler: object): boolean {
+  return (handler as { readonly [ERROR_HANDLER]?: unknown })[ERROR_HANDLER] === true
+}
+
 function readOptions<Request>(options: object): RequireOptions<Request> {
   for (const name of Object.keys(options)) {
     // A loader that is misspelt would be left out, and the question asked without its resource.

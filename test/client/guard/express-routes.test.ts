@@ -9,6 +9,8 @@ const { require, errorHandler } = createGuard(hanging())
 const answer = (_request: Request, response: Response) => void response.json({})
 const parse = (_request: Request, _response: Response, next: NextFunction) => next()
 const guard = require('sales.quote.create')
+/** It may make of a refusal whatever it wants. */
+const recover = (_fault: unknown, _request: Request, _response: Response, next: NextFunction) => next()
 
 function listed(build: (app: express.Express) => void): readonly string[] {
   const app = express()
@@ -30,6 +32,9 @@ describe('unguarded', () => {
       app.use('/e', guard, inner)
       app.use('/f', parse, guard)
       app.use('/f/:id', Router().delete('/x', answer))
+      app.get('/r', recover, guard, answer, errorHandler())
+      app.get('/s', guard, answer, recover, guard, answer, recover)
+      app.use(errorHandler())
       app.use('/:tenant/g', guard)
       app.get('/:name/g/:id', answer)
       app.use(guard)
@@ -75,6 +80,12 @@ describe('unguarded', () => {
     ['a handler that is used', (app) => app.use('/x', answer), ['* /x']],
     ['files', (app) => app.use('/x', express.static('.')), ['GET /x (static files)']],
     ['routes made by param', (app) => app.param('id', (_q, _s, next) => next()).get('/x/:id', answer), ['GET /x/:id']],
+    ['what is behind a guard and a handler of errors, which may go on', (app) => app.use(guard, recover).get('/x', answer), ['GET /x']],
+    ['the same by routes alone', (app) => app.all('/x', guard).use(recover).get('/x', answer), ['GET /x']],
+    ['the same within a route', (app) => app.get('/x', guard, recover, answer), ['GET /x']],
+    ['the same behind a guarded handler', (app) => app.get('/x', guard, answer, recover, answer), ['GET /x']],
+    ['a route whose guard another handler of errors ends', (app) => app.get('/x', guard, recover).get('/x', answer), ['GET /x']],
+    ['the same in a router', (app) => app.use('/a', Router().use(guard).use('/b', recover).use('/b', answer)), ['* /a/b']],
     ['what wraps a guard, as it cannot be known', (app) => app.get('/x', (q, s, next) => guard(q, s, next), answer), ['GET /x']],
   ])('lists %s', (_name, build, lines) => {
     expect(listed(build)).toEqual(lines)
