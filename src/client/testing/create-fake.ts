@@ -1,10 +1,12 @@
 /** `createFake`: a client whose answers a test gives. Asks no service and knows no policy: for what the real engine says, see create-local.ts. Floor 6. */
+import type { DenyReason } from '../../model/decision.ts'
 import type { Asker } from '../asking/asker.ts'
 import { openClient } from '../asking/open-client.ts'
 import type { Client, Decision, Question } from '../client.ts'
 import { CastellanError } from '../errors.ts'
 import { FAKE_QUESTIONS_KEPT_MAX } from '../limits.ts'
 import { type FakeOutcome, FakeRules, type FakeSubject, requireKnown } from './fake-rules.ts'
+import { parseFakeSubject, requireDenyReason, requireFailure, requireFakeSettings, requirePermission } from './parse-said.ts'
 
 export interface FakeSettings<Permission extends string = string> {
   /** All names there are, as `PERMISSIONS` of `castellan codegen`: any other fails, in the test's answers and in the questions of what is tested. */
@@ -13,11 +15,15 @@ export interface FakeSettings<Permission extends string = string> {
   readonly allow?: readonly Permission[]
 }
 
+/** Those that are known, and any that a newer service may add. */
+export type FakeReason = DenyReason | (string & {})
+
+/** What is said wrongly is an `InvalidRequestError`, and no rule. */
 export interface Fake<Permission extends string = string> extends Client<Permission> {
   /** Answers yes with the reason ROLE. What was said last holds. */
   allow(permission: Permission, subject?: FakeSubject): void
   /** Answers no. @param reason absent: ROLE_LACKS_PERMISSION; any of the service's reasons */
-  deny(permission: Permission, reason?: string, subject?: FakeSubject): void
+  deny(permission: Permission, reason?: FakeReason, subject?: FakeSubject): void
   /** Rejects every question, or those about `subject`, until something else is said or `reset`. */
   fail(error: CastellanError, subject?: FakeSubject): void
   /** What was asked since the start or `reset`, oldest first; the last 10,000. `listPermissions` is not among them. */
@@ -28,15 +34,17 @@ export interface Fake<Permission extends string = string> extends Client<Permiss
 
 /** Nothing is allowed until the test says so: without a word the answer is NO_ASSIGNMENT. */
 export function createFake<Permission extends string = string>(settings: FakeSettings<Permission> = {}): Fake<Permission> {
+  requireFakeSettings(settings)
   const known = settings.permissions === undefined ? undefined : new Set<string>(settings.permissions)
   const rules = new FakeRules()
   const questions: Question<Permission>[] = []
-  const add = (permission: string | undefined, subject: FakeSubject, outcome: FakeOutcome) => {
-    if (permission !== undefined) requireKnown(known, permission)
-    rules.add({ permission, subject, outcome })
+  const answer = (permission: string, outcome: FakeOutcome, subject: unknown) => {
+    requirePermission(permission)
+    requireKnown(known, permission)
+    rules.add({ permission, subject: parseFakeSubject(subject), outcome })
   }
   const allowFirst = () => {
-    for (const permission of settings.allow ?? []) add(permission, {}, { kind: 'allow' })
+    for (const permission of settings.allow ?? []) answer(permission, { kind: 'allow' }, {})
   }
   allowFirst()
   let asked = 0
@@ -65,10 +73,15 @@ export function createFake<Permission extends string = string>(settings: FakeSet
   }
   return Object.assign(openClient(asker) as Client<Permission>, {
     questions,
-    allow: (permission: Permission, subject: FakeSubject = {}) => add(permission, subject, { kind: 'allow' }),
-    deny: (permission: Permission, reason = 'ROLE_LACKS_PERMISSION', subject: FakeSubject = {}) =>
-      add(permission, subject, { kind: 'deny', reason }),
-    fail: (error: CastellanError, subject: FakeSubject = {}) => add(undefined, subject, { kind: 'fail', error }),
+    allow: (permission: Permission, subject: FakeSubject = {}) => answer(permission, { kind: 'allow' }, subject),
+    deny: (permission: Permission, reason: FakeReason = 'ROLE_LACKS_PERMISSION', subject: FakeSubject = {}) => {
+      requireDenyReason(reason)
+      answer(permission, { kind: 'deny', reason }, subject)
+    },
+    fail: (error: CastellanError, subject: FakeSubject = {}) => {
+      requireFailure(error)
+      rules.add({ permission: undefined, subject: parseFakeSubject(subject), outcome: { kind: 'fail', error } })
+    },
     reset: () => {
       rules.clear()
       questions.length = 0

@@ -1,7 +1,9 @@
 /** A fake says what the test told it, and no more. */
 import { beforeEach, describe, expect, it } from '@jest/globals'
+import type { Decision } from '../../../src/client/client.ts'
 import { CastellanError, DeniedError, InvalidRequestError, UnavailableError } from '../../../src/client/errors.ts'
-import { createFake } from '../../../src/client/testing/create-fake.ts'
+import { createFake, type Fake, type FakeSettings } from '../../../src/client/testing/create-fake.ts'
+import type { FakeSubject } from '../../../src/client/testing/fake-rules.ts'
 
 type Permission = 'finance.read' | 'finance.payout.create' | 'sales.quote.send'
 const PERMISSIONS = ['finance.read', 'finance.payout.create', 'sales.quote.send'] as const
@@ -100,5 +102,33 @@ describe('createFake', () => {
     const other = createFake<Permission>({ allow: ['finance.read'] })
     await other.close()
     await expect(other.can({ ...ANN, permission: 'finance.read' })).rejects.toThrow(CastellanError)
+  })
+
+  const slips: readonly (readonly [string, (fake: Fake) => void])[] = [
+    ['a name in place of a subject', (fake) => fake.allow('finance.read', 'ann' as FakeSubject)],
+    ['a misspelt field of a subject', (fake) => fake.allow('finance.read', { usr: 'ann' } as FakeSubject)],
+    ['a user that has no value', (fake) => fake.allow('finance.read', { user: undefined } as unknown as FakeSubject)],
+    ['no subject where one stands', (fake) => fake.allow('finance.read', null as unknown as FakeSubject)],
+    ['a condition that is no function', (fake) => fake.allow('finance.read', { when: true } as unknown as FakeSubject)],
+    ['no permission', (fake) => fake.allow(undefined as unknown as string)],
+    ['an empty reason', (fake) => fake.deny('finance.read', '')],
+    ['a reason in other letters', (fake) => fake.deny('finance.read', 'condition failed')],
+    ['a misspelt reason', (fake) => fake.deny('finance.read', 'CONDITON_FAILED')],
+    ['the reason of an allow', (fake) => fake.deny('finance.read', 'ROLE')],
+    ['a subject in place of the reason', (fake) => fake.deny('finance.read', ANN as unknown as string)],
+    ['an error that no client throws', (fake) => fake.fail(new Error('down') as CastellanError)],
+    ['a deny as an error', (fake) => fake.fail(new DeniedError({ permission: 'x' }, { allowed: false } as Decision))],
+    ['a misspelt setting', () => createFake({ permisions: ['finance.read'] } as FakeSettings)],
+    ['a name in place of a list', () => createFake({ allow: 'finance.read' } as unknown as FakeSettings)],
+  ]
+  it.each(slips)('takes no rule from %s, which would be about anybody or about nothing', async (_slip, say) => {
+    const strict = createFake()
+    expect(() => say(strict)).toThrow(InvalidRequestError)
+    expect(await strict.can({ ...BEN, permission: 'finance.read' })).toBe(false)
+  })
+
+  it('takes a reason that only a newer service knows', async () => {
+    fake.deny('finance.read', 'OUTSIDE_OFFICE_HOURS')
+    expect(await fake.check({ ...ANN, permission: 'finance.read' })).toMatchObject({ reason: 'OUTSIDE_OFFICE_HOURS' })
   })
 })
