@@ -1,5 +1,6 @@
 /** The schemas of single fields, made once and used by every request of both wires. Floor 4. */
 import { z } from 'zod'
+import { parseInstantMs } from '../ground/instant.ts'
 import { SCOPES } from '../model/caller.ts'
 import { CALLER_KEY_OVERLAP_MS, CALLER_KEY_OVERLAP_MS_MAX, PRESENTED_TOKEN_CHARACTERS_MAX } from '../model/identity-limits.ts'
 import { idFault } from '../model/ids.ts'
@@ -101,33 +102,16 @@ function pathOf(at: string): PropertyKey[] {
     .map((step) => (/^\[\d+\]$/.test(step) ? Number(step.slice(1, -1)) : step))
 }
 
-const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
-
 /** RFC 3339 with an offset → milliseconds since the epoch; finer parts of a second are cut off. */
 export const instantSchema = z
   .string()
   .transform((value, context) => {
-    const ms = instantOf(value)
+    const ms = parseInstantMs(value)
     if (ms !== undefined) return ms
     context.issues.push({ code: 'custom', message: 'must be an instant such as 2026-11-21T09:00:00Z', input: value })
     return z.NEVER
   })
   .meta({ description: 'RFC 3339 with an offset.', examples: ['2026-11-21T09:00:00Z'] })
-
-/** The last millisecond of year 9999, UTC. */
-const INSTANT_MS_MAX = Date.UTC(10_000, 0, 1) - 1
-
-function instantOf(value: string): number | undefined {
-  const match = RFC3339.exec(value)
-  if (match === null) return undefined
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
-  // Date.parse turns 30 February into 2 March; an instant nobody wrote must not decide anything.
-  const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
-  if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days) return undefined
-  const ms = Date.parse(value)
-  // An offset can carry the instant out of the years that are written and stored.
-  return ms >= 0 && ms <= INSTANT_MS_MAX ? ms : undefined
-}
 
 const POSITION_MESSAGE = 'must be a whole number from 0 to 9007199254740991'
 /** A feed position: a number, or its decimal digits. */

@@ -5,16 +5,19 @@ import { always, suggested } from '../../decision/suggest.ts'
 import { AppError } from '../../ground/errors.ts'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import { RequestError } from '../../model/error-code.ts'
+import type { PolicyBundle } from '../../model/policy.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import { PolicyError } from '../../policy/faults.ts'
 import { loadPolicy } from '../../policy/load.ts'
-import { type PolicyFile, parsePolicy } from '../../policy/parse-policy.ts'
+import { type PolicyFile, type PolicyReading, parsePolicy } from '../../policy/parse-policy.ts'
 import type { Asker } from '../asking/asker.ts'
 import { openClient } from '../asking/open-client.ts'
 import type { CallOptions, Client, Decision, Question } from '../client.ts'
 import { CastellanError, InvalidRequestError, UnavailableError } from '../errors.ts'
 import { localDecision } from '../local/local-decision.ts'
-import { type Grant, instantMs, LocalFacts, type Moment, type TenantFacts, type UserFacts } from './local-facts.ts'
+import { serviceError } from '../wires/service-error.ts'
+import { type Grant, LocalFacts, type TenantFacts, type UserFacts } from './local-facts.ts'
+import { instantMs, type Moment, requireFields } from './parse-facts.ts'
 
 export interface LocalSettings {
   /** A folder of policy files, or the files themselves. */
@@ -43,7 +46,7 @@ export interface Local<Permission extends string = string> extends Client<Permis
 
 /** @throws InvalidRequestError `policy_invalid`, naming each fault as `file:line:column` */
 export async function createLocal<Permission extends string = string>(settings: LocalSettings): Promise<Local<Permission>> {
-  const policy = await translated(async () => compilePolicy(await readBundle(settings.policies)))
+  const policy = await translated(async () => compilePolicy(await readBundle(requireFields('settings', settings, ['policies', 'now']))))
   let fixedMs: number | undefined
   const nowMs = () => fixedMs ?? Date.now()
   const facts = new LocalFacts(policy, nowMs)
@@ -65,10 +68,31 @@ export async function createLocal<Permission extends string = string>(settings: 
   })
 }
 
-async function readBundle(policies: LocalSettings['policies']) {
-  const { bundle, faults } = typeof policies === 'string' ? await loadPolicy(policies) : parsePolicy(policies)
+async function readBundle({ policies }: LocalSettings) {
+  if (typeof policies !== 'string') return bundleOf(parsePolicy(requireFiles(policies)))
+  try {
+    return bundleOf(await loadPolicy(policies))
+  } catch (fault) {
+    if (!(fault instanceof PolicyError)) throw fault
+    throw new InvalidRequestError(`The policy folder ${JSON.stringify(policies)} is refused. ${fault.message}`, {
+      ...{ code: fault.code, cause: fault },
+      hint: `Names of folders are read from ${process.cwd()}.`,
+    })
+  }
+}
+
+function bundleOf({ bundle, faults }: PolicyReading): PolicyBundle {
   if (bundle === undefined) throw new PolicyError(faults)
   return bundle
+}
+
+/** Absent or empty it would be an engine without a policy, and a folder of another type a fault far from here. */
+function requireFiles(policies: unknown): readonly PolicyFile[] {
+  const isFile = (file: Partial<PolicyFile> | null) => typeof file?.name === 'string' && typeof file.text === 'string'
+  if (Array.isArray(policies) && policies.length > 0 && policies.every(isFile)) return policies as readonly PolicyFile[]
+  const message =
+    policies === undefined ? 'is required: a folder of policy files' : 'must be a folder of policy files, or a list of { name, text }'
+  throw new RequestError([{ field: 'policies', message }])
 }
 
 function openEngine(policy: CompiledPolicy, facts: LocalFacts): Asker {
@@ -87,18 +111,17 @@ function openEngine(policy: CompiledPolicy, facts: LocalFacts): Asker {
     return localDecision(verdict, policy.revision, facts.position)
   }
   return {
-    check: (question, options) => translated(async () => check(question, options)),
-    checkAll: async (questions, options) => questions.map((question) => caught(() => check(question, options))),
-    listPermissions: (subject, options) =>
-      translated(async () => {
-        requirePosition(facts, options)
-        const state = facts.stateOf(subject)
-        return {
-          ...heldPermissions(policy, subject.user, subject.tenant, state),
-          policyRevision: policy.revision,
-          position: facts.position,
-        }
-      }),
+    check: async (question, options) => {
+      const decision = decided(() => check(question, options))
+      if (decision instanceof CastellanError) throw decision
+      return decision
+    },
+    checkAll: async (questions, options) => questions.map((question) => decided(() => check(question, options))),
+    listPermissions: async (subject, options) => {
+      requirePosition(facts, options)
+      const state = facts.stateOf(subject)
+      return { ...heldPermissions(policy, subject.user, subject.tenant, state), policyRevision: policy.revision, position: facts.position }
+    },
     close: async () => undefined,
   }
 }
@@ -122,11 +145,14 @@ function requirePosition(facts: LocalFacts, options: CallOptions | undefined): v
   throw new UnavailableError('The position asked for is not reached.', { code: 'position_not_reached' })
 }
 
-function caught(decided: () => Decision): Decision | CastellanError {
+/** A refusal is in the words of a client of the service. */
+function decided(decideIt: () => Decision): Decision | CastellanError {
   try {
-    return decided()
+    return decideIt()
   } catch (fault) {
-    return refusalOf(fault)
+    if (fault instanceof CastellanError) return fault
+    if (fault instanceof RequestError) return serviceError({ code: fault.code, violations: fault.violations })
+    throw fault
   }
 }
 

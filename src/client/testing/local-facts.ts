@@ -5,12 +5,9 @@ import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { Attributes } from '../../model/condition.ts'
 import type { TokenStanding } from '../../model/decision.ts'
 import { RequestError } from '../../model/error-code.ts'
-import { idFault } from '../../model/ids.ts'
 import { EXPIRED_ASSIGNMENTS_READ_MAX } from '../../model/limits.ts'
 import { LOCAL_FACTS_MAX } from '../limits.ts'
-
-/** A moment: a Date, or RFC 3339 text such as "2027-03-01T08:00:00Z". */
-export type Moment = Date | string
+import { instantMs, type Moment, parseAttributes, parseState, requireFields, requireIds } from './parse-facts.ts'
 
 export interface Grant {
   readonly user: string
@@ -67,26 +64,31 @@ export class LocalFacts {
     return this.#position
   }
 
-  putUser({ user, attributes, deactivated }: UserFacts): number {
+  putUser(facts: UserFacts): number {
+    const { user, attributes: given, deactivated } = requireFields('user', facts, ['user', 'attributes', 'deactivated'])
     requireIds({ user })
+    const attributes = parseAttributes(given)
     const before = this.#users.get(user) ?? { attributes: {}, deactivated: false, epoch: 0 }
-    const next = deactivated ?? before.deactivated
+    const next = parseState('deactivated', deactivated) ?? before.deactivated
     // As in the service: neither way revives what was issued before.
     const epoch = next === before.deactivated ? before.epoch : before.epoch + 1
     this.#keep(this.#users, user, { attributes: attributes ?? before.attributes, deactivated: next, epoch })
     return ++this.#position
   }
 
-  putTenant({ tenant, attributes, suspended }: TenantFacts): number {
+  putTenant(facts: TenantFacts): number {
+    const { tenant, attributes: given, suspended: state } = requireFields('tenant', facts, ['tenant', 'attributes', 'suspended'])
     requireIds({ tenant })
+    const [attributes, suspended] = [parseAttributes(given), parseState('suspended', state)]
     const before = this.#tenants.get(tenant) ?? { attributes: {}, suspended: false }
     this.#keep(this.#tenants, tenant, { attributes: attributes ?? before.attributes, suspended: suspended ?? before.suspended })
     return ++this.#position
   }
 
   /** A user or a tenant that it names first comes into being; the same grant again changes nothing. */
-  grant({ user, tenant, role, from, until }: Grant): number {
-    requireIds({ user, tenant })
+  grant(grant: Grant): number {
+    const { user, tenant, role, from, until } = requireFields('grant', grant, ['user', 'tenant', 'role', 'from', 'until'])
+    requireIds({ user, tenant, role })
     const nowMs = this.#nowMs()
     const given = from === undefined ? undefined : instantMs('from', from)
     const expiresAtMs = until === undefined ? null : instantMs('until', until)
@@ -106,8 +108,9 @@ export class LocalFacts {
   }
 
   /** Takes back every grant of the role that is in force or to come; none is fine, a role that the policy does not have is not. */
-  revoke({ user, tenant, role }: Pick<Grant, 'user' | 'tenant' | 'role'>): number {
-    requireIds({ user, tenant })
+  revoke(grant: Pick<Grant, 'user' | 'tenant' | 'role'>): number {
+    const { user, tenant, role } = requireFields('grant', grant, ['user', 'tenant', 'role'])
+    requireIds({ user, tenant, role })
     const nowMs = this.#nowMs()
     const held = this.#held.get(pairOf(tenant, user)) ?? []
     const kept = held.filter((one) => one.role !== role || (one.expiresAtMs !== null && one.expiresAtMs <= nowMs))
@@ -120,7 +123,8 @@ export class LocalFacts {
   }
 
   /** @returns an access token that is good here and nowhere else */
-  logIn({ user, tenant }: { readonly user: string; readonly tenant?: string }): string {
+  logIn(subject: { readonly user: string; readonly tenant?: string }): string {
+    const { user, tenant } = requireFields('subject', subject, ['user', 'tenant'])
     requireIds({ user, ...(tenant === undefined ? {} : { tenant }) })
     const token = `local-token-${++this.#made}`
     this.#keep(this.#logins, token, { user, tenant, epoch: this.#users.get(user)?.epoch ?? 0, live: true })
@@ -171,19 +175,3 @@ export class LocalFacts {
 function pairOf(tenant: string, user: string): string {
   return JSON.stringify([tenant, user])
 }
-
-function requireIds(ids: Readonly<Record<string, string>>): void {
-  const violations = Object.entries(ids).flatMap(([field, id]) => {
-    const fault = typeof id === 'string' ? idFault(id) : 'must be a text'
-    return fault === undefined ? [] : [{ field, message: fault }]
-  })
-  if (violations.length > 0) throw new RequestError(violations)
-}
-
-export function instantMs(field: string, moment: Moment): number {
-  const ms = moment instanceof Date ? moment.getTime() : WITH_OFFSET.test(moment) ? Date.parse(moment) : Number.NaN
-  if (Number.isFinite(ms)) return ms
-  throw new RequestError([{ field, message: 'must be a Date, or a text with an offset such as "2027-03-01T08:00:00Z"' }])
-}
-/** Without an offset the same text would be another moment on another machine. */
-const WITH_OFFSET = /T.+(Z|[+-]\d{2}:\d{2})$/i

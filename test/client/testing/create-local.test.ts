@@ -2,9 +2,12 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { createLocal, type Local } from '../../../src/client/testing/create-local.ts'
+import { createLocal, type Local, type LocalSettings } from '../../../src/client/testing/create-local.ts'
+import type { Grant } from '../../../src/client/testing/local-facts.ts'
 import type { AppError } from '../../../src/ground/errors.ts'
 import { packageRoot } from '../../../src/ground/package-root.ts'
+import type { Attributes } from '../../../src/model/condition.ts'
+import { ASSIGNMENTS_PER_PAIR_MAX } from '../../../src/model/limits.ts'
 import type { PolicyBundle } from '../../../src/model/policy.ts'
 import { loadPolicy } from '../../../src/policy/load.ts'
 import { type House, openHouse } from '../../support/house.ts'
@@ -12,6 +15,15 @@ import { type House, openHouse } from '../../support/house.ts'
 const POLICIES = join(packageRoot(), 'policies')
 const ANN = { user: 'ann', tenant: 'acme' }
 const DAY_MS = 86_400_000
+
+/** What it throws, or answers. */
+function said(make: () => unknown): unknown {
+  try {
+    return make()
+  } catch (fault) {
+    return fault
+  }
+}
 
 describe('createLocal', () => {
   let local: Local
@@ -50,13 +62,6 @@ describe('createLocal', () => {
   })
 
   it('takes only grants that an administrator could make', () => {
-    const said = (make: () => unknown) => {
-      try {
-        return make()
-      } catch (fault) {
-        return fault
-      }
-    }
     expect(said(() => local.grant({ ...ANN, role: 'salesprson' }))).toMatchObject({ name: 'InvalidRequestError', code: 'request_invalid' })
     expect(String(said(() => local.grant({ ...ANN, role: 'salesprson' })))).toContain('did you mean "salesperson"?')
     expect(said(() => local.grant({ ...ANN, role: 'finance-cover' }))).toMatchObject({ code: 'constraint_violated' })
@@ -64,6 +69,78 @@ describe('createLocal', () => {
       violations: [{ field: 'until' }],
     })
     expect(said(() => local.grant({ user: '', tenant: 'acme', role: 'salesperson' }))).toMatchObject({ violations: [{ field: 'user' }] })
+  })
+
+  it('holds a grant against those that are live when it is made, and no other', () => {
+    const [clerk, approver] = [{ ...ANN, role: 'finance-clerk' } as const, { ...ANN, role: 'finance-approver' } as const]
+    local.grant({ ...clerk, until: '2027-03-02T08:00:00Z' })
+    expect(() => local.grant(approver)).toThrow(/payout-four-eyes/)
+    local.advance(DAY_MS)
+    expect(local.grant(approver)).toBeGreaterThan(0)
+  })
+
+  it('counts only what is live against the limit of one pair', () => {
+    const agent = { ...ANN, role: 'agent' }
+    const startMs = Date.parse('2027-03-01T08:00:00Z')
+    for (let n = 1; n <= ASSIGNMENTS_PER_PAIR_MAX; n += 1) local.grant({ ...agent, until: new Date(startMs + n) })
+    expect(said(() => local.grant(agent))).toMatchObject({ code: 'constraint_violated' })
+    local.advance(1)
+    expect(local.grant(agent)).toBeGreaterThan(0)
+  })
+
+  it.each([
+    ['a text', 'north'],
+    ['null', null],
+    ['a list', ['north']],
+    ['more than the service keeps', { note: 'x'.repeat(9_000) }],
+    ['more than any request may have', { note: 'x'.repeat(1_200_000) }],
+    ['a function', { facilities: () => ['north'] }],
+    ['a number that is none', { level: Number.NaN }],
+    ['a moment that is none', { since: new Date(Number.NaN) }],
+    ['a map', { facilities: new Map([['north', true]]) }],
+  ])('takes no attributes that the service would refuse: %s', (_what, attributes) => {
+    const refused = { name: 'InvalidRequestError', code: 'request_invalid', violations: [{ field: expect.stringMatching(/^attributes/) }] }
+    expect(said(() => local.putUser({ user: 'ann', attributes: attributes as Attributes }))).toMatchObject(refused)
+    expect(said(() => local.putTenant({ tenant: 'acme', attributes: attributes as Attributes }))).toMatchObject(refused)
+  })
+
+  it('keeps attributes as they were when it was told', async () => {
+    const regions = ['north']
+    const question = { ...ANN, permission: 'sales.quote.approve', resource: { amount: 1, region: 'south', createdBy: 'ben' } }
+    local.grant({ ...ANN, role: 'sales-manager' })
+    local.putUser({ user: 'ann', attributes: { regions } })
+    regions.push('south')
+    expect(await local.check(question)).toMatchObject({ allowed: false, reason: 'CONDITION_FAILED' })
+    local.putUser({ user: 'ann', attributes: { regions } })
+    expect(await local.check(question)).toMatchObject({ allowed: true })
+  })
+
+  it.each([
+    '2027-02-30T08:00:00Z',
+    '2027-03-01 08:00:00Z',
+    '2027-03-01T08:00:00',
+    '2027-03-01T24:00:00Z',
+    '1969-01-01T00:00:00Z',
+    'now',
+    new Date(Number.NaN),
+  ])('takes no moment that the service would refuse: %s', (moment) => {
+    const grant = { ...ANN, role: 'finance-cover' }
+    expect(said(() => local.grant({ ...grant, until: moment }))).toMatchObject({ violations: [{ field: 'until' }] })
+    expect(said(() => local.grant({ ...grant, from: moment }))).toMatchObject({ violations: [{ field: 'from' }] })
+    expect(said(() => local.setNow(moment))).toMatchObject({ violations: [{ field: 'now' }] })
+  })
+
+  it('takes no field that it does not know: a misspelt end would be a role without one', () => {
+    const misspelt = { ...ANN, role: 'salesperson', untill: '2027-03-02T08:00:00Z' }
+    expect(said(() => local.grant(misspelt))).toMatchObject({
+      violations: [{ field: 'untill', message: 'is not known; did you mean "until"?' }],
+    })
+    expect(said(() => local.putUser({ user: 'ann', deactivated: 'no' as unknown as boolean }))).toMatchObject({
+      violations: [{ field: 'deactivated', message: 'must be true or false' }],
+    })
+    expect(said(() => local.revoke({ ...ANN } as unknown as Grant))).toMatchObject({
+      violations: [{ field: 'role', message: 'is required' }],
+    })
   })
 
   it('reads its own changes by their position, and refuses one that is yet to come', async () => {
@@ -92,10 +169,40 @@ describe('createLocal', () => {
     expect(await reason(accessToken)).toBe('TOKEN_REVOKED')
   })
 
+  it('says what is wrong with a question in the words of a client of the service', async () => {
+    local.grant({ ...ANN, role: 'salesperson' })
+    const question = { ...ANN, permission: 'sales.quote.send', resource: { amount: 'much', discountPercent: 0 } }
+    const refused = {
+      ...{ name: 'InvalidRequestError', code: 'request_invalid', message: 'The question is wrong: resource.amount.' },
+      violations: [{ field: 'resource.amount' }],
+    }
+    await expect(local.check(question)).rejects.toMatchObject(refused)
+    await expect(local.checkAll([question])).rejects.toMatchObject(refused)
+  })
+
   it('names each fault of the policy files', async () => {
     const broken = createLocal({ policies: [{ name: 'roles.yaml', text: 'kind: RoleBundel\n' }] })
     await expect(broken).rejects.toMatchObject({ name: 'InvalidRequestError', code: 'policy_invalid' })
     await expect(broken).rejects.toThrow(/roles\.yaml:1:/)
+  })
+
+  it.each([
+    [undefined, 'settings'],
+    [{}, 'policies'],
+    [{ policies: [] }, 'policies'],
+    [{ policies: ['roles.yaml'] }, 'policies'],
+    [{ policies: 7 }, 'policies'],
+    [{ policy: POLICIES }, 'policy'],
+  ])('names the setting that is wrong: %j', async (settings, field) => {
+    await expect(createLocal(settings as unknown as LocalSettings)).rejects.toMatchObject({
+      ...{ name: 'InvalidRequestError', code: 'request_invalid', violations: [{ field }] },
+    })
+  })
+
+  it('names the folder that is not there', async () => {
+    await expect(createLocal({ policies: './nope' })).rejects.toMatchObject({
+      ...{ name: 'InvalidRequestError', code: 'policy_invalid', message: expect.stringContaining('"./nope"') },
+    })
   })
 })
 
