@@ -23,8 +23,8 @@ interface Route {
 interface Seen {
   /** The plugin that it stands in. */
   readonly place: object
+  /** Fastify's own, not a copy: hooks for `onRoute` that run later may still change it. */
   readonly route: Route
-  readonly guarded: boolean
 }
 
 /** All that run before a handler. */
@@ -46,15 +46,15 @@ export function watchRoutes(): WatchedRoutes {
       const seen: Seen[] = []
       watched.set(app, seen)
       addHook.call(app, 'onRoute', function (route) {
-        seen.push({ place: this, route: { ...route }, guarded: isGuarded(route) })
+        seen.push({ place: this, route })
       })
     },
     unguarded(app) {
       const seen = watched.get(app)
       if (seen === undefined) throw new TypeError('unguarded(app) takes an application that was given to watch(app) before its first route')
       const open = new Set(
-        seen.flatMap(({ place, route, guarded }) =>
-          guarded || isGuarded(hooksOf(place)) ? [] : methodsOf(route).map((method) => `${method} ${route.url}`),
+        seen.flatMap(({ place, route }) =>
+          isGuarded(route) || isGuarded(hooksOf(place)) ? [] : methodsOf(route).map((method) => `${method} ${route.url}`),
         ),
       )
       // Fastify makes HEAD of GET: who guards the one guards the other.

@@ -159,6 +159,20 @@ describe('unguarded', () => {
     expect((await hear('/behind/inner')).status).toBe(401)
   })
 
+  it('sees what other plugins do to a route after it was seen', async () => {
+    open()
+    app.addHook('onRoute', (route) => {
+      if (route.url === '/stripped') delete route.preHandler
+      if (route.url === '/given') route.preHandler = guard.require(CREATE)
+    })
+    app.get('/stripped', { preHandler: guard.require(CREATE) }, ok)
+    app.get('/given', ok)
+    await app.ready()
+    expect(guard.unguarded(app)).toEqual(['GET /stripped'])
+    expect((await hear('/stripped')).status).toBe(200)
+    expect((await hear('/given')).status).toBe(401)
+  })
+
   it('is not asked of an application whose routes it has not seen', async () => {
     open()
     const other = fastify()
