@@ -16,6 +16,15 @@ export interface WatchedFrom {
   readonly incarnation: string
   /** Everything up to here is known to the watcher. */
   readonly position: number
+  /** Absent: of nobody. */
+  readonly callerDigest?: string
+}
+
+export interface Watching {
+  /** Whose changes are told; `null`: all. */
+  readonly tenants: ReadonlySet<string> | null
+  /** Of the caller and these tenants: what another one was told and holds is none of theirs. */
+  readonly callerDigest: string
 }
 
 /** A change that may turn a decision: of a user's account, attributes or roles, of a tenant, or of the policy. */
@@ -32,6 +41,7 @@ export type AccessFeedEvent =
       readonly resumed: boolean
       /** Not resumed: in force at the position, if there is one. Resumed: absent, for what the watcher knows is later than what is known here, or told to it next. */
       readonly policy: PolicyStanding | undefined
+      readonly callerDigest: string
     }
   | { readonly kind: 'changes'; readonly changes: readonly ToldChange[]; readonly through: number }
   | {
@@ -69,7 +79,7 @@ export interface AccessCursor {
 }
 
 export interface AccessFeedNeeds {
-  readonly knowledge: Pick<Knowledge, 'isFresh' | 'ageMs' | 'latestDatabaseMs'>
+  readonly knowledge: Pick<Knowledge, 'isFresh' | 'ageMs' | 'latestDatabaseMs' | 'lastCallerChange'>
   readonly clock: Pick<Clock, 'monotonicMs'>
   /** Absent: ACCESS_CHANGES_KEPT_MAX. */
   readonly keptMax?: number
@@ -133,16 +143,13 @@ export class AccessFeed implements AccessFeedTeller {
     this.#wake()
   }
 
-  /**
-   * @param tenants whose changes are told; `null`: all
-   * @param wake something may be there to be taken; also when there is not
-   */
-  watch(from: WatchedFrom | undefined, tenants: ReadonlySet<string> | null, wake: () => void): AccessCursor {
+  /** @param wake something may be there to be taken; also when there is not */
+  watch(from: WatchedFrom | undefined, { tenants, callerDigest }: Watching, wake: () => void): AccessCursor {
     let life: number | undefined
     /** The next one to be looked at, and what was told so far. */
     let [next, through] = [0, 0]
     const begin = (): AccessFeedEvent => {
-      const resumed = life === undefined && from !== undefined && from.incarnation === this.#incarnation && from.position >= this.#floor
+      const resumed = life === undefined && from !== undefined && this.#resumes(from, callerDigest)
       life = this.#life
       next = this.#first + this.#ring.length
       through = this.#position
@@ -152,7 +159,7 @@ export class AccessFeed implements AccessFeedTeller {
         next = this.#first + firstAfter(this.#ring, through)
       }
       const policy = resumed ? undefined : this.#policy
-      return { kind: 'opened', incarnation: this.#incarnation, position: through, resumed, policy }
+      return { kind: 'opened', incarnation: this.#incarnation, position: through, resumed, policy, callerDigest }
     }
     const read = (): AccessFeedEvent | undefined => {
       if (next < this.#first) throw tooSlow()
@@ -193,6 +200,12 @@ export class AccessFeed implements AccessFeedTeller {
       },
       close: () => void this.#wakes.delete(wake),
     }
+  }
+
+  #resumes(from: WatchedFrom, callerDigest: string): boolean {
+    if (from.incarnation !== this.#incarnation || from.position < this.#floor) return false
+    // Callers change seldom, and what may be seen is among what changes of them.
+    return from.callerDigest === callerDigest && from.position >= this.#needs.knowledge.lastCallerChange()
   }
 
   #heartbeat(beat: number): AccessFeedEvent {

@@ -1,4 +1,5 @@
 /** What callers are given that decide by themselves, each guarded here: states, policies, and every change of them. Decides nothing. Floor 3. */
+import { createHash } from 'node:crypto'
 import type { AccessState } from '../model/access-state.ts'
 import type { Caller } from '../model/caller.ts'
 import { CallerDeniedError, NotFoundError, ServiceError, StoreError } from '../model/error-code.ts'
@@ -115,7 +116,7 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
       let cursor: AccessCursor | undefined
       return {
         begin(from) {
-          cursor = feed.watch(from, tenants, wake)
+          cursor = feed.watch(from, { tenants, callerDigest: digestOf(caller) }, wake)
         },
         get open() {
           return cursor?.open ?? false
@@ -137,6 +138,12 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
     },
     watchers: () => watchers.size,
   }
+}
+
+/** One text for one caller with its tenants. */
+function digestOf({ id, tenants }: Caller): string {
+  const text = JSON.stringify([id, tenants === null ? null : [...tenants].sort()])
+  return createHash('sha256').update(text).digest('base64url')
 }
 
 function sameTenants(now: Caller['tenants'], before: ReadonlySet<string> | null): boolean {

@@ -1,7 +1,7 @@
 /** What watchers are told, and in which order, by what a follower applies; at the test's own time. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { AccessFeed, type AccessFeedEvent } from '../../src/access/access-feed.ts'
+import { AccessFeed, type AccessFeedEvent, type WatchedFrom } from '../../src/access/access-feed.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import { fingerprintOf } from '../../src/model/fingerprint.ts'
 import { ACCESS_CHANGES_TOLD_AT_ONCE_MAX, FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
@@ -24,6 +24,7 @@ function openFeed(keptMax = 100) {
   const apply = (...changes: FeedChange[]) => {
     const entries: FeedEntry[] = changes.map((change) => ({ ...change, position: ++position, atMs: 0 }))
     for (const entry of entries) if (entry.kind === 'policy') policy = { revision: entry.revision, position: entry.position }
+    for (const entry of entries) knowledge.note(entry)
     knowledge.reach(position)
     feed.applied(entries, position, policy)
     return position
@@ -39,7 +40,8 @@ function openFeed(keptMax = 100) {
   return { clock, knowledge, feed, apply, restart, catchUp, silently: (to: typeof POLICY) => feed.applied([], position, to) }
 }
 const user = (id: string): FeedChange => ({ kind: 'user', user: id })
-const all = (feed: AccessFeed, from?: { incarnation: string; position: number }) => feed.watch(from, null, () => undefined)
+const all = (feed: AccessFeed, from?: WatchedFrom) =>
+  feed.watch(from === undefined ? from : { callerDigest: 'c', ...from }, { tenants: null, callerDigest: 'c' }, () => undefined)
 const positionsOf = (events: readonly AccessFeedEvent[]) =>
   events.flatMap((event) => (event.kind === 'changes' ? event.changes.map(({ position }) => position) : []))
 
@@ -47,7 +49,9 @@ describe('a watcher of the access feed', () => {
   it('begins at what is known, with the policy in force there, and is told what turns decisions', () => {
     const { feed, apply } = openFeed()
     const watching = all(feed)
-    expect(watching.take(undefined)).toEqual([{ kind: 'opened', incarnation: 'first', position: 10, resumed: false, policy: POLICY }])
+    expect(watching.take(undefined)).toEqual([
+      { kind: 'opened', incarnation: 'first', position: 10, resumed: false, policy: POLICY, callerDigest: 'c' },
+    ])
     expect(watching.pending).toBe(false)
     apply(
       { kind: 'assignment', tenant: 'north', user: 'ann' },
@@ -118,13 +122,26 @@ describe('a watcher of the access feed', () => {
     apply(user('ann'), user('bob'), user('cid'))
     const watching = all(feed, { incarnation: 'first', position: 12 })
     const events = watching.take(undefined)
-    expect(events[0]).toEqual({ kind: 'opened', incarnation: 'first', position: 12, resumed: true, policy: undefined })
+    expect(events[0]).toEqual({ kind: 'opened', incarnation: 'first', position: 12, resumed: true, policy: undefined, callerDigest: 'c' })
     expect(positionsOf(events)).toEqual([13])
     expect(all(feed, { incarnation: 'first', position: 10 }).take(undefined)[0]).toMatchObject({ resumed: true })
     expect(all(feed, { incarnation: 'first', position: 9 }).take(undefined)).toMatchObject([
       { resumed: false, position: 13, policy: POLICY },
     ])
     expect(all(feed, { incarnation: 'other', position: 12 }).take(undefined)).toMatchObject([{ resumed: false, position: 13 }])
+  })
+
+  it('begins anew when the caller is another one or unsaid, and when any caller has changed since', () => {
+    const { feed, apply } = openFeed()
+    const known = apply(user('ann'))
+    const from = { incarnation: 'first', position: known }
+    const watch = (by: WatchedFrom) => feed.watch(by, { tenants: null, callerDigest: 'c' }, () => undefined).take(undefined)
+    expect(watch(from)).toMatchObject([{ resumed: false, policy: POLICY }])
+    expect(watch({ ...from, callerDigest: 'd' })).toMatchObject([{ resumed: false, callerDigest: 'c' }])
+    expect(watch({ ...from, callerDigest: 'c' })).toMatchObject([{ resumed: true }])
+    const changed = apply({ kind: 'caller', caller: 'any' })
+    expect(watch({ ...from, callerDigest: 'c' })).toMatchObject([{ resumed: false, position: changed }])
+    expect(watch({ ...from, callerDigest: 'c', position: changed })).toMatchObject([{ resumed: true }])
   })
 
   it('begins anew when the ring has forgotten what it lacks', () => {
@@ -181,7 +198,7 @@ describe('a watcher of the access feed', () => {
     const position = apply(user('ann'))
     silently({ revision: 'two', position: 0 })
     expect(watching.take(undefined)).toEqual([
-      { kind: 'opened', incarnation: 'first', position, resumed: false, policy: { revision: 'two', position: 0 } },
+      { kind: 'opened', incarnation: 'first', position, resumed: false, policy: { revision: 'two', position: 0 }, callerDigest: 'c' },
     ])
   })
 
@@ -196,7 +213,7 @@ describe('a watcher of the access feed', () => {
 
   it('is told of its own tenants, and of every user, whatever their tenant', () => {
     const { feed, apply } = openFeed()
-    const watching = feed.watch(undefined, new Set(['north']), () => undefined)
+    const watching = feed.watch(undefined, { tenants: new Set(['north']), callerDigest: 'c' }, () => undefined)
     watching.take(undefined)
     apply({ kind: 'tenant', tenant: 'south' }, { kind: 'assignment', tenant: 'south', user: 'ann' }, { kind: 'tenant', tenant: 'north' })
     expect(watching.take(undefined)).toMatchObject([
@@ -209,7 +226,7 @@ describe('a watcher of the access feed', () => {
   it('is woken by what comes, and by nothing any more when it has closed', () => {
     const { feed, apply } = openFeed()
     let woken = 0
-    const watching = feed.watch(undefined, null, () => {
+    const watching = feed.watch(undefined, { tenants: null, callerDigest: 'c' }, () => {
       woken++
     })
     apply(user('ann'))

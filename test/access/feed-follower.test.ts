@@ -132,7 +132,7 @@ describe('a replica that follows the feed', () => {
     const policy = compilePolicy(bundleOf({ coder: [`stay.list-${randomUUID().slice(0, 8)}`] }))
     const { revision } = policy
     const held: unknown[] = []
-    const watching = replica.told.watch(undefined, null, () => {
+    const watching = replica.told.watch(undefined, { tenants: null, callerDigest: 'c' }, () => {
       held.push([replica.knowledge.known, replica.policy.revision])
     })
     expect(watching.take(1)).toMatchObject([

@@ -55,7 +55,14 @@ const wire: AccessWire = {
   loadPolicy: async () => content,
   watch: (_from, listener: AccessListener) => {
     queueMicrotask(() =>
-      listener.event({ kind: 'opened', incarnation: 'one', position: 1, resumed: false, policy: { revision, position: 1 } }),
+      listener.event({
+        kind: 'opened',
+        incarnation: 'one',
+        position: 1,
+        resumed: false,
+        callerDigest: 'c',
+        policy: { revision, position: 1 },
+      }),
     )
     return {
       beat: (beat) =>

@@ -5,6 +5,7 @@ import type { Clock } from '../../ground/clock.ts'
 import type { Random } from '../../ground/random.ts'
 import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS } from '../../model/limits.ts'
 import { PolicyInForce } from '../../policy/in-force.ts'
+import { CallerDeniedError, UnauthenticatedError } from '../errors.ts'
 import {
   LOCAL_BEAT_MS_MAX,
   LOCAL_BEATS_WAITING_MAX,
@@ -16,7 +17,7 @@ import {
   LOCAL_SILENCE_MS_MAX,
   LOCAL_STEPS_WAITING_MAX,
 } from '../limits.ts'
-import type { AccessEvent, AccessWatch, AccessWire } from '../wires/access-wire.ts'
+import type { AccessEvent, AccessWatch, AccessWire, WatchedFrom } from '../wires/access-wire.ts'
 
 export interface FollowerNeeds {
   readonly wire: Pick<AccessWire, 'watch'>
@@ -61,6 +62,8 @@ export class AccessFollower {
   #cancelTimer: (() => void) | undefined
   /** When the known position was told. */
   #knownAtMs = 0
+  /** Whose stream it was, and what is held. */
+  #callerDigest: string | undefined
   /** What was known may never have been: the next stream is asked for from now on. */
   #anew = false
   #closed = false
@@ -91,7 +94,6 @@ export class AccessFollower {
   #open(): void {
     if (this.#closed) return
     const { wire, clock } = this.#needs
-    const { incarnation, known } = this.knowledge
     const line: Line = {
       watch: undefined,
       beats: new Map(),
@@ -106,10 +108,12 @@ export class AccessFollower {
       event: (event: AccessEvent) => {
         if (!line.ended) this.#hear(line, event)
       },
-      ended: () => this.#lost(line),
+      ended: (error: Error) => {
+        if (isRefusal(error)) this.forgetAll()
+        this.#lost(line)
+      },
     }
-    const from = this.#anew || incarnation === undefined || known === undefined ? undefined : { incarnation, position: known }
-    line.watch = wire.watch(from, listener)
+    line.watch = wire.watch(this.#from, listener)
     // It may have ended before it was told which one it is.
     if (line.ended) line.watch.end()
     else this.#tick(line)
@@ -170,10 +174,21 @@ export class AccessFollower {
     else this.#drain(line)
   }
 
-  #begin(line: Line, { incarnation, position, resumed, policy }: Opened): void {
-    const goesOn = resumed && !line.opened && !this.#anew && incarnation === this.knowledge.incarnation
+  /** Undefined: there is nothing to go on with. Without a policy nothing is told again that was not heard in full. */
+  get #from(): WatchedFrom | undefined {
+    const { incarnation, known: position } = this.knowledge
+    const callerDigest = this.#callerDigest
+    if (this.#anew || this.policy.position < 0 || incarnation === undefined || position === undefined || callerDigest === undefined)
+      return undefined
+    return { incarnation, position, callerDigest }
+  }
+
+  #begin(line: Line, { incarnation, position, resumed, policy, callerDigest }: Opened): void {
+    const isSame = incarnation === this.knowledge.incarnation && callerDigest === this.#callerDigest
+    const goesOn = resumed && !line.opened && !this.#anew && isSame
     line.opened = true
     if (!goesOn) {
+      this.#callerDigest = callerDigest
       line.steps.length = 0
       this.#forget()
       this.knowledge.restart(incarnation, position)
@@ -233,7 +248,7 @@ export class AccessFollower {
     const read: Moment = { monotonicMs: sent.monotonicMs - told.ageMs, wallMs: sent.wallMs - told.ageMs }
     if (!(told.position >= knowledge.known)) {
       // A replica that read the database after this process was told of a later position is not behind: the database went back.
-      if (read.monotonicMs > this.#knownAtMs + FRESHNESS_MARGIN_MS) this.#restored(line)
+      if (read.monotonicMs > this.#knownAtMs + FRESHNESS_MARGIN_MS) this.forgetAll()
       return
     }
     this.#reach(told.position)
@@ -242,11 +257,11 @@ export class AccessFollower {
     this.#failures = 0
   }
 
-  /** Nothing that was learnt may hold: the next stream begins anew. */
-  #restored(line: Line): void {
+  /** Nothing that was learnt may hold, or may be seen by who the caller is by now: another stream begins anew. */
+  forgetAll(): void {
     this.#forget()
     this.#anew = true
-    this.#lost(line)
+    if (this.#line !== undefined) this.#lost(this.#line)
   }
 
   #lost(line: Line): void {
@@ -268,4 +283,9 @@ export class AccessFollower {
     line.watch?.end()
     if (this.#line === line) this.#line = undefined
   }
+}
+
+/** The application's key is not known, or may not have this (any more). */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof CallerDeniedError || error instanceof UnauthenticatedError
 }

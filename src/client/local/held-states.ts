@@ -38,6 +38,10 @@ export class HeldStates<E extends Sized> {
     return this.#young.bytes + this.#old.bytes
   }
 
+  holdsTenant(tenant: string): boolean {
+    return this.#young.byTenant.has(tenant) || this.#old.byTenant.has(tenant)
+  }
+
   get(tenant: string, user: string): E | undefined {
     const young = this.#young.byTenant.get(tenant)?.get(user)
     if (young !== undefined) return young

@@ -90,7 +90,13 @@ class Local {
     })
     this.#knowledge = this.#follower.knowledge
     this.#policy = this.#follower.policy
-    this.#loader = new StateLoader({ ...needs, knowledge: this.#knowledge, held: this.#held, closing: this.#closing.signal })
+    this.#loader = new StateLoader({
+      ...needs,
+      knowledge: this.#knowledge,
+      held: this.#held,
+      closing: this.#closing.signal,
+      refused: () => this.#follower.forgetAll(),
+    })
     this.#follower.start()
   }
 

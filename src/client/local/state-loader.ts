@@ -9,9 +9,10 @@ import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { Verdict } from '../../model/decision.ts'
 import { fingerprintOf } from '../../model/fingerprint.ts'
 import type { CallOptions } from '../client.ts'
-import { UnavailableError } from '../errors.ts'
+import { UnauthenticatedError, UnavailableError } from '../errors.ts'
 import { LOCAL_LOAD_PAUSE_MS, LOCAL_LOADS_MAX } from '../limits.ts'
 import type { AccessWire } from '../wires/access-wire.ts'
+import { isRefusal } from './access-follower.ts'
 import type { HeldStates, Sized } from './held-states.ts'
 import type { LocalPlan } from './local-options.ts'
 import { within } from './within.ts'
@@ -25,6 +26,8 @@ export interface LoaderNeeds {
   readonly knowledge: Knowledge<number>
   readonly held: HeldStates<Entry>
   readonly closing: AbortSignal
+  /** The caller may not see any more what it was given. */
+  readonly refused: () => void
 }
 
 /** What is kept of one pair. */
@@ -92,7 +95,8 @@ export class StateLoader {
   #begin(text: string, tenant: string, user: string, minPosition: number | undefined): Promise<Loaded | undefined> {
     const flight = this.#load(tenant, user, minPosition)
       .catch((fault: unknown) => {
-        // One question that is refused says nothing of others.
+        // One question about a tenant that was never seen says nothing of what is held.
+        if (fault instanceof UnauthenticatedError || (isRefusal(fault) && this.#needs.held.holdsTenant(tenant))) this.#needs.refused()
         if (fault instanceof UnavailableError) this.#pausedUntilMs = this.#needs.clock.monotonicMs() + LOCAL_LOAD_PAUSE_MS
         return undefined
       })

@@ -44,6 +44,7 @@ function openedOf(opened: Plain): AccessEvent {
     incarnation: text(opened, 'incarnation'),
     position: whole(opened, 'position'),
     resumed: flag(opened, 'resumed'),
+    callerDigest: text(opened, 'callerDigest'),
     policy:
       policy === undefined ? undefined : { revision: text(objectOf(policy), 'revision'), position: whole(objectOf(policy), 'position') },
   }

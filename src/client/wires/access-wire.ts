@@ -20,6 +20,8 @@ export type AccessEvent =
       readonly incarnation: string
       readonly position: number
       readonly resumed: boolean
+      /** Of the caller that watches, and its tenants. */
+      readonly callerDigest: string
       /** Resumed: always absent, for what the watcher knows of it stands. Not resumed: in force at the position; absent: none is. */
       readonly policy: { readonly revision: string; readonly position: number } | undefined
     }
@@ -32,6 +34,13 @@ export type AccessEvent =
       readonly fresh: boolean
       readonly databaseBeforeMs: number
     }
+
+/** As the stream before told it: what is held is of this caller, and known up to this position. */
+export interface WatchedFrom {
+  readonly incarnation: string
+  readonly position: number
+  readonly callerDigest: string
+}
 
 export interface AccessWatch {
   /** Asks for a heartbeat of this number. */
@@ -53,5 +62,5 @@ export interface AccessWire {
   /** Canonical JSON. Rejects with a `CastellanError`. */
   loadPolicy(revision: string, call: Omit<WireCall, 'minPosition'>): Promise<string>
   /** @param from absent: from now on */
-  watch(from: { readonly incarnation: string; readonly position: number } | undefined, listener: AccessListener): AccessWatch
+  watch(from: WatchedFrom | undefined, listener: AccessListener): AccessWatch
 }

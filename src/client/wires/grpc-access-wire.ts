@@ -1,7 +1,7 @@
 /** AccessService over the client's own channel. Floor 6. */
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { parseAccessEvent, parseLoadedAccess, parsePolicyContent } from './access-answers.ts'
-import type { AccessListener, AccessWatch, AccessWire } from './access-wire.ts'
+import type { AccessListener, AccessWatch, AccessWire, WatchedFrom } from './access-wire.ts'
 import type { GrpcChannel } from './grpc-channel.ts'
 import type { Message } from './grpc-definitions.ts'
 import { serviceError } from './service-error.ts'
@@ -28,7 +28,7 @@ class GrpcWatch implements AccessWatch {
   #stream: ClientDuplexStream<object, Message | undefined> | undefined
   #ended = false
 
-  constructor(channel: GrpcChannel, from: object | undefined, listener: AccessListener) {
+  constructor(channel: GrpcChannel, from: WatchedFrom | undefined, listener: AccessListener) {
     this.#channel = channel
     this.#listener = listener
     this.#open(from).catch((fault: unknown) => this.#over(fault))
@@ -43,7 +43,7 @@ class GrpcWatch implements AccessWatch {
     this.#stream?.cancel()
   }
 
-  async #open(from: object | undefined): Promise<void> {
+  async #open(from: WatchedFrom | undefined): Promise<void> {
     const method = this.#channel.access['WatchAccess']
     if (method === undefined) throw serviceError({ code: 'route_not_found' })
     const headers = await this.#channel.metadata()

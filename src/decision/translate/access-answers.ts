@@ -26,8 +26,8 @@ export function loadedAccessMessage({ incarnation, position, policy, state }: Lo
 export function accessEventMessage(event: AccessFeedEvent): { readonly kind: AccessFeedEvent['kind']; readonly fields: Message } {
   switch (event.kind) {
     case 'opened': {
-      const { kind, incarnation, position, resumed, policy } = event
-      return { kind, fields: { incarnation, position, resumed, ...(policy === undefined ? {} : { policy: { ...policy } }) } }
+      const { kind, incarnation, position, resumed, policy, callerDigest } = event
+      return { kind, fields: { incarnation, position, resumed, callerDigest, ...(policy === undefined ? {} : { policy: { ...policy } }) } }
     }
     case 'changes':
       return { kind: event.kind, fields: { changes: event.changes.map(changeMessage), through: event.through } }

@@ -18,7 +18,9 @@ const beatSchema = z
 
 const firstSchema = z.strictObject({
   // A position of 0 is what proto3 does not write.
-  from: z.strictObject({ incarnation: idSchema, position: positionSchema.default(0) }).exactOptional(),
+  from: z
+    .strictObject({ incarnation: idSchema, position: positionSchema.default(0), callerDigest: idSchema.exactOptional() })
+    .exactOptional(),
   beat: beatSchema.exactOptional(),
 })
 const laterSchema = z.strictObject({

@@ -10,6 +10,7 @@ import type {
   AccessWatch,
   AccessWire,
   LoadedAccess,
+  WatchedFrom,
 } from '../../../src/client/wires/access-wire.ts'
 import { fingerprintOf } from '../../../src/model/fingerprint.ts'
 import { FRESHNESS_BOUND_MS } from '../../../src/model/limits.ts'
@@ -86,6 +87,10 @@ export class AccessWorld {
   readonly replicas: readonly Replica[]
   commits: Commit[] = []
   incarnation = 'one'
+  /** Of who the client is for the service by now. */
+  callerDigest = 'all tenants'
+  /** What every stream ends with and none begins with. */
+  refusal: Error | undefined
   /** Milliseconds each way of what is sent from now on. */
   delayMs = 1
   /** Nothing of any line arrives. */
@@ -108,7 +113,7 @@ export class AccessWorld {
   policiesFail = false
   loads = 0
   asked = 0
-  opened: ({ readonly incarnation: string; readonly position: number } | undefined)[] = []
+  opened: (WatchedFrom | undefined)[] = []
   #lines: Line[] = []
   #held: (() => void)[] = []
   #turn = 0
@@ -246,20 +251,23 @@ export class AccessWorld {
     return { incarnation: this.incarnation, state, policyRevision: policy.revision }
   }
 
-  #watch(from: { readonly incarnation: string; readonly position: number } | undefined, listener: AccessListener): AccessWatch {
+  #watch(from: WatchedFrom | undefined, listener: AccessListener): AccessWatch {
     this.opened.push(from)
     const replica = this.replicas[++this.#turn % this.replicas.length] ?? { known: 0, readAtMs: 0 }
     const line: Line = { replica, listener, cursor: Number.POSITIVE_INFINITY, open: true, upMs: 0, downMs: 0 }
     this.#lines.push(line)
     this.#send(line, 'upMs', () => {
-      const resumed = from !== undefined && from.incarnation === this.incarnation
+      if (this.refusal !== undefined) return this.#end(line, true)
+      const { incarnation, callerDigest } = this
+      const resumed = from?.incarnation === incarnation && from.callerDigest === callerDigest
       line.cursor = resumed ? from.position : replica.known
       this.#down(line, {
         kind: 'opened',
-        incarnation: this.incarnation,
+        incarnation,
         position: line.cursor,
         resumed,
-        policy: this.#policyAt(line.cursor),
+        policy: resumed ? undefined : this.#policyAt(line.cursor),
+        callerDigest,
       })
       this.#tell(line)
     })
@@ -300,7 +308,7 @@ export class AccessWorld {
     if (!line.open) return
     line.open = false
     this.#lines = this.#lines.filter((one) => one !== line)
-    if (told) line.listener.ended(new UnavailableError('', { code: 'unreachable' }))
+    if (told) line.listener.ended(this.refusal ?? new UnavailableError('', { code: 'unreachable' }))
   }
 
   #down(line: Line, event: AccessEvent): void {

@@ -112,7 +112,14 @@ function wireOf(held: AccessState, content: string, clock: ManualClock): AccessW
     loadPolicy: async () => content,
     watch: (_from, listener: AccessListener) => {
       clock.after(1, () =>
-        listener.event({ kind: 'opened', incarnation: 'one', position: 1, resumed: false, policy: { revision, position: 1 } }),
+        listener.event({
+          kind: 'opened',
+          incarnation: 'one',
+          position: 1,
+          resumed: false,
+          callerDigest: 'c',
+          policy: { revision, position: 1 },
+        }),
       )
       return {
         beat: (beat) =>

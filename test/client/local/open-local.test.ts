@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { CallerDeniedError, UnauthenticatedError } from '../../../src/client/errors.ts'
 import { type LocalOptions, readLocalOptions } from '../../../src/client/local/local-options.ts'
 import { type LocalAsker, openLocal } from '../../../src/client/local/open-local.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
@@ -133,9 +134,52 @@ describe('a client with local checks', () => {
     world.cut()
     world.change('bob')
     await pass(600)
-    expect(world.opened).toEqual([undefined, { incarnation: 'one', position: known }])
+    expect(world.opened).toEqual([undefined, { incarnation: 'one', position: known, callerDigest: world.callerDigest }])
     expect(local.peek(ANN)).toMatchObject({ position: world.head })
     expect(world.loads).toBe(1)
+  })
+
+  it.each([
+    ['unknown', new UnauthenticatedError('', { code: 'unauthenticated' })],
+    ['refused', new CallerDeniedError('', { code: 'permission_denied' })],
+  ])('forgets all when its caller is %s', async (_, refusal) => {
+    await open()
+    await check()
+    world.refusal = refusal
+    world.cut()
+    // At once: the service would refuse this question.
+    expect(local.peek(ANN)).toBeUndefined()
+    expect(local.status()).toMatchObject({ state: 'asking', entries: 0 })
+    await pass(1_000)
+    world.refusal = undefined
+    await pass(10_000)
+    expect(world.opened.slice(1).every((from) => from === undefined)).toBe(true)
+    expect(local.status()).toMatchObject({ state: 'fresh', entries: 0 })
+  })
+
+  it('forgets all when a load is refused in a tenant that it holds, and nothing for one that it never saw', async () => {
+    await open()
+    await check()
+    world.faultOf.set('bob', new CallerDeniedError('', { code: 'permission_denied' }))
+    await check({ ...ANN, tenant: 'elsewhere', user: 'bob' })
+    expect(local.peek(ANN)).toBeDefined()
+    await check({ ...ANN, user: 'bob' })
+    expect(local.peek(ANN)).toBeUndefined()
+    expect(local.status()).toMatchObject({ state: 'asking', entries: 0 })
+    await pass(1_000)
+    await check()
+    world.faultOf.set('bob', new UnauthenticatedError('', { code: 'unauthenticated' }))
+    await check({ ...ANN, tenant: 'elsewhere', user: 'bob' })
+    expect(local.peek(ANN)).toBeUndefined()
+  })
+
+  it('forgets all when the service knows it by another caller, or with other tenants, than it began with', async () => {
+    await open()
+    await check()
+    world.callerDigest = 'some tenants'
+    world.cut()
+    await pass(600)
+    expect(local.status()).toMatchObject({ state: 'fresh', entries: 0 })
   })
 
   it('forgets all when the database is another one', async () => {

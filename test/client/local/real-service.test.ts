@@ -55,6 +55,26 @@ describe('a client with local checks on a real service', () => {
     expect(client.local.status()).toMatchObject({ state: 'asking', entries: 0 })
   })
 
+  it('forgets what its former key could see when it goes on with one that is limited to tenants', async () => {
+    const { administration, context } = wires.house
+    await administration.grant(context, { tenant: 'south', user: 'zed', role: 'reader' })
+    const scopes = ['decide', 'replicate'] as const
+    const all = await administration.createCaller(context, { name: 'all', scopes })
+    const some = await administration.createCaller(context, { name: 'some', scopes, tenants: ['north'] })
+    let key = all.key
+    const client = createClient({ target: `127.0.0.1:${wires.grpc.port}`, credentials: { key: () => key }, local: true, deadlineMs: 5_000 })
+    clients.push(client)
+    await until(() => client.local.status().state === 'fresh')
+    const question = { ...ANN, user: 'zed', tenant: 'south' }
+    expect((await client.check(question)).decisionId).toBeUndefined()
+    key = some.key
+    await administration.revokeCaller(context, all.record.id)
+    await until(() => client.local.status().entries === 0)
+    await until(() => client.local.status().state === 'fresh')
+    await expect(client.check(question)).rejects.toBeInstanceOf(CallerDeniedError)
+    expect((await client.check(ANN)).decisionId).toBeUndefined()
+  }, 60_000)
+
   it('never answers for a caller that the service would refuse', async () => {
     const limited = await wires.house.administration.createCaller(wires.house.context, {
       name: 'limited-application',

@@ -267,12 +267,10 @@ describe('a watcher', () => {
 
   it('goes on from what it knows, without policy or changes that it knows, and begins anew with another database', async () => {
     const { house } = wires
-    const { incarnation } = house.freshness.accessFeed.watch(undefined, null, () => undefined).take(undefined)[0] as unknown as {
-      incarnation: string
-    }
+    const { incarnation, callerDigest } = await watch().opened()
     const { position: known } = await house.administration.putTenant(house.context, { tenant: 'east', displayName: 'before' })
     const { position } = await house.administration.putTenant(house.context, { tenant: 'east', displayName: 'after' })
-    const watching = watch({ from: { incarnation, position: known }, beat: 1 })
+    const watching = watch({ from: { incarnation, position: known, callerDigest }, beat: 1 })
     expect(await watching.opened()).toMatchObject({ resumed: true, position: known })
     expect(watching.events[0].policy ?? null).toBeNull()
     await watching.next(({ kind, beat }) => kind === 'heartbeat' && beat === 1)
@@ -285,8 +283,29 @@ describe('a watcher', () => {
     expect(again).toMatchObject({ incarnation: house.freshness.incarnation(), policy: { revision: house.policy.revision } })
     expect(again.resumed ?? false).toBe(false)
     expect(again.incarnation).not.toBe(incarnation)
-    const late = await watch({ from: { incarnation, position } }).opened()
+    const late = await watch({ from: { incarnation, position, callerDigest } }).opened()
     expect(late.resumed ?? false).toBe(false)
+  })
+
+  it('never goes on from what another caller was told, nor the same one with other tenants, nor when a caller has changed since', async () => {
+    const { house } = wires
+    const caller = await callerWith()
+    const other = await callerWith({ tenants: ['north'] })
+    const { incarnation, position, callerDigest } = await watch({}, caller.key).opened()
+    const from = { incarnation, position, callerDigest }
+    const resumes = async (by: string, first = from) => (await watch({ from: first }, by).opened()).resumed ?? false
+    expect(await resumes(caller.key)).toBe(true)
+    expect(await resumes(other.key)).toBe(false)
+    const { knex } = house.database
+    await knex('caller')
+      .where({ id: caller.id })
+      .update({ tenants: ['north'] })
+    const { position: changed } = await house.administration.createCaller(house.context, { name: 'read again', scopes: ['decide'] })
+    const limited = await watch({ from: { ...from, position: changed } }, caller.key).opened()
+    expect([limited.resumed ?? false, limited.callerDigest === callerDigest]).toEqual([false, false])
+    const again = { incarnation, position: changed, callerDigest: limited.callerDigest }
+    expect(await resumes(caller.key, again)).toBe(true)
+    expect(await resumes(caller.key, { ...again, position: changed - 1 })).toBe(false)
   })
 
   it('is told nothing of tenants that its caller may not see, though the position moves', async () => {
