@@ -7,7 +7,7 @@ export interface Contender {
   readonly name: string
   /** Asks `count` questions from the table, from question `from` on and around; answers how many were allowed. */
   ask(from: number, count: number): number | Promise<number>
-  /** What is measured begins now. */
+  /** What counts begins now: the first round is over. */
   start?(): void
   /** What has to be known beside its figures. */
   note?(): string
@@ -21,6 +21,7 @@ export interface MeasureSettings {
   readonly questions: number
   /** Monotonic, milliseconds. */
   readonly nowMs: () => number
+  /** After each; 0 is the one that does not count. */
   readonly onRound?: (round: number) => void
 }
 
@@ -40,9 +41,10 @@ const BATCH = 64
  * first is thrown away, so that nobody is measured while it is being compiled.
  */
 export async function measure(contenders: readonly Contender[], settings: MeasureSettings): Promise<readonly Measurement[]> {
-  for (const contender of contenders) contender.start?.()
   const rates = new Map(contenders.map(({ name }) => [name, [] as number[]]))
   for (let round = 0; round <= settings.rounds; round += 1) {
+    // What is told beside the figures is of the rounds that count, too.
+    if (round === 1) for (const contender of contenders) contender.start?.()
     for (let turn = 0; turn < contenders.length; turn += 1) {
       const contender = contenders[(turn + round) % contenders.length]
       if (contender === undefined) continue

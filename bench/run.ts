@@ -48,10 +48,14 @@ async function run(options: Options): Promise<void> {
 }
 
 async function runWorkload(workload: Workload, { rounds, seconds }: Options): Promise<WorkloadResult> {
+  const say = (what: string) => process.stderr.write(`${workload.name}: ${what}\n`)
+  say('starting the service, and everybody with the same facts')
   const { contenders, questions, facts, describe, close } = await workload.open()
   try {
+    say(`comparing all answers, questions ${questions}`)
     const disagreement = await findDisagreement(contenders, questions, describe)
     if (disagreement !== undefined) throw new Error(`Not the same question to all: ${disagreement}`)
+    say(`warming up, then ${rounds} rounds`)
     const tell = (round: number) => process.stderr.write(`${workload.name}: round ${round} of ${rounds}\r`)
     const measurements = await measure(contenders, { rounds, seconds, questions, nowMs: () => performance.now(), onRound: tell })
     process.stderr.write(`${' '.repeat(60)}\r`)

@@ -20,6 +20,10 @@ const HOLD = `const { CASTELLAN_URL: url, CASTELLAN_GRPC_TARGET: grpcTarget, CAS
 process.stdout.write(JSON.stringify({ url, grpcTarget, key }) + '\\n')
 process.stdin.resume()`
 
+/** Milliseconds until it has told where it is: some seconds, and many times that on a machine that does other things. */
+const START_MS_MAX = 120_000
+
+/** @throws Error when it does not come up */
 export async function openBenchService(facts: Facts): Promise<BenchService> {
   const folder = mkdtempSync(join(tmpdir(), 'castellan-bench-'))
   const file = join(folder, 'facts.json')
@@ -28,19 +32,25 @@ export async function openBenchService(facts: Facts): Promise<BenchService> {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, CASTELLAN_LOG_LEVEL: 'error' } })
   const ended = once(child, 'close')
   try {
-    const told = await Promise.race([once(child.stdout.setEncoding('utf8'), 'data'), ended.then(() => [undefined])])
+    const first = once(child.stdout.setEncoding('utf8'), 'data', { signal: AbortSignal.timeout(START_MS_MAX) })
+    const told = await Promise.race([first, ended.then(() => [undefined])])
     if (typeof told[0] !== 'string') throw new Error('The service of the bench did not come up; what it said is above')
     const { url, grpcTarget, key } = JSON.parse(told[0]) as Omit<BenchService, 'close'>
     return { url, grpcTarget, key, close }
   } catch (fault) {
+    child.kill('SIGKILL')
     await close()
-    throw fault
+    throw fault instanceof Error && fault.name === 'AbortError'
+      ? new Error(`The service of the bench did not come up within ${START_MS_MAX / 1_000} s`, { cause: fault })
+      : fault
+  } finally {
+    // It has read them by now; whoever interrupts what follows leaves nothing behind.
+    rmSync(folder, { recursive: true, force: true })
   }
 
   async function close(): Promise<void> {
     child.stdin.end()
     await ended
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 

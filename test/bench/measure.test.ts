@@ -35,6 +35,23 @@ describe('measuring', () => {
     expect(summarize(measured).map(({ ratio }) => ratio)).toEqual([1, 0.25, 0.125])
   })
 
+  it('goes through the whole table and around, and begins to count when the round that does not is over', async () => {
+    const { contender, nowMs } = openMachine()
+    const seen: (number | 'start' | 'round')[] = []
+    const one = contender('one', 1)
+    const watched: Contender = {
+      ...one,
+      ask(from, count) {
+        seen.push(from)
+        return one.ask(from, count)
+      },
+      start: () => void seen.push('start'),
+    }
+    await measure([watched], { rounds: 1, seconds: 0.25, questions: 100, nowMs, onRound: () => void seen.push('round') })
+    const [first, second, third, fourth] = [0, 64, 28, 92]
+    expect(seen).toEqual([first, second, third, fourth, 'round', 'start', first, second, third, fourth, 'round'])
+  })
+
   it('asks at least once, however short the time', async () => {
     const { contender, nowMs } = openMachine()
     expect(await measure([contender('one', 100)], { rounds: 1, seconds: 0.001, questions: 10, nowMs })).toEqual([
