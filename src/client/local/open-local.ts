@@ -177,7 +177,7 @@ class Local {
   status(): LocalStatus {
     const nowMs = this.#needs.clock.monotonicMs()
     return {
-      state: this.#isFresh() ? 'fresh' : this.#follower.connected ? 'catching-up' : 'asking',
+      state: this.#isFresh() && this.#policy.position >= 0 ? 'fresh' : this.#follower.connected ? 'catching-up' : 'asking',
       position: this.#knowledge.known,
       ageMs: this.#knowledge.ageMs(nowMs),
       policyRevision: this.#policy.revision,

@@ -266,7 +266,7 @@ export class AccessWorld {
         incarnation,
         position: line.cursor,
         resumed,
-        policy: resumed ? undefined : this.#policyAt(line.cursor),
+        policy: resumed || this.#policyAt(line.cursor).revision === '' ? undefined : this.#policyAt(line.cursor),
         callerDigest,
       })
       this.#tell(line)

@@ -127,6 +127,38 @@ describe('a client with local checks', () => {
     expect(local.peek(ANN)).toBeDefined()
   })
 
+  it.each(['loading fails', 'the line breaks meanwhile'])(
+    'begins anew when it has no policy yet and %s, and is not fresh without one',
+    async (how) => {
+      if (how === 'loading fails') world.policiesFail = true
+      else world.delayMs = 40
+      const opening = open()
+      await world.clock.pass(100)
+      if (how !== 'loading fails') {
+        // Told where it is and by which policy, which is on its way.
+        expect(local.status()).toMatchObject({ position: world.head, policyRevision: undefined })
+        world.cut()
+        world.delayMs = 1
+      }
+      await opening
+      expect(local.status().state).not.toBe('fresh')
+      world.policiesFail = false
+      await pass(2_000)
+      expect(local.status().state).toBe('fresh')
+      await check()
+      expect(local.peek(ANN)).toBeDefined()
+    },
+  )
+
+  it('is not fresh while no policy is in force anywhere', async () => {
+    world.commits = []
+    world.change('ann')
+    await open()
+    await pass(2_000)
+    expect(local.status()).toMatchObject({ state: 'catching-up', position: 1, policyRevision: undefined })
+    expect(await check()).toHaveProperty('decisionId')
+  })
+
   it('goes on from its position after a cut, with what it holds', async () => {
     await open()
     await check()
