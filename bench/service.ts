@@ -23,9 +23,9 @@ process.stdin.resume()`
 /** Milliseconds until it has told where it is: some seconds, and many times that on a machine that does other things. */
 const START_MS_MAX = 120_000
 
-/** @throws Error when it does not come up */
-export async function openBenchService(facts: Facts): Promise<BenchService> {
-  const folder = mkdtempSync(join(tmpdir(), 'castellan-bench-'))
+/** @param temporary where a file lies while it starts. @throws Error when it does not come up */
+export async function openBenchService(facts: Facts, temporary = tmpdir()): Promise<BenchService> {
+  const folder = mkdtempSync(join(temporary, 'castellan-bench-'))
   const file = join(folder, 'facts.json')
   writeFileSync(file, JSON.stringify(factsFile(facts)))
   const args = [CASTELLAN, 'run', '--policies', OFFICE, '--facts', file, '--', process.execPath, '-e', HOLD]
