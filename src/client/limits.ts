@@ -16,12 +16,14 @@ export const RETRY_DELAY_MS_MAX = 40
 export const QUESTIONS_UNDER_WAY_MAX = 20_000
 /** Requests of one client at once: questions beyond it wait and are merged, which the service answers faster than more requests. */
 export const REQUESTS_AT_ONCE_MAX = 64
+/** Milliseconds above which who asks waits long: twice the deadline of who says nothing. */
+export const PATIENT_FROM_MS = 1_000
 /**
  * Of them those whose questions still have more than so much time, in milliseconds, together with the more patient ones: an answer that never comes holds its
  * place for as long. Questions of less patience are left with half of the places that such ones can take, and never travel with them.
  */
 export const REQUESTS_AT_ONCE_MAX_BY_PATIENCE: readonly { readonly untilMs: number; readonly requests: number }[] = [
-  { untilMs: 1_000, requests: REQUESTS_AT_ONCE_MAX },
+  { untilMs: PATIENT_FROM_MS, requests: REQUESTS_AT_ONCE_MAX },
   { untilMs: 8_000, requests: REQUESTS_AT_ONCE_MAX / 2 },
   { untilMs: Number.POSITIVE_INFINITY, requests: REQUESTS_AT_ONCE_MAX / 4 },
 ]
@@ -44,6 +46,8 @@ export const ANSWER_TEXT_CHARACTERS_MAX = 2_000
 /** Milliseconds between two attempts to connect: doubled from the first to the second. Well below a deadline, so that a service that is back is found within one. */
 export const RECONNECT_MS_MIN = 40
 export const RECONNECT_MS_MAX = 120
+/** Milliseconds of a TLS handshake: one over the widest ocean takes a tenth of it, and a peer that hangs in it is no replica to wait for. */
+export const HANDSHAKE_MS_MAX = 5_000
 /** Milliseconds that a call waits for a connection that has failed: longer than RECONNECT_MS_MAX with its jitter. */
 export const RECONNECT_WAIT_MS = 180
 /** Milliseconds without a word before a connection is tried, and until one that does not answer is given up: a peer that vanished says nothing. */

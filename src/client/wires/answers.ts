@@ -1,7 +1,7 @@
 /** What a service answered → decisions and lists, or an error: whatever is not clearly an answer is none. No wire's library. Floor 6. */
 import { REASONS } from '../../model/decision.ts'
 import type { Decision, HeldPermission, PermissionList } from '../client.ts'
-import type { CastellanError } from '../errors.ts'
+import { CastellanError } from '../errors.ts'
 import { badAnswer, codeIn, serviceError, violationsIn } from './service-error.ts'
 
 type Plain = Readonly<Record<string, unknown>>
@@ -39,15 +39,24 @@ export function parseDecision(value: unknown, form: AnswerForm): Decision {
   }
 }
 
-/** Each in its place. @throws UnavailableError `bad_answer` when they are not as many as were asked */
+/** Each in its place; one that is no answer is that question's failure. @throws UnavailableError `bad_answer` when they are not as many as were asked */
 export function parseResults(value: unknown, count: number, form: AnswerForm): readonly (Decision | CastellanError)[] {
   const items = objectOf(value)['items']
   if (!Array.isArray(items) || items.length !== count) throw badAnswer('another number of answers than of questions')
   return items.map((item: unknown) => {
-    const { decision, error } = objectOf(item)
-    if ((decision === undefined) === (error === undefined)) throw badAnswer('an item that is neither a decision nor an error')
-    return error === undefined ? parseDecision(decision, form) : itemError(error)
+    try {
+      return parseItem(item, form)
+    } catch (fault) {
+      if (fault instanceof CastellanError) return fault
+      throw fault
+    }
   })
+}
+
+function parseItem(item: unknown, form: AnswerForm): Decision | CastellanError {
+  const { decision, error } = objectOf(item)
+  if ((decision === undefined) === (error === undefined)) throw badAnswer('an item that is neither a decision nor an error')
+  return error === undefined ? parseDecision(decision, form) : itemError(error)
 }
 
 function itemError(value: unknown): CastellanError {

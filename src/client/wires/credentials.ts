@@ -51,6 +51,15 @@ export function openAuthorize({ key }: Credentials): Authorize {
   }
 }
 
+/** Takes the key out of a text of whoever answers, who may repeat what it was sent: it would reach the application's log. */
+export function struck(text: string, authorization: string): string {
+  const key = authorization.slice(HEADER.length)
+  return key.length < KEY_CHARACTERS_STRUCK_MIN ? text : text.replaceAll(key, '(key)')
+}
+
+/** Characters of a key that are looked for: shorter ones are no secret, and stand in any text. */
+const KEY_CHARACTERS_STRUCK_MIN = 8
+
 function keyFault(key: string): string | undefined {
   if (key === '') return 'must not be empty'
   if (key.length > AUTHORIZATION_CHARACTERS_MAX - HEADER.length) return 'is too long for a key'

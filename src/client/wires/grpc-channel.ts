@@ -7,6 +7,7 @@ import {
   credentials as grpcCredentials,
   Metadata,
 } from '@grpc/grpc-js'
+import { systemClock } from '../../ground/clock.ts'
 import type { CastellanError } from '../errors.ts'
 import {
   GRPC_ANSWER_BYTES_MAX,
@@ -17,8 +18,9 @@ import {
   RECONNECT_MS_MIN,
   RECONNECT_WAIT_MS,
 } from '../limits.ts'
-import { type Credentials, checkCredentials, openAuthorize, refusePlaintext } from './credentials.ts'
+import { type Credentials, checkCredentials, openAuthorize, refusePlaintext, struck } from './credentials.ts'
 import { loadClientDefinitions, type Message, type Method, type Methods } from './grpc-definitions.ts'
+import { boundedHandshakes } from './grpc-handshake.ts'
 import { servingRoundRobin } from './grpc-health.ts'
 import { statusError } from './grpc-status.ts'
 import { checkTarget } from './grpc-target.ts'
@@ -59,10 +61,12 @@ export function openGrpcChannel({ target, credentials, insecure = false }: GrpcC
   if (credentials.tls === undefined && !local && !insecure) refusePlaintext('target', 'set credentials.tls')
   const definitions = loadClientDefinitions()
   const client = new Client(target, channelCredentials(credentials), { ...CHANNEL_OPTIONS, 'grpc.service_config': servingRoundRobin() })
-  const errorOf = (fault: unknown) => statusError(fault, definitions)
+  let authorization = ''
+  const errorOf = (fault: unknown) => statusError(fault, definitions, (text) => struck(text, authorization))
   const metadata = async (): Promise<Metadata> => {
     const made = new Metadata()
-    made.set('authorization', await authorize())
+    authorization = await authorize()
+    made.set('authorization', authorization)
     return made
   }
   let reconnecting: Promise<void> | undefined
@@ -136,5 +140,5 @@ function channelCredentials({ tls }: Credentials): ChannelCredentials {
   if (tls === undefined) return grpcCredentials.createInsecure()
   const pem = (value: string | Uint8Array | undefined) => (value === undefined ? null : Buffer.from(value))
   const { ca, cert, key } = tls === true ? { ca: undefined, cert: undefined, key: undefined } : tls
-  return grpcCredentials.createSsl(pem(ca), pem(key), pem(cert))
+  return boundedHandshakes(grpcCredentials.createSsl(pem(ca), pem(key), pem(cert), { rejectUnauthorized: true }), systemClock)
 }

@@ -1,6 +1,7 @@
 /** A failed gRPC call → the client's errors, from its status and the details of Google's error model. Floor 6. */
 import { type ServiceError, status } from '@grpc/grpc-js'
 import type { CastellanError } from '../errors.ts'
+import { ANSWER_TEXT_CHARACTERS_MAX } from '../limits.ts'
 import type { ClientDefinitions, Message } from './grpc-definitions.ts'
 import { codeIn, isRetried, serviceError, violationsIn } from './service-error.ts'
 
@@ -18,8 +19,15 @@ const CODES: Readonly<Record<number, string>> = {
   [status.INTERNAL]: 'internal',
 }
 
-export function statusError(fault: unknown, definitions: Pick<ClientDefinitions, 'decode'>): CastellanError {
-  const { code, metadata } = fault as Partial<ServiceError>
+/** @param strike takes secrets out of what the answer says */
+export function statusError(
+  fault: unknown,
+  definitions: Pick<ClientDefinitions, 'decode'>,
+  strike: (text: string) => string,
+): CastellanError {
+  const { code, metadata, details: words } = fault as Partial<ServiceError>
+  // Not the library's own error: it holds everything that was answered.
+  const cause = new Error(strike(`gRPC ${status[code ?? status.UNKNOWN] ?? code}: ${words ?? ''}`.slice(0, ANSWER_TEXT_CHARACTERS_MAX)))
   const known = CODES[code ?? status.UNKNOWN] ?? 'bad_answer'
   const [bytes] = metadata?.get('grpc-status-details-bin') ?? []
   const details = bytes instanceof Uint8Array ? definitions.decode('google.rpc.Status', bytes) : undefined
@@ -29,14 +37,15 @@ export function statusError(fault: unknown, definitions: Pick<ClientDefinitions,
   const seconds = Number((find('google.rpc.RetryInfo')?.['retryDelay'] as Message | undefined)?.['seconds'])
   const error = serviceError({
     code: said ?? known,
-    violations: violationsIn(find('google.rpc.BadRequest')?.['fieldViolations'], 'description'),
+    violations: violationsIn(find('google.rpc.BadRequest')?.['fieldViolations'], 'description').map(({ field, message }) => ({
+      field: strike(field),
+      message: strike(message),
+    })),
     ...(Number.isSafeInteger(seconds) && seconds > 0 ? { retryAfterSeconds: seconds } : {}),
-    cause: fault,
+    cause,
   })
   // A code that is newer than this client still means what its status does.
-  return said !== undefined && code === status.UNAVAILABLE && !isRetried(error)
-    ? serviceError({ code: 'unavailable', cause: fault })
-    : error
+  return said !== undefined && code === status.UNAVAILABLE && !isRetried(error) ? serviceError({ code: 'unavailable', cause }) : error
 }
 
 function detail(details: Message | undefined, name: string, definitions: Pick<ClientDefinitions, 'decode'>): Message | undefined {

@@ -1,7 +1,7 @@
 /** One HTTP request and its whole answer over kept connections, bounded in bytes and in time. Knows no question. Floor 6. */
 import { type Agent, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import { HTTP_ANSWER_BYTES_MAX, IDLE_CONNECTION_MS, KEEPALIVE_MS, REQUESTS_AT_ONCE_MAX } from '../limits.ts'
+import { HTTP_ANSWER_BYTES_MAX, IDLE_CONNECTION_MS, KEEPALIVE_MS, PATIENT_FROM_MS, REQUESTS_AT_ONCE_MAX } from '../limits.ts'
 import type { TlsOptions } from './credentials.ts'
 import { badAnswer, serviceError } from './service-error.ts'
 
@@ -20,6 +20,8 @@ export interface Sent {
   readonly authorization: string
   readonly body?: string
   readonly signal: AbortSignal
+  /** What is left of its time. */
+  readonly remainingMs: number
 }
 
 export interface HttpExchange {
@@ -39,15 +41,18 @@ export function openHttpExchange(url: URL, tls: TlsOptions | undefined): HttpExc
     scheduling: 'lifo' as const,
     timeout: IDLE_CONNECTION_MS,
   }
-  const agent: Agent = secure ? new TlsAgent({ ...keeping, ...pemOf(tls) }) : new PlainAgent(keeping)
+  // Said, since the environment of the process may say something else.
+  const openAgent = (): Agent => (secure ? new TlsAgent({ ...keeping, ...pemOf(tls), rejectUnauthorized: true }) : new PlainAgent(keeping))
+  // Lists and batches that wait long for an answer take no connection from those who cannot.
+  const [agent, patientAgent] = [openAgent(), openAgent()]
   const request = secure ? tlsRequest : plainRequest
   const base = url.pathname.replace(/\/+$/, '')
   const hostname = url.hostname.replace(/^\[|\]$/g, '')
-  const once = ({ method, path, authorization, body, signal }: Sent): Promise<HttpAnswer> =>
+  const once = ({ method, path, authorization, body, signal, remainingMs }: Sent): Promise<HttpAnswer> =>
     new Promise((resolve, reject) => {
       const sent = request(
         {
-          agent,
+          agent: remainingMs > PATIENT_FROM_MS ? patientAgent : agent,
           method,
           hostname,
           ...(url.port === '' ? {} : { port: url.port }),
@@ -81,7 +86,10 @@ export function openHttpExchange(url: URL, tls: TlsOptions | undefined): HttpExc
         return await once(sent).catch((again) => Promise.reject(again instanceof Unsent ? unreachable(again.cause) : again))
       }
     },
-    close: () => agent.destroy(),
+    close() {
+      agent.destroy()
+      patientAgent.destroy()
+    },
   }
 }
 
@@ -99,10 +107,10 @@ class Unsent extends Error {
   }
 }
 
-/** What speaks another language than HTTP is no service; all else is none that can be reached. */
+/** What speaks another language than HTTP is no service (its error holds all that was said, and is not told); all else is none that can be reached. */
 function unreachable(cause: unknown) {
   const { code } = (cause ?? {}) as { readonly code?: unknown }
-  return typeof code === 'string' && code.startsWith('HPE_') ? badAnswer('no HTTP', cause) : serviceError({ code: 'unreachable', cause })
+  return typeof code === 'string' && code.startsWith('HPE_') ? badAnswer(`no HTTP: ${code}`) : serviceError({ code: 'unreachable', cause })
 }
 
 function read(answer: IncomingMessage): Promise<HttpAnswer> {

@@ -2,8 +2,8 @@
 import type { Decision, Question } from '../client.ts'
 import { type CastellanError, InvalidRequestError } from '../errors.ts'
 import { type AnswerForm, parseDecision, parsePermissionList, parseResults } from './answers.ts'
-import { type Credentials, checkCredentials, isLoopback, openAuthorize, refusePlaintext } from './credentials.ts'
-import { type HttpAnswer, openHttpExchange } from './http-exchange.ts'
+import { type Credentials, checkCredentials, isLoopback, openAuthorize, refusePlaintext, struck } from './credentials.ts'
+import { type HttpAnswer, openHttpExchange, type Sent } from './http-exchange.ts'
 import { badAnswer, codeIn, isRetried, serviceError, violationsIn } from './service-error.ts'
 import type { ClientWire, WireCall } from './wire.ts'
 
@@ -29,17 +29,27 @@ export function openHttpWire({ url: given, credentials, insecure = false }: Http
   }
   const authorize = openAuthorize(credentials)
   const exchange = openHttpExchange(url, tls === true ? undefined : tls)
-  const post = async (path: string, body: object, { signal, minPosition }: WireCall): Promise<unknown> => {
-    const text = JSON.stringify(minPosition === undefined ? body : { ...body, minPosition })
-    return answered(await exchange.send({ method: 'POST', path, authorization: await authorize(), body: text, signal }))
+  const send = async (sent: Pick<Sent, 'method' | 'path' | 'body'>, { signal, remainingMs }: WireCall): Promise<unknown> => {
+    const authorization = await authorize()
+    const answer = await exchange.send({ ...sent, authorization, signal, remainingMs })
+    return answered({
+      ...answer,
+      contentType: struck(answer.contentType, authorization),
+      requestId: answer.requestId === undefined ? undefined : struck(answer.requestId, authorization),
+      text: struck(answer.text, authorization),
+    })
+  }
+  const post = async (path: string, asked: object, call: WireCall): Promise<unknown> => {
+    const { minPosition } = call
+    return await send({ method: 'POST', path, body: JSON.stringify(minPosition === undefined ? asked : { ...asked, minPosition }) }, call)
   }
   return {
     check: async (question, call) => parseDecision(await post('/v1/check', question, call), FORM),
     checkBatch: async (questions: readonly Question[], call): Promise<readonly (Decision | CastellanError)[]> =>
       parseResults(await post('/v1/check/batch', { items: questions }, call), questions.length, FORM),
-    async listPermissions({ user, tenant }, { signal }) {
+    async listPermissions({ user, tenant }, call) {
       const path = `/v1/tenants/${segment('tenant', tenant)}/users/${segment('user', user)}/permissions`
-      return parsePermissionList(answered(await exchange.send({ method: 'GET', path, authorization: await authorize(), signal })), FORM)
+      return parsePermissionList(await send({ method: 'GET', path }, call), FORM)
     },
     close: async () => exchange.close(),
   }

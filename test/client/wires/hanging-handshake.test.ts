@@ -1,0 +1,38 @@
+/** A peer that takes a connection and never ends its TLS handshake holds no process back. */
+import { spawn } from 'node:child_process'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
+
+const sockets = new Set<Socket>()
+const server = createServer((socket) => {
+  sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)))
+})
+beforeAll(async () => await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve)))
+afterAll(() => {
+  for (const socket of sockets) socket.destroy()
+  server.close()
+})
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+it.each([
+  ['grpc', 'close'],
+  ['grpc', 'leave'],
+  ['http', 'close'],
+])(
+  'a program that asked over %s ends by itself (%s)',
+  async (wire, end) => {
+    const { port } = server.address() as AddressInfo
+    const args = ['--import', file('../../chaos/typescript.mjs'), file('asking-program.ts'), wire, String(port), end]
+    // Far more than it takes: it is killed only where it would go on for ever.
+    const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 30_000 })
+    let said = ''
+    program.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    const ended = await new Promise<unknown[]>((resolve) => program.on('close', (code, signal) => resolve([code, signal])))
+    expect([said.trim(), ...ended]).toEqual(['deadline_exceeded', 0, null])
+  },
+  60_000,
+)
