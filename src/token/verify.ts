@@ -114,6 +114,19 @@ export class TokenVerifier {
   }
 }
 
+/** Whether a key verifies at all: one that does not says nothing of any token. */
+export async function isUsable({ publicJwk, algorithm }: Pick<SigningKeyRecord, 'publicJwk' | 'algorithm'>): Promise<boolean> {
+  try {
+    const key = await importJWK(publicJwk, algorithm)
+    // Shorter ones import, and are refused at the first token (RFC 7518, 3.3).
+    const { modulusLength = RSA_BITS_MIN } = 'algorithm' in key ? (key.algorithm as { readonly modulusLength?: number }) : {}
+    return modulusLength >= RSA_BITS_MIN
+  } catch {
+    return false
+  }
+}
+const RSA_BITS_MIN = 2_048
+
 /** Whether it is of exactly the form that we make, and names a key that is not among these: one that is new may not be known here yet. */
 export function namesUnknownKey(token: string, keys: readonly SigningKeyRecord[]): boolean {
   const header = readHeader(token)

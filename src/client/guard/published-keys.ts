@@ -1,6 +1,7 @@
 /** The keys that an issuer publishes: fetched, bounded, kept for a while, looked for again when one is unknown. Verifies no token. Floor 6. */
 import type { Clock } from '../../ground/clock.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKeyRecord } from '../../model/identity.ts'
+import { isUsable } from '../../token/verify.ts'
 import { UnavailableError } from '../errors.ts'
 import { KEYS_BYTES_MAX, KEYS_KEPT_MS, KEYS_LOOKED_FOR_MS_MIN, KEYS_READ_MAX, KEYS_TIMEOUT_MS } from '../limits.ts'
 
@@ -33,7 +34,7 @@ export function openPublishedKeys({ issuer, jwksUri, algorithms, clock }: Publis
     askedAtMs = clock.monotonicMs()
     try {
       const uri = jwksUri ?? (await findJwksUri(issuer))
-      const keys = readKeys(await fetchJson(uri), algorithms)
+      const keys = await readKeys(await fetchJson(uri), algorithms)
       kept = { keys, atMs: askedAtMs }
       failure = undefined
       return keys
@@ -114,14 +115,16 @@ async function fetchJson(url: URL): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString())
 }
 
-/** Keys that sign with one of these; all others are left out, as an issuer may publish some for others. */
-function readKeys(document: unknown, algorithms: readonly SigningAlgorithm[]): readonly SigningKeyRecord[] {
+/** Keys that sign with one of these and can be used; all others are left out, as an issuer may publish some for others. */
+async function readKeys(document: unknown, algorithms: readonly SigningAlgorithm[]): Promise<readonly SigningKeyRecord[]> {
   const listed = isRecord(document) ? document['keys'] : undefined
   if (!Array.isArray(listed)) throw new Error('The answer is no key set')
-  return listed.slice(0, KEYS_READ_MAX).flatMap((jwk: unknown) => {
+  const keys = listed.slice(0, KEYS_READ_MAX).flatMap((jwk: unknown) => {
     const key = isRecord(jwk) ? readKey(jwk) : undefined
     return key !== undefined && algorithms.includes(key.algorithm) ? [key] : []
   })
+  const usable = await Promise.all(keys.map(isUsable))
+  return keys.filter((_key, index) => usable[index])
 }
 
 function readKey(jwk: Readonly<Record<string, unknown>>): SigningKeyRecord | undefined {

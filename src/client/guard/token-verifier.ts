@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '../../ground/clock.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../model/identity.ts'
 import { hasTokenForm, namesUnknownKey, TokenVerifier as SignatureVerifier } from '../../token/verify.ts'
-import { UnauthenticatedError } from '../errors.ts'
+import { UnauthenticatedError, UnavailableError } from '../errors.ts'
 import { openPublishedKeys, readAddress } from './published-keys.ts'
 
 export interface TokenVerifierOptions {
@@ -37,7 +37,7 @@ export interface TokenVerifier {
   /**
    * @param token without its scheme
    * @throws UnauthenticatedError `token_invalid` (also for a token of a service: it is nobody who can be asked about), `token_expired`
-   * @throws UnavailableError `unreachable` when the keys cannot be had; that says nothing of the token
+   * @throws UnavailableError `unreachable` when the keys cannot be had, `keys_unusable` when nothing can be verified with them; that says nothing of the token
    */
   verify(token: string): Promise<VerifiedToken>
 }
@@ -62,7 +62,10 @@ export function createTokenVerifier({ issuer, audience, jwksUri, algorithms, clo
     async verify(token) {
       if (typeof token !== 'string' || !hasTokenForm(token)) throw invalid()
       const known = await keys.current()
-      const outcome = await verifier.verify(token, namesUnknownKey(token, known) ? await keys.lookAgain() : known)
+      const published = namesUnknownKey(token, known) ? await keys.lookAgain() : known
+      const outcome = await verifier.verify(token, published).catch((cause: unknown) => {
+        throw new UnavailableError('The keys of the issuer cannot be used', { code: 'keys_unusable', cause })
+      })
       if (outcome === 'expired') throw new UnauthenticatedError('The access token is over', { code: 'token_expired' })
       if (outcome === 'invalid' || outcome.kind !== 'person') throw invalid()
       const { sub, tid, sid, client_id, iat, exp, amr, auth_time } = outcome.claims

@@ -2,6 +2,7 @@
 import 'reflect-metadata'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import {
+  type ArgumentsHost,
   Controller,
   type ExecutionContext,
   Get,
@@ -14,7 +15,9 @@ import {
   UseGuards,
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
+import fastify, { type FastifyReply } from 'fastify'
 import type { Client } from '../../../src/client/client.ts'
+import { type CastellanError, DeniedError, UnauthenticatedError, UnavailableError } from '../../../src/client/errors.ts'
 import { CastellanExceptionFilter, CastellanGuard, Public, Require, RequireAll, RequireAny } from '../../../src/client/guard/nest.ts'
 import { unguarded } from '../../../src/client/guard/nest-routes.ts'
 import { FAILURES, failAsTold, type GuardHouse, hear as hearAt, leftAlone, ODD_HEADERS, openGuardHouse } from './guard-house.ts'
@@ -173,6 +176,43 @@ describe('CastellanGuard', () => {
     await open()
     const context = { getType: () => 'rpc', getHandler: () => Object.assign(() => undefined), getClass: () => payouts() }
     await expect(guard.canActivate(context as never)).rejects.toMatchObject({ code: 'context_unknown' })
+  })
+})
+
+describe('CastellanExceptionFilter', () => {
+  it('answers on Fastify as on Express, and not twice', async () => {
+    await open()
+    const heard: unknown[] = []
+    const filter = new CastellanExceptionFilter({ onError: (error) => heard.push(error.code) })
+    const server = fastify()
+    const answering = (error: CastellanError) => async (_request: object, reply: FastifyReply) => {
+      filter.catch(error, { getType: () => 'http', switchToHttp: () => ({ getResponse: () => reply }) } as unknown as ArgumentsHost)
+      return reply
+    }
+    const decision = { allowed: false, reason: 'ROLE_LACKS_PERMISSION', policyRevision: '', position: 0, via: [] }
+    server.get('/denied', answering(new DeniedError({ permission: PAYOUT }, decision)))
+    server.get('/nobody', answering(new UnauthenticatedError('x', { code: 'credentials_missing' })))
+    server.get('/later', answering(new UnavailableError('x', { code: 'unreachable', retryAfterSeconds: 3 })))
+    server.get('/sent', async (request, reply) => {
+      await reply.send('mine')
+      return await answering(new UnavailableError('x', { code: 'unreachable' }))(request, reply)
+    })
+    const url = await server.listen({ host: '127.0.0.1', port: 0 })
+    try {
+      const denied = await hearAt(`${url}/denied`)
+      expect(denied).toMatchObject({ status: 403, type: 'application/problem+json', body: { reason: 'ROLE_LACKS_PERMISSION' } })
+      expect(denied.headers.get('cache-control')).toBe('no-store')
+      const nobody = await hearAt(`${url}/nobody`)
+      expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+      expect(heard).toEqual([])
+      const later = await hearAt(`${url}/later`)
+      expect([later.status, later.headers.get('retry-after')]).toEqual([503, '3'])
+      expect(await hearAt(`${url}/sent`)).toMatchObject({ status: 200, body: 'mine' })
+      expect(heard).toEqual(['unreachable', 'unreachable'])
+    } finally {
+      server.server.closeAllConnections()
+      await server.close()
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 /** Tokens of the real identity service are taken, and nothing that only looks like one, whoever answers for the keys. */
-import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, KeyObject, randomUUID, sign } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { exportJWK, SignJWT, UnsecuredJWT } from 'jose'
@@ -74,11 +74,23 @@ describe('a token of the identity service', () => {
     const payload = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
     const verifier = createTokenVerifier({ issuer, audience: AUDIENCE })
     const header = { typ: 'at+jwt', kid: key?.kid ?? '' }
-    for (const secret of [JSON.stringify(key), createHash('sha256').update(JSON.stringify(key)).digest('hex').padEnd(64, '0')]) {
+    const pem = createPublicKey({ key: key as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' }) as string
+    for (const secret of [
+      pem,
+      pem.trim(),
+      JSON.stringify(key),
+      createHash('sha256').update(JSON.stringify(key)).digest('hex').padEnd(64, '0'),
+    ]) {
       const signed = await new SignJWT(payload).setProtectedHeader({ ...header, alg: 'HS256' }).sign(Buffer.from(secret))
       expect(await codeOf(verifier.verify(signed))).toBe('token_invalid')
     }
     expect(await codeOf(verifier.verify(new UnsecuredJWT(payload).encode()))).toBe('token_invalid')
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    for (const alg of ['none', 'None', 'HS256', 'ES256'])
+      for (const signature of ['', 'AA', token.split('.')[2]])
+        expect(await codeOf(verifier.verify(`${part({ ...header, alg })}.${part({ ...payload, sub: 'director' })}.${signature}`))).toBe(
+          'token_invalid',
+        )
   })
 
   it('of a service is nobody who can be asked about', async () => {
@@ -102,6 +114,7 @@ describe('keys', () => {
       answer: undefined as RequestListener | undefined,
       published,
       record,
+      signing: { key: KeyObject.from(key.privateKey as never), dsaEncoding: 'ieee-p1363' as const },
       serving: undefined as unknown as Serving,
       ms: 1_000_000_000_000,
       verifier: (part: Partial<TokenVerifierOptions> = {}) => {
@@ -150,6 +163,13 @@ describe('keys', () => {
     expect(await codeOf(verifier.verify(await issuer.sign()))).toBe('taken')
     expect(await codeOf(verifier.verify(await issuer.sign({ exp: now - 29, iat: now - 300 })))).toBe('taken')
     expect(await codeOf(verifier.verify(await issuer.sign({ exp: now - 31, iat: now - 300 })))).toBe('token_expired')
+    // What the library would not sign by itself.
+    const critical = async (header: Record<string, unknown>) => {
+      const [, payload] = (await issuer.sign()).split('.')
+      const part = Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: issuer.record.kid, ...header })).toString('base64url')
+      return `${part}.${payload}.${sign('sha256', Buffer.from(`${part}.${payload}`), issuer.signing).toString('base64url')}`
+    }
+    expect(await codeOf(verifier.verify(await critical({})))).toBe('taken')
     const without = async (name: string) => await issuer.sign({ [name]: undefined })
     const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const ownKey = await exportJWK(stranger.publicKey)
@@ -157,6 +177,15 @@ describe('keys', () => {
       ...(await Promise.all(['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'sid', 'client_id'].map(without))),
       await issuer.sign({}, { typ: 'JWT' }),
       await issuer.sign({}, { typ: undefined }),
+      await issuer.sign({}, { typ: 'application/at+jwt' }),
+      await issuer.sign({}, { typ: 'AT+JWT' }),
+      await critical({ b64: true, crit: ['b64'] }),
+      await critical({ crit: ['x'], x: 1 }),
+      await issuer.sign({ exp: String(now + 300) }),
+      await issuer.sign({ exp: now + 300.5, iat: String(now) }),
+      await issuer.sign({ nbf: 'later' }),
+      await issuer.sign({ aud: [] }),
+      await issuer.sign({ aud: [AUDIENCE, 'other'] }),
       await issuer.sign({ aud: [AUDIENCE] }),
       await issuer.sign({ aud: 'other' }),
       await issuer.sign({ iss: `${issuer.serving.url}/` }),
@@ -207,6 +236,31 @@ describe('keys', () => {
     expect(await codeOf(verifier.verify(await issuer.sign({}, { kid: next.record.kid, alg: 'EdDSA' }, next.key.privateKey)))).toBe('taken')
     expect(await codeOf(verifier.verify(old))).toBe('token_invalid')
     issuer.published = before
+  })
+
+  it.each<[string, Record<string, unknown>]>([
+    ['is on no curve', { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', alg: 'ES256' }],
+    ['has no parts', { kty: 'EC', alg: 'ES256' }],
+    [
+      'is of another curve than its algorithm',
+      { ...generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' }), alg: 'ES256' },
+    ],
+    ['is of another kind than its algorithm', { ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }), alg: 'RS256' }],
+    ['is too short', { ...generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' }), alg: 'RS256' }],
+  ])('one that %s verifies nothing, is no foreign error, and leaves others as they are', async (_name, jwk) => {
+    const before = issuer.published
+    issuer.published = [{ ...jwk, kid: 'odd' }, ...before]
+    try {
+      const verifier = issuer.verifier()
+      expect(await codeOf(verifier.verify(await naming(String(jwk['alg']))))).toBe('token_invalid')
+      expect(await codeOf(verifier.verify(await issuer.sign()))).toBe('taken')
+    } finally {
+      issuer.published = before
+    }
+    async function naming(alg: string) {
+      const [, payload, signature] = (await issuer.sign()).split('.')
+      return `${Buffer.from(JSON.stringify({ alg, typ: 'at+jwt', kid: 'odd' })).toString('base64url')}.${payload}.${signature}`
+    }
   })
 
   it.each<[string, RequestListener]>([
