@@ -61,20 +61,23 @@ export interface PermissionList {
   readonly position: number
 }
 
-/** Every method rejects with a `CastellanError` when nothing was decided: an error is never a deny, and a deny is no error but of `enforce`. */
+/**
+ * Every method rejects with a `CastellanError` when nothing was decided: an error is never a deny, and a deny is no error but of `enforce`.
+ * Properties, not methods: of methods TypeScript takes a client that knows few names for one that takes any.
+ */
 export interface Client<Permission extends string = string> {
-  check(question: Question<Permission>, options?: CallOptions): Promise<Decision>
+  readonly check: (question: Question<Permission>, options?: CallOptions) => Promise<Decision>
   /** As `check`, when only yes or no matters. */
-  can(question: Question<Permission>, options?: CallOptions): Promise<boolean>
+  readonly can: (question: Question<Permission>, options?: CallOptions) => Promise<boolean>
   /** As `check`; a deny rejects with `DeniedError`. */
-  enforce(question: Question<Permission>, options?: CallOptions): Promise<Decision>
+  readonly enforce: (question: Question<Permission>, options?: CallOptions) => Promise<Decision>
   /** In the order of the questions, any number of them. Rejects when one of them could not be decided. */
-  checkAll(questions: readonly Question<Permission>[], options?: CallOptions): Promise<readonly Decision[]>
-  listPermissions(subject: { readonly user: string; readonly tenant: string }, options?: CallOptions): Promise<PermissionList>
+  readonly checkAll: (questions: readonly Question<Permission>[], options?: CallOptions) => Promise<readonly Decision[]>
+  readonly listPermissions: (subject: { readonly user: string; readonly tenant: string }, options?: CallOptions) => Promise<PermissionList>
   /** The same questions about one subject. */
-  for(subject: Subject): BoundClient<Permission>
+  readonly for: (subject: Subject) => BoundClient<Permission>
   /** Ends what is under way with `UnavailableError`, and everything asked later. Safe to call twice. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** One of several permissions asked about one subject. */
@@ -82,10 +85,10 @@ export type Wanted<Permission extends string = string> = Permission | { readonly
 
 export interface BoundClient<Permission extends string = string> {
   readonly subject: Subject
-  check(permission: Permission, resource?: Resource, options?: CallOptions): Promise<Decision>
-  can(permission: Permission, resource?: Resource, options?: CallOptions): Promise<boolean>
-  enforce(permission: Permission, resource?: Resource, options?: CallOptions): Promise<Decision>
-  checkAll(wanted: readonly Wanted<Permission>[], options?: CallOptions): Promise<readonly Decision[]>
+  readonly check: (permission: Permission, resource?: Resource, options?: CallOptions) => Promise<Decision>
+  readonly can: (permission: Permission, resource?: Resource, options?: CallOptions) => Promise<boolean>
+  readonly enforce: (permission: Permission, resource?: Resource, options?: CallOptions) => Promise<Decision>
+  readonly checkAll: (wanted: readonly Wanted<Permission>[], options?: CallOptions) => Promise<readonly Decision[]>
   /** @throws InvalidRequestError for a subject that is a token: ask by user and tenant */
-  listPermissions(options?: CallOptions): Promise<PermissionList>
+  readonly listPermissions: (options?: CallOptions) => Promise<PermissionList>
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals'
 import type { Asker } from '../../../src/client/asking/asker.ts'
 import { measured } from '../../../src/client/asking/batches.ts'
 import { openClient } from '../../../src/client/asking/open-client.ts'
-import type { CallOptions, Question } from '../../../src/client/client.ts'
+import type { BoundClient, CallOptions, Client, Question } from '../../../src/client/client.ts'
 import { InvalidRequestError } from '../../../src/client/errors.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a caller without types may pass
@@ -26,7 +26,7 @@ function openAsked() {
     listPermissions: async () => ({ permissions: [], policyRevision: 'one', position: 1 }),
     close: async () => undefined,
   }
-  return { client: openClient(asker), asked }
+  return { client: openClient(asker), asker, asked }
 }
 
 async function faultOf(asking: Promise<unknown>): Promise<InvalidRequestError> {
@@ -188,5 +188,18 @@ describe('what was asked', () => {
     }
     await client.for({ user: 'ann', tenant: 'acme' }).checkAll([new Wanted(), 'finance.pay'])
     expect(asked[0]?.questions).toEqual([GOOD, { ...GOOD, permission: 'finance.pay' }])
+  })
+})
+
+describe('the names of a policy', () => {
+  it('stay with a client: one that knows few is none that takes any', () => {
+    const few: Client<'finance.read'> = openClient<'finance.read'>(openAsked().asker)
+    // @ts-expect-error any name could be asked through it
+    const any: Client = few
+    const bound = few.for({ user: 'ann', tenant: 'acme' })
+    // @ts-expect-error as above
+    const anyBound: BoundClient = bound
+    const fewer: Client<'finance.read'> = openClient(openAsked().asker)
+    expect([any, anyBound, fewer]).toHaveLength(3)
   })
 })

@@ -8,7 +8,7 @@ const sockets = new Set<Socket>()
 const server = createServer((socket) => {
   sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)))
 })
-beforeAll(async () => await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve)))
+beforeAll(async () => await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
 afterAll(() => {
   for (const socket of sockets) socket.destroy()
   server.close()
@@ -24,7 +24,7 @@ it.each([
   'a program that asked over %s ends by itself (%s)',
   async (wire, end) => {
     const { port } = server.address() as AddressInfo
-    const args = ['--import', file('../../chaos/typescript.mjs'), file('asking-program.ts'), wire, String(port), end]
+    const args = ['--import', file('../../chaos/typescript.mjs'), file('asking-program.ts'), wire, `127.0.0.1:${port}`, end]
     // Far more than it takes: it is killed only where it would go on for ever.
     const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 30_000 })
     let said = ''

@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Client } from '../../../src/client/client.ts'
@@ -124,6 +126,17 @@ describe('the client, on both wires', () => {
     expect(await asked(wires, { ca: ca() })).toEqual([true, true])
     expect(await asked(wires, { ca: read('stranger.crt') })).toEqual(['unreachable', 'unreachable'])
     expect(await asked(wires, true)).toEqual(['unreachable', 'unreachable'])
+  })
+
+  it.each(['grpc', 'http'] as const)('over %s trusts no stranger, whatever the environment of its process says', async (wire) => {
+    const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+    const program = [file('../../chaos/typescript.mjs'), file('../../client/wires/asking-program.ts')]
+    const args = ['--import', ...program, wire, `127.0.0.1:${wires[wire].port}`, 'close']
+    const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' }
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env, timeout: 60_000 })
+    // The key is nobody's: who answered would have said so.
+    expect(stdout.trim()).not.toBe('unauthenticated')
+    expect(['unreachable', 'deadline_exceeded']).toContain(stdout.trim())
   })
 
   it('shows its own certificate where one is asked for', async () => {
