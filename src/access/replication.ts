@@ -41,7 +41,7 @@ export interface AccessWatch {
   close(): void
 }
 
-/** Scope `replicate` for all of it: who decides by themselves holds attributes of people and tenants, and the whole policy. */
+/** Scopes `decide` and `replicate` for all of it: who decides by themselves holds attributes of people and tenants, and the whole policy. */
 export interface Replication {
   /** As fresh as a decision. @throws CallerDeniedError also for another tenant; as AccessResolver.resolve */
   load(caller: Caller, question: ReplicaQuestion, signal: AbortSignal): Promise<LoadedAccess>
@@ -89,7 +89,7 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
 
   return {
     async load(caller, { user, tenant, minPosition }, signal) {
-      requireScope(caller, 'replicate')
+      requireBoth(caller)
       requireTenant(caller, tenant)
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
         const before = incarnation()
@@ -98,18 +98,18 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
         if (before === undefined || before !== incarnation()) continue
         const standing = { revision: policy.revision, position: policyPosition }
         // With a policy that took force after it was read, it is what holds at that activation (see isOfOneVersion in resolve.ts).
-        return { incarnation: before, position: Math.max(position, policyPosition), policy: standing, state: value }
+        return { incarnation: before, position: Math.max(position, policyPosition), policy: standing, state: stateFor(caller, value) }
       }
       throw new StoreError('The database was another one each time it was asked')
     },
     async findPolicy(caller, revision) {
-      requireScope(caller, 'replicate')
+      requireBoth(caller)
       const content = await records.findRevision(revision)
       if (content === undefined) throw new NotFoundError('The policy revision is unknown.', 'Load the one that is in force.')
       return content
     },
     watch(caller, connection, wake) {
-      requireScope(caller, 'replicate')
+      requireBoth(caller)
       const watcher = { caller: caller.id, connection }
       join(watcher)
       const tenants = caller.tenants === null ? null : new Set(caller.tenants)
@@ -125,7 +125,7 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
           return cursor?.pending ?? false
         },
         take(again, beat) {
-          requireScope(again, 'replicate')
+          requireBoth(again)
           if (!sameTenants(again.tenants, tenants))
             throw new CallerDeniedError('The caller is limited to other tenants by now.', 'Watch again: what it may still see comes then.')
           return cursor?.take(beat) ?? []
@@ -138,6 +138,23 @@ export function openReplication({ resolver, records, feed, incarnation }: Replic
     },
     watchers: () => watchers.size,
   }
+}
+
+/** Whoever may not ask for a decision must not come to one by themselves. */
+function requireBoth(caller: Caller): void {
+  requireScope(caller, 'decide')
+  requireScope(caller, 'replicate')
+}
+
+/**
+ * Accounts span all tenants, and who is limited to some may not read them. Attributes are theirs to decide by where the user has a role, now or
+ * at the next edge; where they have none, no decision looks at them.
+ */
+function stateFor({ tenants }: Caller, state: AccessState): AccessState {
+  const { user, assignments, readAtMs } = state
+  if (tenants === null || user === undefined) return state
+  const isMember = assignments.some(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > readAtMs)
+  return isMember ? state : { ...state, user: { ...user, attributes: {} } }
 }
 
 /** One text for one caller with its tenants. */

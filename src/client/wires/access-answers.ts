@@ -77,8 +77,9 @@ function tenantOf(tenant: Plain): AccessState['tenant'] {
   return { suspended: flag(tenant, 'suspended'), attributes: attributesOf(tenant) }
 }
 
+/** The epoch is for judging a token, which the service does. */
 function userOf(user: Plain): AccessState['user'] {
-  return { deactivated: flag(user, 'deactivated'), attributes: attributesOf(user), epoch: whole(user, 'epoch') }
+  return { deactivated: flag(user, 'deactivated'), attributes: attributesOf(user), epoch: 0 }
 }
 
 function assignmentOf(assignment: Plain): Assignment {

@@ -12,7 +12,7 @@ export function loadedAccessMessage({ incarnation, position, policy, state }: Lo
     policy: { ...policy },
     readAt: form.instant(state.readAtMs),
     ...(tenant === undefined ? {} : { tenant: { suspended: tenant.suspended, attributes: form.object(tenant.attributes) } }),
-    ...(user === undefined ? {} : { user: { deactivated: user.deactivated, attributes: form.object(user.attributes), epoch: user.epoch } }),
+    ...(user === undefined ? {} : { user: { deactivated: user.deactivated, attributes: form.object(user.attributes) } }),
     assignments: state.assignments.map(({ id, role, validFromMs, expiresAtMs }) => ({
       id,
       role,

@@ -104,7 +104,7 @@ function stateOf({ position, policy, readAt, tenant, user, assignments = [] }: C
     user: user && {
       deactivated: user.deactivated ?? false,
       attributes: structToJson(user.attributes, 'attributes'),
-      epoch: user.epoch ?? 0,
+      epoch: 0,
     },
     assignments: assignments.map(({ id, role, validFrom, expiresAt }: Client) => ({
       id,
@@ -207,7 +207,8 @@ describe('what a caller loads that decides by itself', () => {
             expect({ ...decide(policy, question, state), policyRevision: loaded.policy.revision, position: loaded.position }).toEqual(
               checked,
             )
-            expect(state).toMatchObject({ user: basis.found?.value.user, tenant: basis.found?.value.tenant })
+            const { user: account, tenant: place } = basis.found?.value ?? {}
+            expect(state).toMatchObject({ user: account && { ...account, epoch: 0 }, tenant: place })
           }
         }
       }),
@@ -215,12 +216,35 @@ describe('what a caller loads that decides by itself', () => {
     )
   })
 
+  it('shows a caller that is limited to tenants nothing of an account that has no role there, but that it is deactivated', async () => {
+    const { administration, context } = wires.house
+    const limited = (await callerWith({ tenants: ['north'] })).key
+    const hour = 3_600_000
+    await administration.putUser(context, { user: 'pia', displayName: 'Pia', attributes: { salary: 9 } })
+    await administration.grant(context, { user: 'pia', tenant: 'south', role: 'reader' })
+    const seen = async (by: string) => stateOf(await load('pia', 'north', {}, by)).user
+    expect([await seen(key), await seen(limited)]).toMatchObject([{ attributes: { salary: 9 } }, { deactivated: false, attributes: {} }])
+    await administration.grant(context, { user: 'pia', tenant: 'north', role: 'reader', validFromMs: Date.now() + hour })
+    expect(await seen(limited)).toMatchObject({ attributes: { salary: 9 } })
+    await administration.revokeRole(context, 'north', 'pia', 'reader')
+    await administration.deactivateUser(context, 'pia')
+    expect(await seen(limited)).toEqual({ deactivated: true, attributes: {}, epoch: 0 })
+    // Of sessions nothing at all.
+    expect((await load('pia', 'north')).user).not.toHaveProperty('epoch')
+  })
+
   it('is refused without the scope, in another tenant, before its position, and with names that are none', async () => {
     const { house } = wires
     const older = await callerWith({ scopes: ['decide'] })
-    const limited = await callerWith({ scopes: ['replicate'], tenants: ['north'] })
+    const limited = await callerWith({ tenants: ['north'] })
+    const deciding = await callerWith({ scopes: ['replicate'] })
     for (const refused of [load('ann', 'north', {}, older.key), ask(client, 'LoadPolicy', { revision: house.policy.revision }, older.key)])
       expect(await fault(refused)).toMatchObject({ code: status.PERMISSION_DENIED, details: expect.stringContaining('replicate') })
+    for (const refused of [
+      load('ann', 'north', {}, deciding.key),
+      ask(client, 'LoadPolicy', { revision: house.policy.revision }, deciding.key),
+    ])
+      expect(await fault(refused)).toMatchObject({ code: status.PERMISSION_DENIED, details: expect.stringContaining('decide') })
     expect((await fault(load('ann', 'south', {}, limited.key))).code).toBe(status.PERMISSION_DENIED)
     expect(await load('ann', 'north', {}, limited.key)).toMatchObject({ assignments: [{ role: 'coder' }] })
     expect(await ask(client, 'LoadPolicy', { revision: house.policy.revision }, limited.key)).toMatchObject({
@@ -341,6 +365,7 @@ describe('a watcher', () => {
     await house.administration.createCaller(house.context, { name: 'so that callers are read again', scopes: ['decide'] })
     for (const one of watching.slice(1)) expect((await one.ended).code).toBe(status.PERMISSION_DENIED)
     expect((await watch({}, older.key).ended).code).toBe(status.PERMISSION_DENIED)
+    expect((await watch({}, (await callerWith({ scopes: ['replicate'] })).key).ended).code).toBe(status.PERMISSION_DENIED)
     expect((await watch({}, 'cst_unknown').ended).code).toBe(status.UNAUTHENTICATED)
   })
 
