@@ -113,9 +113,12 @@ export const LOCAL_LOADS_MAX = 100
 export const LOCAL_LOADS_OF_ALL_MAX = 8
 /** Milliseconds without loading after a load that failed: each would cost half of a deadline before the service is asked. */
 export const LOCAL_LOAD_PAUSE_MS = 1_000
-/** Verdicts remembered with one entry, and about the bytes of each: most people use a few permissions all the time. */
+/** Verdicts remembered with one entry, and about the bytes of each and of each role in it: most people use a few permissions all the time. */
 export const LOCAL_VERDICTS_MAX = 32
 export const LOCAL_VERDICT_BYTES = 250
+export const LOCAL_VIA_BYTES = 32
+/** About the bytes of the map of a tenant's users, beside the tenant's name. */
+export const LOCAL_TENANT_BYTES = 300
 /** Milliseconds between two questions to each of several replicas whether it serves, and until one that does not answer does not: a replica that hangs fails calls until then. */
 export const HEALTH_INTERVAL_MS = 1_000
 export const HEALTH_TIMEOUT_MS = 500

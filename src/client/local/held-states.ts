@@ -1,5 +1,7 @@
 /** Access states by tenant and user, within bounds. Does not know whether one still holds. Floor 6. */
 
+import { LOCAL_TENANT_BYTES } from '../limits.ts'
+
 export interface Sized {
   /** About what it takes in memory. */
   bytes: number
@@ -71,11 +73,16 @@ export class HeldStates<E extends Sized> {
 
   #put(tenant: string, user: string, entry: E): void {
     // Before, so that what was looked at just now is in the young generation.
-    if (this.#young.entries + 1 > Math.max(1, this.#entriesMax / 2) || this.#young.bytes + entry.bytes > this.#bytesMax / 2) this.#turn()
+    if (
+      this.#young.entries + 1 > Math.max(1, this.#entriesMax / 2) ||
+      this.#young.bytes + entry.bytes + bytesOfTenant(tenant) > this.#bytesMax / 2
+    )
+      this.#turn()
     let users = this.#young.byTenant.get(tenant)
     if (users === undefined) {
       users = new Map()
       this.#young.byTenant.set(tenant, users)
+      this.#young.bytes += bytesOfTenant(tenant)
     }
     users.set(user, entry)
     this.#young.entries++
@@ -92,12 +99,19 @@ export class HeldStates<E extends Sized> {
   }
 }
 
+function bytesOfTenant(tenant: string): number {
+  return LOCAL_TENANT_BYTES + 2 * tenant.length
+}
+
 function take<E extends Sized>(generation: Generation<E>, tenant: string, user: string): E | undefined {
   const users = generation.byTenant.get(tenant)
   const entry = users?.get(user)
   if (users === undefined || entry === undefined) return undefined
   users.delete(user)
-  if (users.size === 0) generation.byTenant.delete(tenant)
+  if (users.size === 0) {
+    generation.byTenant.delete(tenant)
+    generation.bytes -= bytesOfTenant(tenant)
+  }
   generation.entries--
   generation.bytes -= entry.bytes
   return entry

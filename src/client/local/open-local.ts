@@ -14,7 +14,7 @@ import type { PolicyInForce } from '../../policy/in-force.ts'
 import type { Asker } from '../asking/asker.ts'
 import type { CallOptions, Decision, PermissionList, Question } from '../client.ts'
 import type { CastellanError } from '../errors.ts'
-import { LOCAL_LOADS_OF_ALL_MAX, LOCAL_POLICY_WAIT_MS_MAX, LOCAL_VERDICT_BYTES, LOCAL_VERDICTS_MAX } from '../limits.ts'
+import { LOCAL_LOADS_OF_ALL_MAX, LOCAL_POLICY_WAIT_MS_MAX, LOCAL_VERDICT_BYTES, LOCAL_VERDICTS_MAX, LOCAL_VIA_BYTES } from '../limits.ts'
 import type { AccessWire } from '../wires/access-wire.ts'
 import { AccessFollower } from './access-follower.ts'
 import { HeldStates } from './held-states.ts'
@@ -234,7 +234,7 @@ class Local {
     entry.verdicts ??= new Map()
     if (entry.verdicts.size < LOCAL_VERDICTS_MAX) {
       entry.verdicts.set(question.permission, verdict)
-      this.#held.grew(entry, LOCAL_VERDICT_BYTES)
+      this.#held.grew(entry, LOCAL_VERDICT_BYTES + LOCAL_VIA_BYTES * verdict.via.length)
     }
     return verdict
   }

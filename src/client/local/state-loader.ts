@@ -48,6 +48,13 @@ export interface Loaded {
   readonly ends: number
 }
 
+/** What the next load would meet as well; of any other failure it says nothing. */
+const OF_ALL_LOADS: readonly string[] = [
+  ...['unreachable', 'unavailable', 'store_unavailable', 'route_not_found', 'key_unavailable'],
+  ...['deadline_exceeded', 'cancelled'],
+  ...['overloaded', 'rate_limited', 'resource_exhausted'],
+]
+
 export class StateLoader {
   readonly #needs: LoaderNeeds
   readonly #flights = new Map<string, Promise<Loaded | undefined>>()
@@ -97,7 +104,8 @@ export class StateLoader {
       .catch((fault: unknown) => {
         // One question about a tenant that was never seen says nothing of what is held.
         if (fault instanceof UnauthenticatedError || (isRefusal(fault) && this.#needs.held.holdsTenant(tenant))) this.#needs.refused()
-        if (fault instanceof UnavailableError) this.#pausedUntilMs = this.#needs.clock.monotonicMs() + LOCAL_LOAD_PAUSE_MS
+        if (fault instanceof UnavailableError && OF_ALL_LOADS.includes(fault.code))
+          this.#pausedUntilMs = this.#needs.clock.monotonicMs() + LOCAL_LOAD_PAUSE_MS
         return undefined
       })
       .finally(() => {

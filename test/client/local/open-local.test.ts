@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { CallerDeniedError, UnauthenticatedError } from '../../../src/client/errors.ts'
+import { CallerDeniedError, UnauthenticatedError, UnavailableError } from '../../../src/client/errors.ts'
+import { LOCAL_TENANT_BYTES, LOCAL_VERDICT_BYTES, LOCAL_VIA_BYTES } from '../../../src/client/limits.ts'
 import { type LocalOptions, readLocalOptions } from '../../../src/client/local/local-options.ts'
 import { type LocalAsker, openLocal } from '../../../src/client/local/open-local.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
@@ -317,6 +318,40 @@ describe('a client with local checks', () => {
     const answer = local.check(ANN)
     await world.clock.pass(260)
     expect(await answer).toHaveProperty('decisionId')
+  })
+
+  it('goes on loading when what came of one pair is no state, or not of the position asked for', async () => {
+    await open()
+    for (const code of ['bad_answer', 'position_not_reached', 'internal']) {
+      world.faultOf.set('bob', new UnavailableError('', { code }))
+      expect(await check({ ...ANN, user: 'bob' })).toHaveProperty('decisionId')
+      expect(await check({ ...ANN, user: `after ${code}` })).not.toHaveProperty('decisionId')
+    }
+    for (const code of ['unreachable', 'deadline_exceeded', 'overloaded']) {
+      world.faultOf.set('bob', new UnavailableError('', { code }))
+      await check({ ...ANN, user: 'bob' })
+      expect(await check({ ...ANN, user: `after ${code}` })).toHaveProperty('decisionId')
+      await pass(1_100)
+    }
+  })
+
+  it('counts the bytes of tenants, and of what it remembers of each role', async () => {
+    await open()
+    const bytesOf = async (question: typeof ANN) => {
+      const before = local.status().bytes
+      await check(question)
+      return local.status().bytes - before
+    }
+    const short = await bytesOf(ANN)
+    expect(await bytesOf({ ...ANN, tenant: 'T'.repeat(256) })).toBe(short + 2 * 255)
+    const same = await bytesOf({ ...ANN, user: 'bob' })
+    expect(short - same).toBe(LOCAL_TENANT_BYTES + 2)
+    // A deny by no role, and an allow by one.
+    expect(await bytesOf({ ...ANN, permission: 'a.p2' })).toBe(LOCAL_VERDICT_BYTES)
+    await local.close()
+    await open({ highRisk: 'local' })
+    await check()
+    expect(await bytesOf({ ...ANN, permission: RISKY })).toBe(LOCAL_VERDICT_BYTES + LOCAL_VIA_BYTES)
   })
 
   it('loads a pair once for all who ask at once', async () => {
