@@ -1,5 +1,6 @@
 /** Runs somebody's command in our place: its input and output are ours, signals go to it, and it ends as we do. Floor 6. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { plain } from './command-line/terminal.ts'
@@ -23,9 +24,11 @@ export interface SignalPass {
 export function passSignals(process: NodeJS.Process): SignalPass {
   let child: ChildProcess | undefined
   let early: NodeJS.Signals | undefined
+  let interrupted = false
   const pass = (signal: NodeJS.Signals) => {
-    // A terminal has sent it to the command too; a second one means something else to many programs.
-    const sentToAll = signal === 'SIGINT' && process.stdin.isTTY === true
+    // A terminal has sent it to the command too, and a second one means something else to many programs. Who sends it again was not heard.
+    const sentToAll = signal === 'SIGINT' && process.stdin.isTTY === true && !interrupted
+    if (signal === 'SIGINT') interrupted = true
     if (child === undefined) early ??= signal
     else if (!sentToAll) child.kill(signal)
   }
@@ -60,19 +63,33 @@ export function runCommand(
   signals: SignalPass,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit', env: { ...environment } })
-    signals.follow(child)
-    child.once('error', (fault: NodeJS.ErrnoException) => reject(notStarted(command, args, fault)))
-    child.once('exit', (code, signal) => resolve(signal === null ? (code ?? EXIT.fault) : codeOfSignal(signal)))
+    const failed = (fault: unknown) => reject(notStarted(command, args, fault as NodeJS.ErrnoException))
+    try {
+      const child = spawn(command, args, { stdio: 'inherit', env: { ...environment } })
+      signals.follow(child)
+      child.once('error', failed)
+      child.once('exit', (code, signal) => resolve(signal === null ? (code ?? EXIT.fault) : codeOfSignal(signal)))
+    } catch (fault) {
+      // Node.js throws what it does not expect of a command: a file that stands where a folder was named, links in a circle, a NUL.
+      failed(fault)
+    }
   })
 }
 
 function notStarted(command: string, args: readonly string[], fault: NodeJS.ErrnoException): CommandError {
   const name = plain(command)
+  if (fault.code === 'ENOTDIR') return new CommandError(NOT_FOUND, `There is no command ${name}.`, 'A part of that path is no folder.')
   if (fault.code !== 'ENOENT')
     return new CommandError(NOT_EXECUTABLE, `${name} cannot be run: ${fault.code ?? 'unknown error'}`, 'May this user execute that file?')
-  const hint = /\s/.test(command)
-    ? `It is one word here. Without the quotes, or in a shell: castellan run -- sh -c ${JSON.stringify(name)}`
-    : `Is it installed, and in the PATH? What npm installs runs as: castellan run -- npx ${[name, ...args.map(plain)].join(' ')}`
-  return new CommandError(NOT_FOUND, `There is no command ${name}.`, hint)
+  return new CommandError(NOT_FOUND, `There is no command ${name}.`, hintOf(command, [name, ...args.map(plain)].join(' ')))
+}
+
+function hintOf(command: string, line: string): string {
+  // Commands are looked for in the PATH alone, as by a shell.
+  const here = command.includes('/') || !existsSync(command) ? undefined : statSync(command)
+  if (here?.isDirectory() === true) return `${plain(command)} is a folder here; name a program in it.`
+  if (here !== undefined) return `There is a file of that name here: castellan run -- ./${line}`
+  if (/\s/.test(command))
+    return `It is one word here. Without the quotes, or in a shell: castellan run -- sh -c ${JSON.stringify(plain(command))}`
+  return `Is it installed, and in the PATH? What npm installs runs as: castellan run -- npx ${line}`
 }

@@ -1,7 +1,10 @@
 /** The command that runs in our place: its exit code and its end are ours. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { EventEmitter, on } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { codeOfSignal, passSignals, runCommand, type SignalPass } from '../../src/main/run-command.ts'
 
@@ -49,6 +52,47 @@ describe('runCommand', () => {
     writeFileSync(file, 'no program')
     chmodSync(file, 0o644)
     await expect(runCommand([file], process.env, signals)).rejects.toMatchObject({ exitCode: 126 })
+  })
+
+  it('says so too where Node.js throws in place of telling', async () => {
+    const file = join(folder, 'file.txt')
+    writeFileSync(file, '')
+    await expect(runCommand([join(file, 'x')], process.env, signals)).rejects.toMatchObject({ name: 'CommandError', exitCode: 127 })
+    const circle = join(folder, 'circle')
+    symlinkSync(circle, circle)
+    await expect(runCommand([circle], process.env, signals)).rejects.toMatchObject({ name: 'CommandError', exitCode: 126 })
+  })
+
+  it('knows what lies here under the name of a command that there is not', async () => {
+    // Of this repository, where tests run.
+    await expect(runCommand(['package.json', 'x'], process.env, signals)).rejects.toMatchObject({
+      exitCode: 127,
+      hint: expect.stringContaining('castellan run -- ./package.json x'),
+    })
+    await expect(runCommand([''], process.env, signals)).rejects.toMatchObject({ name: 'CommandError' })
+    await expect(runCommand(['policies'], process.env, signals)).rejects.toMatchObject({ hint: expect.stringContaining('is a folder') })
+  })
+
+  it('leaves the first Ctrl-C of a terminal to the terminal, and passes on all else', async () => {
+    const terminal = Object.assign(new EventEmitter(), { stdin: { isTTY: true } }) as unknown as NodeJS.Process
+    const pass = passSignals(terminal)
+    const program =
+      'for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => console.log(name)); console.log("up"); setInterval(() => 0, 1e6)'
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const lines = on(createInterface({ input: child.stdout }), 'line')
+    const next = async () => ((await lines.next()).value as readonly string[])[0]
+    try {
+      pass.follow(child)
+      expect(await next()).toBe('up')
+      terminal.emit('SIGINT', 'SIGINT')
+      terminal.emit('SIGTERM', 'SIGTERM')
+      expect(await next()).toBe('SIGTERM')
+      terminal.emit('SIGINT', 'SIGINT')
+      expect(await next()).toBe('SIGINT')
+    } finally {
+      pass.end()
+      child.kill('SIGKILL')
+    }
   })
 
   it('remembers a signal that came before there was a command', () => {
