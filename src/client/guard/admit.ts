@@ -110,7 +110,8 @@ function unanswered(): UnavailableError {
 
 function accessOf<Permission extends string>(bound: BoundClient<Permission>, decisions: readonly Decision[]): Access<Permission> {
   return Object.freeze({
-    subject: bound.subject,
+    // A handler must not make somebody else of whoever calls.
+    subject: Object.freeze({ ...bound.subject }),
     decisions,
     check: (permission, resource, options) => bound.check(permission, resource, options),
     can: (permission, resource, options) => bound.can(permission, resource, options),

@@ -4,6 +4,7 @@ import { openAccessBook } from './access-book.ts'
 import { type Access, type GuardOptions, openAdmission } from './admit.ts'
 import { whileConnected } from './bounded.ts'
 import { unguarded } from './express-routes.ts'
+import { checkGuardOptions } from './guard-options.ts'
 import { isOurFault, problemOf } from './problem.ts'
 import { refusalOf } from './refusal.ts'
 import {
@@ -46,6 +47,7 @@ export function createGuard<Permission extends string = string, Base extends obj
   client: Client<Permission>,
   options: GuardOptions<Base> = {},
 ): ExpressGuard<Permission, Base> {
+  checkGuardOptions(options)
   const { subject = bearer() as unknown as NonNullable<GuardOptions<Base>['subject']>, tellHints, onError } = options
   const admit = openAdmission<Base, Permission>(client, subject, options)
   const book = openAccessBook<Permission>()

@@ -4,6 +4,7 @@ import { openAccessBook } from './access-book.ts'
 import { type Access, type GuardOptions, openAdmission } from './admit.ts'
 import { whileConnected } from './bounded.ts'
 import { watchRoutes } from './fastify-routes.ts'
+import { checkGuardOptions } from './guard-options.ts'
 import { isOurFault, problemOf } from './problem.ts'
 import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementOf } from './requirement.ts'
 import { bearer, type WithHeaders } from './subjects.ts'
@@ -47,6 +48,7 @@ export function createGuard<Permission extends string = string, Base extends obj
   client: Client<Permission>,
   options: GuardOptions<Base> = {},
 ): FastifyGuard<Permission, Base> {
+  checkGuardOptions(options)
   const { subject = bearer() as unknown as NonNullable<GuardOptions<Base>['subject']>, tellHints, onError } = options
   const admit = openAdmission<Base, Permission>(client, subject, options)
   const book = openAccessBook<Permission>()

@@ -5,6 +5,7 @@ import { openAccessBook } from './access-book.ts'
 import { type Access, type GuardOptions, openAdmission } from './admit.ts'
 import { type CallStatus, statusOf } from './grpc-call-status.ts'
 import { type GrpcCall, type GrpcTable, unguarded } from './grpc-methods.ts'
+import { checkGuardOptions } from './guard-options.ts'
 import { type Listed, publicBecause, type Requirement, type RequireOptions, requirementOf } from './requirement.ts'
 import { bearer } from './subjects.ts'
 
@@ -39,6 +40,7 @@ export function createGuard<Permission extends string = string>(
   client: Client<Permission>,
   options: GuardOptions<GrpcCall> = {},
 ): GrpcGuard<Permission> {
+  checkGuardOptions(options)
   const { subject = bearer<GrpcCall>(), tellHints, onError } = options
   const admit = openAdmission<GrpcCall, Permission>(client, subject, options)
   // By its metadata: the one thing that the interceptor and the handler both hold.

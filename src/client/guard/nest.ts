@@ -6,6 +6,7 @@ import { type AccessBook, openAccessBook } from './access-book.ts'
 import { type Access, type Admit, type GuardOptions, openAdmission } from './admit.ts'
 import { whileConnected } from './bounded.ts'
 import type { FastifyAnswer } from './fastify.ts'
+import { checkGuardOptions, GUARD_OPTIONS } from './guard-options.ts'
 import { isOurFault, problemOf, UNGUARDED } from './problem.ts'
 import { type Listed, marked, publicBecause, type Requirement, type RequireOptions, requirementAt, requirementOf } from './requirement.ts'
 import { bearer, type WithHeaders } from './subjects.ts'
@@ -55,6 +56,7 @@ export class CastellanGuard<Permission extends string = string, Request extends 
 
   /** @throws TypeError for options that cannot be used */
   constructor(client: Client<Permission>, options: NestGuardOptions<Request> = {}) {
+    checkGuardOptions(options, [...GUARD_OPTIONS, 'requestOf'])
     const { subject = bearer() as unknown as NonNullable<GuardOptions<Request>['subject']> } = options
     this.#admit = openAdmission(client, subject, options)
     this.#requestOf = options.requestOf
@@ -100,7 +102,9 @@ export class CastellanGuard<Permission extends string = string, Request extends 
 export class CastellanExceptionFilter implements ExceptionFilter<CastellanError> {
   readonly #options: Pick<GuardOptions<never>, 'tellHints' | 'onError'>
 
+  /** @throws TypeError for options that cannot be used */
   constructor(options: Pick<GuardOptions<never>, 'tellHints' | 'onError'> = {}) {
+    checkGuardOptions(options, ['tellHints', 'onError'])
     this.#options = options
   }
 

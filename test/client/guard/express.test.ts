@@ -4,6 +4,9 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Client } from '../../../src/client/client.ts'
 import { DeniedError, InvalidRequestError, UnauthenticatedError } from '../../../src/client/errors.ts'
 import { createGuard, type ExpressGuard } from '../../../src/client/guard/express.ts'
+import { createGuard as createFastifyGuard } from '../../../src/client/guard/fastify.ts'
+import { createGuard as createGrpcGuard } from '../../../src/client/guard/grpc.ts'
+import { CastellanGuard } from '../../../src/client/guard/nest.ts'
 import { ManualClock, settle } from '../../support/manual-clock.ts'
 import {
   FAILURES,
@@ -387,4 +390,37 @@ describe('require', () => {
     ])
       expect(build).toThrow(TypeError)
   })
+
+  it('gives an access whose subject no handler can change', async () => {
+    const url = await app((app, guard) => {
+      app.get('/', guard.require(CREATE), (request, response) => {
+        const { subject } = guard.access(request)
+        const changed = Reflect.set(subject, 'user', 'director') || Reflect.set(subject, 'accessToken', 'x')
+        response.json({ changed, names: Object.keys(subject) })
+      })
+    })
+    expect(await hear(url, house.ann)).toMatchObject({ status: 200, body: { changed: false, names: ['accessToken'] } })
+  })
+})
+
+it.each<[string, (options: object) => unknown]>([
+  ['Express', (options) => createGuard(house.client, options)],
+  ['Fastify', (options) => createFastifyGuard(house.client, options)],
+  ['gRPC', (options) => createGrpcGuard(house.client, options)],
+  ['NestJS', (options) => new CastellanGuard(house.client, options)],
+])('a guard of %s is refused with options that it does not have, or that are of no use', (_name, create) => {
+  expect(() => create({ subject: () => undefined, deadlineMs: 5, tellHints: true, onError: undefined })).not.toThrow()
+  const odd: readonly object[] = [
+    { subjekt: () => undefined },
+    { subject: 'ann' },
+    { subject: null },
+    { subject: { user: 'ann', tenant: 'acme' } },
+    { deadlineMs: 0 },
+    { deadlineMs: '500' },
+    { tellHints: 'no' },
+    { onError: {} },
+    { clock: {} },
+  ]
+  for (const options of odd) expect(() => create(options)).toThrow(TypeError)
+  expect(() => create(null as never)).toThrow(TypeError)
 })
