@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 from castellan_service import CastellanService
@@ -126,6 +127,21 @@ def test_a_question_that_cannot_be_asked_is_refused_before_it_is_sent(field: str
         nowhere.can("sales.quote.create", **asked)  # type: ignore[arg-type]
     assert [violation.field for violation in refused.value.violations] == [field]
     assert field in str(refused.value)
+
+
+@pytest.mark.parametrize("questions", ["sales.quote.read", b"sales.quote.read", {"sales.quote.read": {}}, 7, None])
+def test_a_text_is_no_list_of_questions(questions: Any) -> None:
+    with Client("127.0.0.1:9", key="k") as nowhere:
+        for ask in (nowhere.check_all, nowhere.bind(user="ann", tenant="acme").check_all):
+            with pytest.raises(InvalidRequestError) as refused:
+                ask(questions)
+            assert [violation.field for violation in refused.value.violations] == ["questions"]
+
+
+def test_a_name_is_no_question_about_anybody() -> None:
+    with Client("127.0.0.1:9", key="k") as nowhere, pytest.raises(InvalidRequestError) as refused:
+        nowhere.check_all([Question("sales.quote.read", user="ann", tenant="acme"), "sales.quote.read"])  # type: ignore[list-item]
+    assert [violation.field for violation in refused.value.violations] == ["questions[1]"]
 
 
 def test_what_the_service_refuses_names_its_fields(client: Client) -> None:

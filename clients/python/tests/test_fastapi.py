@@ -243,6 +243,19 @@ def test_unguarded_names_each_route_that_nobody_guarded(tmp_path: Any) -> None:
         assert unguarded(app, public=DOCUMENTATION) == sorted(expected)
         assert unguarded(app, public={**DOCUMENTATION, "/old": "It is gone by now"})[-1] == "NO ROUTE /old"
 
+        shared = FastAPI(openapi_url=None)
+        shared.add_api_route("/thing", lambda: 1, methods=["GET"])
+        assert unguarded(shared, public={"/thing": "All may read it"}) == []
+        shared.add_api_route("/thing", lambda: 1, methods=["DELETE"])
+        # What excused one of them does not excuse the other, which came later.
+        assert unguarded(shared, public={"/thing": "All may read it"}) == ["DELETE /thing", "GET /thing", "NO ROUTE /thing"]
+        assert unguarded(shared, public={"GET /thing": "All may read it"}) == ["DELETE /thing"]
+        shared.add_api_route("/both", lambda: 1, methods=["GET", "POST"])
+        assert "GET,POST /both" in unguarded(shared, public={"/both": "Anybody may read it"})
+        assert "GET,POST /both" in unguarded(shared, public={"GET /both": "Anybody may read it"})
+        assert unguarded(shared, public=dict.fromkeys(["GET /thing", "DELETE /thing", "GET /both", "POST /both"], "Anybody may read it")) == []
+        assert unguarded(shared, public=dict.fromkeys(["GET /thing", "DELETE /thing", "GET,POST /both"], "Anybody may read it")) == []
+
         whole = FastAPI(openapi_url=None, dependencies=[Depends(guard.require("a.b"))])
         whole.add_api_route("/thing", lambda: 1)
         assert unguarded(whole) == []

@@ -15,7 +15,8 @@ from . import _limits
 from .errors import UnauthenticatedError, UnavailableError
 
 Key = str | Callable[[], str]
-"""Of a caller with the scope `decide`. A callable is asked before each request: it may read a file that is replaced."""
+"""Of a caller with the scope `decide`. A callable is asked before each request: it may read a file that is replaced.
+No deadline ends it, and it holds up an event loop: whatever waits (a network, a vault) belongs into a task that keeps the key at hand."""
 
 _FORMS = "dns:///host:port, host:port, ipv4:address:port, ipv6:[address]:port or unix:/path"
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]@?#]+):(\d{1,5})")

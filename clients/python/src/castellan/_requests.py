@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value
 
@@ -12,6 +12,8 @@ from . import _limits
 from ._proto.castellan.v1 import decision_service_pb2 as pb
 from .errors import InvalidRequestError, invalid
 from .questions import Question, Subject
+
+One = TypeVar("One")
 
 
 def check_subject(subject: Subject) -> None:
@@ -48,13 +50,22 @@ def item_of(question: Question) -> pb.BatchCheckItem:
 def items_of(questions: Sequence[Question]) -> list[pb.BatchCheckItem]:
     """Raises InvalidRequestError that names the question and the field."""
     items = []
-    for index, question in enumerate(questions):
+    for index, question in enumerate(each_of(questions)):
         try:
+            if not isinstance(question, Question):
+                raise invalid("", f"must be a Question, and is {type(question).__name__}", "Names alone are for bind(user=…, tenant=…).check_all.")
             items.append(item_of(question))
         except InvalidRequestError as fault:
-            violations = [type(each)(f"questions[{index}].{each.field}", each.message) for each in fault.violations]
+            violations = [type(each)(f"questions[{index}].{each.field}".rstrip("."), each.message) for each in fault.violations]
             raise InvalidRequestError(str(fault.args[0]), hint=fault.hint, violations=violations) from None
     return items
+
+
+def each_of(given: Iterable[One]) -> list[One]:
+    """Of several questions; raises InvalidRequestError. A text is many texts to Python, and would be a question for each letter."""
+    if isinstance(given, (str, bytes, bytearray, Mapping)) or not isinstance(given, Iterable):
+        raise invalid("questions", f"must be a list, and is {type(given).__name__}", "Put one alone into [ ], or ask with check.")
+    return list(given)
 
 
 def chunks_of(items: Sequence[pb.BatchCheckItem]) -> Iterator[Sequence[pb.BatchCheckItem]]:

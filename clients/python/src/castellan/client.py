@@ -14,7 +14,7 @@ from . import _limits
 from ._channel import Key, Place, Tls, checked_deadline, checked_pace
 from ._exchange import Attempts, Checks, Exchange, Listing, Timing
 from ._faults import closed, fault_of_call
-from ._requests import check_position, check_subject, chunks_of, item_of, items_of, list_request
+from ._requests import check_position, check_subject, chunks_of, each_of, item_of, items_of, list_request
 from ._wire import Wire
 from .decisions import Decision, PermissionList
 from .errors import CastellanError, DeniedError
@@ -40,7 +40,7 @@ class Client:
     ) -> None:
         """
         `target`: host:port of the service's gRPC, dns:///host:port, ipv4:, ipv6: or unix:. `key`: of a caller with the scope `decide`,
-        or a callable that answers it. `deadline`: seconds of a call with its retries. `retries`: of what failed as UNAVAILABLE, and only
+        or a callable that answers it, at once: it runs in the caller's thread and the deadline does not end it. `deadline`: seconds of a call with its retries. `retries`: of what failed as UNAVAILABLE, and only
         of that. `tls`: True for authorities of the system, or Tls(…). `insecure`: the key may cross a network in the clear.
         Raises ValueError or TypeError.
         """
@@ -240,7 +240,7 @@ class BoundClient:
 
 def questions_about(subject: Subject, wanted: Sequence[str | Wanted]) -> list[Question]:
     """Each permission as a question about the subject."""
-    each = [one if isinstance(one, Wanted) else Wanted(one) for one in wanted]
+    each = [one if isinstance(one, Wanted) else Wanted(one) for one in each_of(wanted)]
     return [Question(one.permission, subject.user, subject.tenant, subject.access_token, one.resource) for one in each]
 
 

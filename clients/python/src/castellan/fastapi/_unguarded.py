@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,20 +17,33 @@ def unguarded(app: Any, *, public: Mapping[str, str] | None = None) -> list[str]
 
     Web sockets are told as `WEBSOCKET /path`. Looks into mounted FastAPI and Starlette applications, which take no dependencies from
     where they are mounted. Whatever it cannot look into (other applications, static files, plain functions of Starlette, FastAPI's own
-    pages of documentation) is told too, unless `public` says by its path why nobody has to be allowed there; an entry of `public` that
-    fits no such route is told as `NO ROUTE /path`. Middleware is not looked at, and neither are static pages by `app.frontend(…)`.
+    pages of documentation) is told too, unless `public` says why nobody has to be allowed there: by method and path, as they are told, or
+    by the path alone where one route has it, with one method. An entry of `public` that fits no such route is told as `NO ROUTE …`. Middleware is not looked at, and neither are static pages by `app.frontend(…)`.
     """
     because = dict(public or {})
     for why in because.values():
         public_because(why)
+    routes = list(_walk(app.routes, ""))
+    at = Counter(path for _, path in routes)
     found = []
-    met = set()
-    for kind, path in _walk(app.routes, ""):
-        if path in because:
-            met.add(path)
-        else:
+    met: set[str] = set()
+    for kind, path in routes:
+        methods = _methods(kind)
+        names = [[f"{kind} {path}"], [f"{method} {path}" for method in methods]]
+        if at[path] == 1 and len(methods) == 1:
+            names.append([path])
+        excuse = next((each for each in names if because.keys() >= set(each)), None)
+        if excuse is None:
             found.append(f"{kind} {path}")
-    return sorted(found) + [f"NO ROUTE {path}" for path in sorted(because.keys() - met)]
+        else:
+            met.update(excuse)
+    return sorted(found) + [f"NO ROUTE {entry}" for entry in sorted(because.keys() - met)]
+
+
+def _methods(kind: str) -> list[str]:
+    """HEAD is what GET would say."""
+    methods = kind.split(",")
+    return [method for method in methods if method != "HEAD" or "GET" not in methods]
 
 
 def _walk(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str, str]]:
