@@ -33,6 +33,23 @@ export function loginRoutes({ guard, sessions, frame, verifier }: LoginNeeds): R
     response.status(204).end()
   })
 
+  routes.get('/session', require.public('Says only whether the browser brought its cookie'), (request, response) => {
+    response.status(sessions.find(request) === undefined ? 401 : 204).end()
+  })
+
+  // Here and not at the beginning again: a browser that keeps no cookie would go round for ever.
+  routes.get('/no-cookie', require.public('Nobody is signed in, as no cookie was kept'), (_request, response) => {
+    response.send(
+      page(
+        { ...frame, title: 'No cookie was kept' },
+        html`<p id="no-cookie">You signed in, but your browser keeps no cookie of the office or of the login service, so nobody knows who you are.</p>
+<p>Their cookies are marked Secure. Some browsers, such as Safari, refuse those on http://127.0.0.1: take Chromium or Firefox for this example. With TLS,
+as in production, all of them take these cookies. If cookies are switched off, allow them for this address.</p>
+<p><a href="${frame.start}">Sign in again</a></p>`,
+      ),
+    )
+  })
+
   routes.post('/sign-out', require.public('Whoever asks ends their own session'), (request, response) => {
     sessions.end(request, response)
     response.status(204).end()

@@ -293,10 +293,25 @@ describe('the office', () => {
       await page.locator('#user').waitFor()
       expect(page.url()).toBe(`${origin}/reports`)
       expect(await page.evaluate('document.cookie')).toBe('')
+      // A browser that refuses the cookie of the session goes round once, and is told why.
+      await context.clearCookies({ name: '__Host-office' })
+      await context.route('**/session', async (route) => {
+        if (route.request().method() === 'POST') await route.fulfill({ status: 204 })
+        else await route.continue()
+      })
+      await page.goto(`${origin}/reports`)
+      await page.locator('#no-cookie').waitFor()
+      expect(page.url()).toBe(`${origin}/no-cookie`)
+      await context.unroute('**/session')
+      await page.goto(`${origin}/reports`)
+      await page.locator('#user').waitFor()
       await page.getByRole('button', { name: 'Sign out' }).click()
       await page.locator('#signed-out').waitFor()
       await page.goto(`${origin}/sales`)
       await page.locator('#email').waitFor()
+      // As the login service sends people back whose browser refused its own cookie.
+      await page.goto(`${origin}/signed-in`)
+      await page.locator('#no-cookie').waitFor()
       expect(faults).toEqual([])
     } finally {
       await browser.close()

@@ -15,6 +15,18 @@ async function renew() {
   return (await fetch('/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } })).ok
 }
 
+/** Whether the cookie came back that was just set. Without it the way back would only lead here again, for ever. */
+async function isKept() {
+  return (await fetch('/session')).ok
+}
+
+/** Where a page that wants a session goes on: there, to the login service, or to the page that says why neither helps. */
+async function next() {
+  if (await renew()) return (await isKept()) ? wanted() : NO_COOKIE
+  // The office names the page that it sends here from. Without one the person comes from the login, whose cookie should be there.
+  return new URLSearchParams(location.search).has('to') ? start : NO_COOKIE
+}
+
 async function signOut(button) {
   await fetch('/sign-out', { method: 'POST' })
   // Without a login there is nothing to end: 401 is as good.
@@ -29,9 +41,10 @@ function wanted() {
   return /^\/(?!\/)[\w/-]*$/.test(to) ? to : '/'
 }
 
+const NO_COOKIE = '/no-cookie'
 const RENEW_MS = 4 * 60_000
 const button = document.querySelector('#sign-out')
-if (location.pathname === '/signed-in') location.replace((await renew()) ? wanted() : start)
+if (location.pathname === '/signed-in') location.replace(await next())
 else if (button !== null) {
   button.addEventListener('click', () =>
     signOut(button).catch(() => {
