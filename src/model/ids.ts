@@ -4,12 +4,16 @@ import { ID_BYTES_MAX } from './limits.ts'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
+const VISIBLE_ASCII = /^[\u0020-\u007e]*$/
+
 /**
  * Says what is wrong with an id, or `undefined` for a good one.
  * U+FFFD is refused because decoders put it where bytes were not UTF-8: two different broken ids would meet in it.
  */
 export function idFault(id: string): string | undefined {
   if (id.length === 0) return 'must not be empty'
+  // Most are of ASCII, and every question has three of them.
+  if (id.length <= ID_BYTES_MAX && VISIBLE_ASCII.test(id)) return undefined
   if (id.length > ID_BYTES_MAX || utf8Length(id) > ID_BYTES_MAX) return `must be at most ${ID_BYTES_MAX} bytes of UTF-8`
   if (!id.isWellFormed() || id.includes('\ufffd')) return 'must be well-formed Unicode'
   if (CONTROL.test(id)) return 'must not contain control characters'

@@ -15,7 +15,27 @@ const OPTION_FIELDS: readonly string[] = ['signal', 'deadlineMs', 'minPosition']
 
 /** @throws InvalidRequestError */
 export function parseQuestion(given: unknown, prefix = ''): Question {
-  return reading(prefix === '' ? 'question' : prefix, given, questionOf, prefix === '' ? '' : `${prefix}.`)
+  try {
+    return goodQuestion(given, prefix) ?? questionOf(given, prefix)
+  } catch (fault) {
+    throw fault instanceof InvalidRequestError ? fault : unreadable(prefix === '' ? 'question' : prefix, fault)
+  }
+}
+
+/** Most questions: without a list of what may be wrong, which would cost more than an answer from memory. */
+function goodQuestion(given: unknown, prefix: string): Question | undefined {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined
+  for (const field in given)
+    if (field !== 'user' && field !== 'tenant' && field !== 'permission' && field !== 'resource' && field !== 'accessToken')
+      return undefined
+  const { user, tenant, accessToken, permission, resource } = given as Plain
+  if (accessToken !== undefined || !isId(user) || !isId(tenant) || !isId(permission)) return undefined
+  if (resource === undefined) return { user, tenant, permission }
+  return { user, tenant, permission, resource: plainResource(resource, prefix === '' ? 'resource' : `${prefix}.resource`) }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && idFault(value) === undefined
 }
 
 /** Each as it was in that moment, in order. @throws InvalidRequestError */
@@ -81,22 +101,24 @@ function callOptionsOf(given: unknown): CallOptions {
   }
 }
 
+/** What is wrong with it, all of it; or one about a token. */
 function questionOf(given: unknown, prefix: string): Question {
-  const question = objectOf(given, prefix === '' ? 'question' : prefix.slice(0, -1))
+  const question = objectOf(given, prefix === '' ? 'question' : prefix)
+  const within = prefix === '' ? '' : `${prefix}.`
   const violations: FieldViolation[] = []
   const subject = subjectOf(question, QUESTION_FIELDS, violations)
   const permission = idOf(question, 'permission', violations)
-  refuse(violations, prefix)
+  refuse(violations, within)
   const { resource } = question
   return (
-    resource === undefined ? { ...subject, permission } : { ...subject, permission, resource: plainResource(resource, `${prefix}resource`) }
+    resource === undefined ? { ...subject, permission } : { ...subject, permission, resource: plainResource(resource, `${within}resource`) }
   ) as Question
 }
 
 /** Whatever the application's own code throws while it is read is no failure of the client. */
-function reading<T>(field: string, given: unknown, read: (given: unknown, prefix: string) => T, prefix = ''): T {
+function reading<T>(field: string, given: unknown, read: (given: unknown) => T): T {
   try {
-    return read(given, prefix)
+    return read(given)
   } catch (fault) {
     throw fault instanceof InvalidRequestError ? fault : unreadable(field, fault)
   }
