@@ -2,7 +2,7 @@
  * Makes dist-client/: the package `castellan-client`, which holds what the entries `castellan/client*` reach and nothing of the service.
  * Needs dist/. `node scripts/client-package.mjs [folder]`, then `npm pack` or `npm publish` there.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,14 +15,29 @@ const entries = Object.entries(ours.exports).filter(([name]) => name.startsWith(
 /** Of `import … from`, `export … from`, `import '…'` and `import('…')`, in modules and in their types. */
 const IMPORTED = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(['"])([\w@./:-]+)\1/g
 
+/** Names of .proto files, as modules load them and as they name each other. */
+const PROTO = /(['"])([\w/]+\.proto)\1/g
+
 const files = new Set()
 const packages = new Set()
+const protos = new Set()
+/** What is missing there comes with the library: google/protobuf. */
+function followProtos(text) {
+  for (const [, , name] of text.matchAll(PROTO)) {
+    const file = join(root, 'proto', name)
+    if (protos.has(name) || !existsSync(file)) continue
+    protos.add(name)
+    followProtos(readFileSync(file, 'utf8'))
+  }
+}
+
 function follow(file) {
   if (files.has(file)) return
   if (!existsSync(file)) throw new Error(`${relative(root, file)} is missing: run \`npm run build\` first`)
   files.add(file)
   // A comment may show how something is imported.
   const code = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')
+  followProtos(code)
   for (const [, , name] of code.matchAll(IMPORTED)) {
     if (name.startsWith('.')) follow(typesOf(file, resolve(dirname(file), name)))
     else if (!isBuiltin(name))
@@ -61,7 +76,11 @@ for (const file of files) {
   // Source maps stay behind, with our sources in them.
   writeFileSync(copy, readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/m, ''))
 }
-cpSync(join(root, 'proto'), join(target, 'proto'), { recursive: true })
+for (const name of protos) {
+  const copy = join(target, 'proto', name)
+  mkdirSync(dirname(copy), { recursive: true })
+  copyFileSync(join(root, 'proto', name), copy)
+}
 copyFileSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
 copyFileSync(join(root, 'docs/client.md'), join(target, 'README.md'))
 const { version, license, type, engines, peerDependenciesMeta } = ours

@@ -53,9 +53,27 @@ describe('castellan-client', () => {
     expect(Object.keys(manifest.dependencies)).toEqual([
       ...['@casl/ability', '@grpc/grpc-js', '@grpc/proto-loader', 'jose', 'lru-cache', 'yaml', 'zod'],
     ])
-    const installed = join(folder, 'application/node_modules/castellan-client/src')
-    expect(readdirSync(installed)).not.toEqual(expect.arrayContaining(['main']))
-    expect(readdirSync(installed)).not.toEqual(expect.arrayContaining(['identity']))
+    const installed = join(folder, 'application/node_modules/castellan-client')
+    const modules = (path: string) =>
+      readdirSync(join(installed, path), { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.(js|proto)$/.test(name))
+        .sort()
+    expect(readdirSync(installed).sort()).toEqual(['LICENSE', 'README.md', 'package.json', 'proto', 'src'])
+    expect(readdirSync(join(installed, 'src')).sort()).toEqual([
+      ...['access', 'client', 'decision', 'ground', 'model', 'policy', 'token', 'wire'],
+    ])
+    // The rules of deciding and of freshness, and of the wires the bounds of attributes alone.
+    expect(modules('src/access')).toEqual([
+      ...['abortable.js', 'constraints.js', 'fresh-reader.js', 'grant-rules.js', 'knowledge.js', 'last-changes.js', 'min-position.js'],
+      ...['moment.js', 'resolve.js'],
+    ])
+    expect(modules('src/decision')).toEqual(['attributes.js', 'decide.js', 'list.js', 'suggest.js', 'translate/struct.js'])
+    expect(modules('src/wire')).toEqual(['attributes.js'])
+    expect(modules('src/token')).toEqual(['access-token.js', 'claims.js', 'verify.js'])
+    expect(modules('proto')).toEqual([
+      ...['castellan/v1/access_service.proto', 'castellan/v1/decision_service.proto'],
+      ...['google/rpc/error_details.proto', 'google/rpc/status.proto'],
+    ])
     const others = readdirSync(join(folder, 'application/node_modules'))
     for (const name of ['express', 'knex', 'pg', 'redis', '@electric-sql', '@nestjs']) expect(others).not.toContain(name)
   })
