@@ -150,9 +150,6 @@ describe('answers over HTTP that are none', () => {
   it.each([
     ['too few', { items: [{ decision: good }] }],
     ['too many', { items: [{ decision: good }, { decision: good }, { decision: good }] }],
-    ['an item of neither', { items: [{ decision: good }, {}] }],
-    ['an item of both', { items: [{ decision: good }, { decision: good, error: { code: 'internal' } }] }],
-    ['one bad decision', { items: [{ decision: good }, { decision: { ...good, allowed: 'true' } }] }],
     ['no list', { decision: good }],
   ])('a batch of %s answers nobody', async (_name, body) => {
     const client = await asked(json(body))
