@@ -27,7 +27,7 @@ const FAR_MS = 4_000_000_000_000
 export interface Commit {
   readonly position: number
   readonly atMs: number
-  readonly of: { readonly user: string } | { readonly revision: string }
+  readonly of: { readonly user: string } | { readonly tenant: string } | { readonly revision: string }
 }
 
 interface Replica {
@@ -41,6 +41,8 @@ interface Line {
   readonly listener: AccessListener
   /** Infinite until the watcher said from where. */
   cursor: number
+  /** Undefined until then. */
+  incarnation: string | undefined
   open: boolean
   /** Nothing arrives before this, so that nothing overtakes. */
   upMs: number
@@ -85,7 +87,9 @@ export const REVISIONS = TEXTS.map(revisionOf) as [string, string, string]
 export class AccessWorld {
   readonly clock = new SuspendableClock()
   readonly replicas: readonly Replica[]
-  commits: Commit[] = []
+  commits: readonly Commit[] = []
+  /** What was true from when. */
+  readonly past: { readonly fromMs: number; readonly commits: readonly Commit[] }[] = []
   incarnation = 'one'
   /** Of who the client is for the service by now. */
   callerDigest = 'all tenants'
@@ -131,14 +135,20 @@ export class AccessWorld {
     this.#commit({ user })
   }
 
+  /** As many more versions of everybody in it. */
+  changeTenant(): void {
+    this.#commit({ tenant: TENANT })
+  }
+
   activate(revision?: string): void {
     const [first, second] = REVISIONS
     this.#commit({ revision: revision ?? (this.#policyAt(this.head).revision === first ? second : first) })
   }
 
-  /** Back to an earlier position, by a restore that nobody was told of. */
-  restore(position: number): void {
-    this.commits = this.commits.slice(0, position)
+  /** Back to an earlier position, by a restore that nobody was told of; under another incarnation replicas see it when they read the feed. */
+  restore(position: number, incarnation: string = this.incarnation): void {
+    this.#become(this.commits.slice(0, position))
+    this.incarnation = incarnation
     for (const replica of this.replicas) {
       replica.known = Math.min(replica.known, position)
       replica.readAtMs = Number.NEGATIVE_INFINITY
@@ -151,7 +161,11 @@ export class AccessWorld {
     if (replica === undefined) return
     replica.known = this.head
     replica.readAtMs = this.clock.realMs
-    for (const line of this.#lines) if (line.replica === replica) this.#tell(line)
+    for (const line of this.#lines) {
+      if (line.replica !== replica) continue
+      if (line.incarnation !== undefined && line.incarnation !== this.incarnation) this.#begin(line, replica.known, false)
+      this.#tell(line)
+    }
   }
 
   pollAll(): void {
@@ -170,20 +184,28 @@ export class AccessWorld {
   }
 
   /** Each user has had as many versions as there were changes of them. */
-  versionAt(user: string, position: number): number {
-    return this.commits.filter((one) => one.position <= position && 'user' in one.of && one.of.user === user).length
+  versionAt(user: string, position: number, commits = this.commits): number {
+    return commits.filter(({ position: at, of }) => at <= position && ('tenant' in of || ('user' in of && of.user === user))).length
   }
 
   versionOf({ validUntil }: Decision): number {
     return (validUntil?.getTime() ?? 0) - FAR_MS
   }
 
-  /** The moment after which a decision was not true any more. */
-  overtakenMs(user: string, decision: Decision): number {
+  /** Whether a decision was true at some moment since then, as of its position and whatever came after it. */
+  wasTrueSince(sinceMs: number, user: string, decision: Decision): boolean {
     const { policyRevision, position } = decision
-    const next = this.commits.filter(({ of }) => 'user' in of && of.user === user)[this.versionOf(decision)]
-    const later = this.commits.find((one) => one.position > position && 'revision' in one.of && one.of.revision !== policyRevision)
-    return Math.min(next?.atMs ?? Number.POSITIVE_INFINITY, later?.atMs ?? Number.POSITIVE_INFINITY)
+    const version = this.versionOf(decision)
+    return this.past.some(({ commits }, index) => {
+      const untilMs = this.past[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY
+      return (
+        untilMs >= sinceMs &&
+        position <= commits.length &&
+        [position, commits.length].every(
+          (at) => this.versionAt(user, at, commits) === version && this.#policyAt(at, commits).revision === policyRevision,
+        )
+      )
+    })
   }
 
   decisionOf(user: string): Decision {
@@ -254,21 +276,13 @@ export class AccessWorld {
   #watch(from: WatchedFrom | undefined, listener: AccessListener): AccessWatch {
     this.opened.push(from)
     const replica = this.replicas[++this.#turn % this.replicas.length] ?? { known: 0, readAtMs: 0 }
-    const line: Line = { replica, listener, cursor: Number.POSITIVE_INFINITY, open: true, upMs: 0, downMs: 0 }
+    const line: Line = { replica, listener, cursor: Number.POSITIVE_INFINITY, incarnation: undefined, open: true, upMs: 0, downMs: 0 }
     this.#lines.push(line)
     this.#send(line, 'upMs', () => {
       if (this.refusal !== undefined) return this.#end(line, true)
       const { incarnation, callerDigest } = this
       const resumed = from?.incarnation === incarnation && from.callerDigest === callerDigest
-      line.cursor = resumed ? from.position : replica.known
-      this.#down(line, {
-        kind: 'opened',
-        incarnation,
-        position: line.cursor,
-        resumed,
-        policy: resumed || this.#policyAt(line.cursor).revision === '' ? undefined : this.#policyAt(line.cursor),
-        callerDigest,
-      })
+      this.#begin(line, resumed ? from.position : replica.known, resumed)
       this.#tell(line)
     })
     return {
@@ -289,6 +303,14 @@ export class AccessWorld {
     }
   }
 
+  #begin(line: Line, position: number, resumed: boolean): void {
+    const { incarnation, callerDigest } = this
+    line.cursor = position
+    line.incarnation = incarnation
+    const policy = resumed || this.#policyAt(position).revision === '' ? undefined : this.#policyAt(position)
+    this.#down(line, { kind: 'opened', incarnation, position, resumed, policy, callerDigest })
+  }
+
   #tell(line: Line): void {
     const through = line.replica.known
     if (through <= line.cursor) return
@@ -298,7 +320,9 @@ export class AccessWorld {
         ({ position, of }): AccessChange =>
           'user' in of
             ? { kind: 'user', position, fingerprint: fingerprintOf(of.user) }
-            : { kind: 'policy', position, revision: of.revision },
+            : 'tenant' in of
+              ? { kind: 'tenant', position, fingerprint: fingerprintOf(of.tenant) }
+              : { kind: 'policy', position, revision: of.revision },
       )
     line.cursor = through
     this.#down(line, { kind: 'changes', changes, through })
@@ -337,11 +361,16 @@ export class AccessWorld {
   }
 
   #commit(of: Commit['of']): void {
-    this.commits.push({ position: this.head + 1, atMs: this.clock.realMs, of })
+    this.#become([...this.commits, { position: this.head + 1, atMs: this.clock.realMs, of }])
   }
 
-  #policyAt(position: number): { readonly revision: string; readonly position: number } {
-    const last = this.commits.findLast((one) => one.position <= position && 'revision' in one.of)
+  #become(commits: readonly Commit[]): void {
+    this.commits = commits
+    this.past.push({ fromMs: this.clock.realMs, commits })
+  }
+
+  #policyAt(position: number, commits = this.commits): { readonly revision: string; readonly position: number } {
+    const last = commits.findLast((one) => one.position <= position && 'revision' in one.of)
     return { revision: last !== undefined && 'revision' in last.of ? last.of.revision : '', position: last?.position ?? 0 }
   }
 }
