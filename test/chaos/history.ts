@@ -75,6 +75,8 @@ export interface Check {
   readonly wire: Wire
   /** Decided by the asker itself, from what may be this much older than an answer of a replica, in milliseconds. */
   readonly staleMs?: number
+  /** When it did, as the clock that it decided by said last: it is held to its bound at this moment, not from when it was asked. */
+  readonly decidedAt?: number
   readonly tenant: string
   readonly user: string
   readonly permission: string

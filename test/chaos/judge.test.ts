@@ -109,6 +109,10 @@ describe('what is answered without an acknowledgement', () => {
       expect(found(late)).toEqual({ F2: 1 })
       expect(judge(late).ofLocal).toBe(1)
     }
+    // Asked long ago, and decided just now.
+    const asked = (decidedAt: number) => ({ ...check(50, answer('allow ROLE', 2), alone), decidedAt, endedAt: decidedAt + 1 })
+    expect(found(story({ checks: [asked(2_099)] }))).toEqual({})
+    expect(found(story({ checks: [asked(2_100)] }))).toEqual({ F2: 1 })
     // What the service decided for it is held to what the service promises.
     expect(found(story({ checks: [check(101, answer('allow ROLE', 2), { wire: 'local' })] }))).toEqual({ F1: 1 })
   })

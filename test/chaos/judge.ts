@@ -36,7 +36,7 @@ const EXAMPLES_MAX = 3
 /**
  * Certain violations only: a question counts from before it was sent, a change from when its answer was in hand (or a later answer proved
  * it committed), a window from the outer edge of what is known about the database's clock. A change whose answer was lost binds nobody
- * before something proves it, and may be seen from when it was first sent. Of an access token the key, the session and the account may each
+ * before something proves it, and may be seen from when it was first sent. What a client decided by itself counts from the moment of deciding. Of an access token the key, the session and the account may each
  * be of another position, all of them from the one that the answer names or later.
  */
 export function judge(history: History): Judgement {
@@ -93,12 +93,12 @@ class Bench {
     const { staleMs = 0 } = check
     // An acknowledgement waits for replicas, not for clients that decide by themselves.
     const effective = check.staleMs === undefined ? this.#effective.highest(check.startedAt) : 0
-    const committed = this.#committed.highest(check.startedAt - this.#history.boundMs - staleMs)
+    const committed = this.#committed.highest((check.decidedAt ?? check.startedAt) - this.#history.boundMs - staleMs)
     const { outcome } = check
     const findings = this.#tryKey(check, effective, committed)
     if (outcome.kind === 'failure') return findings
     for (const { from, until } of this.#history.outages)
-      if (check.startedAt >= from + staleMs && check.endedAt <= until)
+      if ((check.decidedAt ?? check.startedAt) >= from + staleMs && check.endedAt <= until)
         findings.push(['outage', `Redis and PostgreSQL had been away for longer than the bound since ${seconds(from)}`])
     findings.push(...this.#tryAnswer(check, outcome, effective, committed))
     return findings

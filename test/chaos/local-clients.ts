@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Validity } from '../../src/access/fresh-reader.ts'
 import { openClient } from '../../src/client/asking/open-client.ts'
 import { openServiceAsker, systemNeeds } from '../../src/client/asking/service-asker.ts'
-import type { Client } from '../../src/client/client.ts'
+import type { Client, Decision } from '../../src/client/client.ts'
 import { CastellanError } from '../../src/client/errors.ts'
 import { readLocalOptions } from '../../src/client/local/local-options.ts'
 import { type LocalAsker, openLocal } from '../../src/client/local/open-local.ts'
@@ -12,7 +12,7 @@ import { openGrpcChannel } from '../../src/client/wires/grpc-channel.ts'
 import { openGrpcWire } from '../../src/client/wires/grpc-wire.ts'
 import type { Chance } from './chance.ts'
 import { failure } from './grpc-services.ts'
-import type { Answer, Failure } from './history.ts'
+import type { Check } from './history.ts'
 import type { Load } from './load.ts'
 import { LocalLine } from './local-lines.ts'
 import { now } from './recorder.ts'
@@ -31,15 +31,27 @@ const THINK_MS_MAX = 20
 const withoutHeartbeats: Validity = (kept, lastChange, knowledge) =>
   kept.value.position >= lastChange && kept.value.position <= (knowledge.known ?? -1)
 
+export interface LocalQuestion {
+  readonly tenant: string
+  readonly user: string
+  readonly permission: string
+}
+
+type LocalAnswer = Pick<Check, 'outcome' | 'staleMs' | 'decidedAt'>
+
 export class LocalClient {
   readonly name: string
   readonly line: LocalLine
   readonly #client: Client
   readonly #local: LocalAsker
 
-  private constructor(name: string, line: LocalLine, local: LocalAsker) {
+  /** When it looked at its clock last. */
+  readonly #lookedAt: () => number
+
+  private constructor(name: string, line: LocalLine, local: LocalAsker, lookedAt: () => number) {
     this.name = name
     this.line = line
+    this.#lookedAt = lookedAt
     this.#local = local
     this.#client = openClient(local)
   }
@@ -47,31 +59,46 @@ export class LocalClient {
   static async open(number: number, slots: readonly ReplicaSlot[], key: string, heartbeats: boolean): Promise<LocalClient> {
     const line = await LocalLine.open(slots, number)
     const channel = openGrpcChannel({ target: line.target, credentials: { key } })
+    let lookedAt = 0
+    const monotonicMs = () => {
+      lookedAt = systemNeeds.clock.monotonicMs()
+      return lookedAt
+    }
     const local = openLocal({
       ...systemNeeds,
+      clock: { ...systemNeeds.clock, monotonicMs },
       service: openServiceAsker(openGrpcWire(channel), { deadlineMs: DEADLINE_MS }, systemNeeds),
       wire: openGrpcAccessWire(channel),
       plan: PLAN,
       deadlineMs: DEADLINE_MS,
       ...(heartbeats ? {} : { holds: withoutHeartbeats }),
     })
-    return new LocalClient(`local ${number + 1}`, line, local)
+    return new LocalClient(`local ${number + 1}`, line, local, () => lookedAt)
   }
 
-  async ask(question: {
-    readonly tenant: string
-    readonly user: string
-    readonly permission: string
-  }): Promise<{ readonly outcome: Answer | Failure; readonly staleMs?: number }> {
+  /** One by itself, several as one call. */
+  async ask(questions: readonly LocalQuestion[], minPosition?: number): Promise<readonly LocalAnswer[]> {
+    const options = minPosition === undefined ? {} : { minPosition }
     try {
-      const { allowed, reason, position, policyRevision, decisionId } = await this.#client.check(question)
-      const outcome = { kind: 'answer', allowed, reason, position, policyRevision } as const
-      // What the service decided is held to what the service promises.
-      return decisionId === undefined ? { outcome, staleMs: PLAN.staleMs } : { outcome }
+      const [only, ...others] = questions
+      const answers =
+        only !== undefined && others.length === 0
+          ? [await this.#client.check(only, options)]
+          : await this.#client.checkAll(questions, options)
+      const decidedAt = this.#lookedAt()
+      return answers.map((answer) => this.#told(answer, decidedAt))
     } catch (fault) {
       if (!(fault instanceof CastellanError)) throw fault
-      return { outcome: failure(fault.code) }
+      return questions.map(() => ({ outcome: failure(fault.code) }))
     }
+  }
+
+  #told(answer: Decision | CastellanError, decidedAt: number): LocalAnswer {
+    if (answer instanceof CastellanError) return { outcome: failure(answer.code) }
+    const { allowed, reason, position, policyRevision, decisionId } = answer
+    const outcome = { kind: 'answer', allowed, reason, position, policyRevision } as const
+    // What the service decided is held to what the service promises.
+    return decisionId === undefined ? { outcome, staleMs: PLAN.staleMs, decidedAt } : { outcome }
   }
 
   /** Loads what lanes will ask for: only what is kept can grow old. */
@@ -79,7 +106,8 @@ export class LocalClient {
     const pairs = world.users.flatMap((user) => world.tenantsOf(user).map((tenant) => ({ user, tenant })))
     const endMs = now() + WARM_WITHIN_MS
     while (this.#local.status().entries < pairs.length && now() < endMs) {
-      if (this.#local.status().state === 'fresh') await Promise.all(pairs.map((pair) => this.ask({ ...pair, permission: PERMISSIONS[0] })))
+      if (this.#local.status().state === 'fresh')
+        await Promise.all(pairs.map((pair) => this.ask([{ ...pair, permission: PERMISSIONS[0] }])))
       await delay(50)
     }
   }
@@ -94,9 +122,13 @@ export async function localLane(load: Load, client: LocalClient, chance: Chance)
   const { recorder, world } = load.needs
   while (!load.stopped) {
     const recent = recorder.recentPairs
-    const user = chance.pick(world.users)
-    const pair = recent.length > 0 && chance.is(0.6) ? chance.pick(recent) : ([chance.pick(world.tenantsOf(user)), user] as const)
-    await recorder.askLocally(client, { tenant: pair[0], user: pair[1], permission: chance.pick(PERMISSIONS) })
+    const question = (): LocalQuestion => {
+      const user = chance.pick(world.users)
+      const pair = recent.length > 0 && chance.is(0.6) ? chance.pick(recent) : ([chance.pick(world.tenantsOf(user)), user] as const)
+      return { tenant: pair[0], user: pair[1], permission: chance.pick(PERMISSIONS) }
+    }
+    const questions = chance.is(0.2) ? [question(), question(), question()] : [question()]
+    await recorder.askLocally(client, questions, chance.is(0.1) ? recorder.highestPosition : undefined)
     await delay(chance.between(0, THINK_MS_MAX))
   }
 }

@@ -55,7 +55,9 @@ export class LocalLine {
         continue
       }
       this.frozen++
-      const frozen = [...this.#pairs].flat()
+      // What it asks is held up, what it is told, or both.
+      const way = this.frozen === 1 ? 'both' : chance.pick(['both', 'asked', 'told'] as const)
+      const frozen = [...this.#pairs].flatMap(([near, far]) => (way === 'both' ? [near, far] : [way === 'asked' ? near : far]))
       // What stands in between is delivered later, as a network does: whole and in order.
       for (const socket of frozen) socket.pause()
       await load.pause(this.frozen === 1 ? FROZEN_MS[1] : chance.between(...FROZEN_MS))

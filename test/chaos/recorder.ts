@@ -1,6 +1,6 @@
 /** Writes down what is asked and changed, with times of one monotonic clock. Judges nothing. */
 import type { Acknowledgement, Check } from './history.ts'
-import type { LocalClient } from './local-clients.ts'
+import type { LocalClient, LocalQuestion } from './local-clients.ts'
 import type { ChangeOutcome, Demand, IdentityOperation, Operation } from './operation.ts'
 import type { ReplicaSlot } from './replica.ts'
 import type { Question } from './streams.ts'
@@ -50,10 +50,18 @@ export class Recorder {
     return check
   }
 
-  async askLocally(client: LocalClient, question: Parameters<LocalClient['ask']>[0]): Promise<void> {
+  /** All of them at once. */
+  async askLocally(client: LocalClient, questions: readonly LocalQuestion[], minPosition?: number): Promise<void> {
     const startedAt = now()
-    const answered = await client.ask(question)
-    this.checks.push({ ...question, startedAt, endedAt: now(), replica: client.name, wire: 'local', ...answered })
+    const answers = await client.ask(questions, minPosition)
+    const asked = {
+      startedAt,
+      endedAt: now(),
+      replica: client.name,
+      wire: 'local',
+      ...(minPosition === undefined ? {} : { minPosition }),
+    } as const
+    for (const [index, answered] of answers.entries()) this.checks.push({ ...(questions[index] as LocalQuestion), ...asked, ...answered })
   }
 
   change(slot: ReplicaSlot, wire: 'grpc' | 'http', demand: Demand, key: string): Promise<ChangeOutcome> {

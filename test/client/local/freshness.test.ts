@@ -31,6 +31,8 @@ const step = fc.oneof(
   { weight: 10, arbitrary: fc.record({ kind: fc.constant('check' as const), users: fc.tuple(user), ...asked }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('checkAll' as const), users: fc.constant(USERS), ...asked }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('slow' as const), user, ms: fc.constantFrom(0, 300, 2_500, 8_000) }) },
+  // Loads come from a replica that has not heard of what one with a stream has told.
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('behind' as const), user }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('from' as const), replica: fc.constantFrom(undefined, 0, 1) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(10, 100, 300, 900, 2_100) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('delay' as const), ms: fc.constantFrom(1, 50, 400, 1_500, 2_800) }) },
@@ -88,7 +90,15 @@ async function play(steps: readonly Step[], rule: Validity): Promise<Played> {
     else if (next.kind === 'restore') world.restore(Math.max(1, world.head - next.back), `restored ${++restores}`)
     else if (next.kind === 'slow') world.loadMsOf.set(next.user, next.ms)
     else if (next.kind === 'from') world.loadFrom = next.replica
-    else if (next.kind === 'poll') world.poll(next.replica)
+    else if (next.kind === 'behind') {
+      world.poll(0)
+      world.change(next.user)
+      world.poll(1)
+      world.loadFrom = 0
+      await clock.pass(100)
+      ask([next.user], { latest: true, deadlineMs: undefined }, false)
+      await clock.pass(1)
+    } else if (next.kind === 'poll') world.poll(next.replica)
     else if (next.kind === 'pass') await clock.pass(next.ms)
     else if (next.kind === 'delay') world.delayMs = next.ms
     else if (next.kind === 'freeze') world.frozen = true
