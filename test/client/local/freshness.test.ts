@@ -132,7 +132,7 @@ describe('answers of a client with local checks', () => {
         expect(played.late).toEqual([])
         local += played.local
       }),
-      { numRuns: 60 },
+      { numRuns: 250 },
     )
     // There was something to be wrong about.
     expect(local).toBeGreaterThan(60)
