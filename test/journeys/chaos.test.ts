@@ -78,8 +78,9 @@ describe('three replicas that are asked and changed while things break', () => {
 describe('clients that decide by themselves', () => {
   it('would be seen to break their bound without heartbeats', async () => {
     const summary = await summaryOf('--seconds', '8', '--replicas', '2', '--seed', '7', '--faults', 'none', '--heartbeats', 'off')
-    expect(summary.local.violations).toBeGreaterThan(0)
-    expect(summary.violations.F2).toBe(summary.violationsTotal)
+    expect(summary.violations.F2).toBeGreaterThan(0)
+    // Replicas broke none; a client that hears nothing does not know the database's time either, so windows of its own count too.
+    expect(summary.local.violations).toBe(summary.violationsTotal)
     expect(summary.code).toBe(0)
   }, 600_000)
 })
