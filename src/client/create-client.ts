@@ -1,5 +1,6 @@
 /** The client over gRPC, from what an application says. Holds no rule of asking. Floor 6. */
 
+import { type Clock, systemClock } from '../ground/clock.ts'
 import { openClient } from './asking/open-client.ts'
 import { type AskingNeeds, type AskingOptions, checkedOptions, openServiceAsker, systemNeeds } from './asking/service-asker.ts'
 import type { Client } from './client.ts'
@@ -37,13 +38,13 @@ export function createClient<Permission extends string = string>(
 ): LocalClient<Permission>
 export function createClient<Permission extends string = string>(options: ClientOptions): Client<Permission>
 export function createClient<Permission extends string = string>(options: ClientOptions): Client<Permission> {
-  return openGrpcClient<Permission>(options, systemNeeds)
+  return openGrpcClient<Permission>(options, { ...systemNeeds, background: systemClock })
 }
 
-/** @param needs time and randomness */
+/** @param needs time and randomness; `background`: of what local checks do while nobody waits, which holds no process */
 export function openGrpcClient<Permission extends string = string>(
   options: ClientOptions,
-  needs: AskingNeeds,
+  needs: AskingNeeds & { readonly background?: Clock },
 ): Client<Permission> & Partial<LocalClient<Permission>> {
   if (typeof options !== 'object' || options === null) throw new TypeError('createClient takes { target, credentials, … }')
   checkNames('createClient', options, OPTION_NAMES)
@@ -52,7 +53,14 @@ export function openGrpcClient<Permission extends string = string>(
   const channel = openGrpcChannel(options)
   const service = openServiceAsker(openGrpcWire(channel), asking, needs)
   if (plan === undefined) return openClient<Permission>(service)
-  const local = openLocalLater({ ...needs, service, wire: openGrpcAccessWire(channel), plan, deadlineMs: asking.deadlineMs })
+  const local = openLocalLater({
+    ...needs,
+    clock: needs.background ?? needs.clock,
+    service,
+    wire: openGrpcAccessWire(channel),
+    plan,
+    deadlineMs: asking.deadlineMs,
+  })
   return { ...openClient<Permission>(local), local: { status: () => local.status() } }
 }
 

@@ -18,6 +18,15 @@ export const systemClock: Clock = {
   },
 }
 
+/** As the system's, but the process lives until what it will run has run: for the end of what somebody waits for. */
+export const holdingClock: Clock = {
+  ...systemClock,
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
 }

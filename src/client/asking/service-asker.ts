@@ -1,5 +1,5 @@
 /** Questions answered by the service over any wire: deadlines, retries, merging, and how much is under way. Decides nothing. Floor 6. */
-import { type Clock, systemClock } from '../../ground/clock.ts'
+import { type Clock, holdingClock } from '../../ground/clock.ts'
 import { type Random, systemRandom } from '../../ground/random.ts'
 import type { CallOptions, Question } from '../client.ts'
 import { type CastellanError, UnavailableError } from '../errors.ts'
@@ -26,7 +26,8 @@ export interface AskingNeeds {
   readonly random: Random
 }
 
-export const systemNeeds: AskingNeeds = { clock: systemClock, random: systemRandom }
+/** A program that asks and has nothing else to do must hear the answer, or that there is none. */
+export const systemNeeds: AskingNeeds = { clock: holdingClock, random: systemRandom }
 
 /** @throws TypeError that names the option at fault */
 export function openServiceAsker(wire: ClientWire, options: AskingOptions, needs: AskingNeeds): Asker {
