@@ -1,16 +1,11 @@
 /** What this replica has applied, for those who decide elsewhere: the latest changes in a ring, and how fresh they are. Guards nothing (replication.ts). Floor 3. */
 import type { Clock } from '../ground/clock.ts'
+import type { AccessChange, AccessEvent, PolicyStanding } from '../model/access-event.ts'
 import { ServiceError } from '../model/error-code.ts'
 import { fingerprintOf } from '../model/fingerprint.ts'
 import { ACCESS_CHANGES_KEPT_MAX, ACCESS_CHANGES_TOLD_AT_ONCE_MAX } from '../model/limits.ts'
 import type { FeedEntry } from '../store/ports.ts'
 import type { Knowledge } from './knowledge.ts'
-
-/** The revision in force, and the position of its activation. */
-export interface PolicyStanding {
-  readonly revision: string
-  readonly position: number
-}
 
 export interface WatchedFrom {
   readonly incarnation: string
@@ -26,32 +21,6 @@ export interface Watching {
   /** Of the caller and these tenants: what another one was told and holds is none of theirs. */
   readonly callerDigest: string
 }
-
-/** A change that may turn a decision: of a user's account, attributes or roles, of a tenant, or of the policy. */
-export type ToldChange = { readonly position: number } & (
-  | { readonly kind: 'user' | 'tenant'; readonly fingerprint: number }
-  | { readonly kind: 'policy'; readonly revision: string }
-)
-
-export type AccessFeedEvent =
-  | {
-      readonly kind: 'opened'
-      readonly incarnation: string
-      readonly position: number
-      readonly resumed: boolean
-      /** Not resumed: in force at the position, if there is one. Resumed: absent, for what the watcher knows is later than what is known here, or told to it next. */
-      readonly policy: PolicyStanding | undefined
-      readonly callerDigest: string
-    }
-  | { readonly kind: 'changes'; readonly changes: readonly ToldChange[]; readonly through: number }
-  | {
-      readonly kind: 'heartbeat'
-      readonly beat: number
-      readonly position: number
-      readonly ageMs: number
-      readonly fresh: boolean
-      readonly databaseBeforeMs: number
-    }
 
 /** What a follower tells: in this order, each at the moment from which it holds here. */
 export interface AccessFeedTeller {
@@ -74,7 +43,7 @@ export interface AccessCursor {
    * @param beat absent: no heartbeat is asked for
    * @throws ServiceError `overloaded` when the ring went on without this watcher: nothing is left out in silence
    */
-  take(beat: number | undefined): readonly AccessFeedEvent[]
+  take(beat: number | undefined): readonly AccessEvent[]
   close(): void
 }
 
@@ -86,7 +55,7 @@ export interface AccessFeedNeeds {
 }
 
 interface Kept {
-  readonly told: ToldChange
+  readonly told: AccessChange
   /** Of a change of a tenant, which not everybody is told. */
   readonly tenant: string | undefined
 }
@@ -148,7 +117,7 @@ export class AccessFeed implements AccessFeedTeller {
     let life: number | undefined
     /** The next one to be looked at, and what was told so far. */
     let [next, through] = [0, 0]
-    const begin = (): AccessFeedEvent => {
+    const begin = (): AccessEvent => {
       const resumed = life === undefined && from !== undefined && this.#resumes(from, callerDigest)
       life = this.#life
       next = this.#first + this.#ring.length
@@ -161,9 +130,9 @@ export class AccessFeed implements AccessFeedTeller {
       const policy = resumed ? undefined : this.#policy
       return { kind: 'opened', incarnation: this.#incarnation, position: through, resumed, policy, callerDigest }
     }
-    const read = (): AccessFeedEvent | undefined => {
+    const read = (): AccessEvent | undefined => {
       if (next < this.#first) throw tooSlow()
-      const changes: ToldChange[] = []
+      const changes: AccessChange[] = []
       let [index, last] = [next - this.#first, through]
       for (; index < this.#ring.length; index++) {
         const { told, tenant } = this.#ring[index] as Kept
@@ -191,7 +160,7 @@ export class AccessFeed implements AccessFeedTeller {
       },
       take(beat) {
         if (!feed.#open) return []
-        const events: AccessFeedEvent[] = []
+        const events: AccessEvent[] = []
         if (life !== feed.#life) events.push(begin())
         const changes = read()
         if (changes !== undefined) events.push(changes)
@@ -208,7 +177,7 @@ export class AccessFeed implements AccessFeedTeller {
     return from.callerDigest === callerDigest && from.position >= this.#needs.knowledge.lastCallerChange()
   }
 
-  #heartbeat(beat: number): AccessFeedEvent {
+  #heartbeat(beat: number): AccessEvent {
     const { knowledge, clock } = this.#needs
     const nowMs = clock.monotonicMs()
     return {

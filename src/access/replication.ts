@@ -1,5 +1,6 @@
 /** What callers are given that decide by themselves, each guarded here: states, policies, and every change of them. Decides nothing. Floor 3. */
 import { createHash } from 'node:crypto'
+import type { AccessEvent, PolicyStanding } from '../model/access-event.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { Caller } from '../model/caller.ts'
 import { CallerDeniedError, NotFoundError, ServiceError, StoreError } from '../model/error-code.ts'
@@ -9,7 +10,7 @@ import {
   ACCESS_WATCHERS_PER_CONNECTION_MAX,
   RESOLVE_ATTEMPTS_MAX,
 } from '../model/limits.ts'
-import type { AccessCursor, AccessFeed, AccessFeedEvent, PolicyStanding, WatchedFrom } from './access-feed.ts'
+import type { AccessCursor, AccessFeed, WatchedFrom } from './access-feed.ts'
 import { requireScope, requireTenant } from './guard.ts'
 import type { AccessResolver } from './resolve.ts'
 
@@ -37,7 +38,7 @@ export interface AccessWatch {
    * As AccessCursor.take, for who the caller is by now.
    * @throws CallerDeniedError when it lost the scope, or its tenants are others
    */
-  take(caller: Caller, beat: number | undefined): readonly AccessFeedEvent[]
+  take(caller: Caller, beat: number | undefined): readonly AccessEvent[]
   close(): void
 }
 

@@ -1,8 +1,9 @@
 /** What watchers are told, and in which order, by what a follower applies; at the test's own time. */
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { AccessFeed, type AccessFeedEvent, type WatchedFrom } from '../../src/access/access-feed.ts'
+import { AccessFeed, type WatchedFrom } from '../../src/access/access-feed.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
+import type { AccessEvent } from '../../src/model/access-event.ts'
 import { fingerprintOf } from '../../src/model/fingerprint.ts'
 import { ACCESS_CHANGES_TOLD_AT_ONCE_MAX, FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
 import type { FeedChange, FeedEntry } from '../../src/store/ports.ts'
@@ -42,7 +43,7 @@ function openFeed(keptMax = 100) {
 const user = (id: string): FeedChange => ({ kind: 'user', user: id })
 const all = (feed: AccessFeed, from?: WatchedFrom) =>
   feed.watch(from === undefined ? from : { callerDigest: 'c', ...from }, { tenants: null, callerDigest: 'c' }, () => undefined)
-const positionsOf = (events: readonly AccessFeedEvent[]) =>
+const positionsOf = (events: readonly AccessEvent[]) =>
   events.flatMap((event) => (event.kind === 'changes' ? event.changes.map(({ position }) => position) : []))
 
 describe('a watcher of the access feed', () => {
@@ -251,7 +252,7 @@ describe('a watcher of the access feed', () => {
         /** What the watcher knows. */
         let known: { incarnation: string; position: number } | undefined
         let expected: { incarnation: string; position: number; told: number[] } | undefined
-        const hear = (event: AccessFeedEvent) => {
+        const hear = (event: AccessEvent) => {
           if (event.kind === 'opened') {
             if (event.resumed) expect(event).toMatchObject({ ...known })
             else expected = { incarnation: event.incarnation, position: event.position, told: [] }

@@ -3,6 +3,7 @@ import { Knowledge } from '../../access/knowledge.ts'
 import { type Moment, momentOf } from '../../access/moment.ts'
 import type { Clock } from '../../ground/clock.ts'
 import type { Random } from '../../ground/random.ts'
+import type { AccessEvent } from '../../model/access-event.ts'
 import { FRESHNESS_BOUND_MS, FRESHNESS_MARGIN_MS } from '../../model/limits.ts'
 import { PolicyInForce } from '../../policy/in-force.ts'
 import { CallerDeniedError, UnauthenticatedError } from '../errors.ts'
@@ -17,7 +18,7 @@ import {
   LOCAL_SILENCE_MS_MAX,
   LOCAL_STEPS_WAITING_MAX,
 } from '../limits.ts'
-import type { AccessEvent, AccessWatch, AccessWire, WatchedFrom } from '../wires/access-wire.ts'
+import type { AccessWatch, AccessWire, WatchedFrom } from '../wires/access-wire.ts'
 
 export interface FollowerNeeds {
   readonly wire: Pick<AccessWire, 'watch'>

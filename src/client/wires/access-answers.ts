@@ -1,8 +1,9 @@
 /** What AccessService answered → what a client's freshness rests on; whatever is not whole is an error, never a state. Floor 6. */
 import { structToJson } from '../../decision/translate/struct.ts'
+import type { AccessChange, AccessEvent } from '../../model/access-event.ts'
 import type { AccessState, Assignment } from '../../model/access-state.ts'
 import type { Attributes } from '../../model/condition.ts'
-import type { AccessChange, AccessEvent, LoadedAccess } from './access-wire.ts'
+import type { LoadedAccess } from './access-wire.ts'
 import { badAnswer } from './service-error.ts'
 
 type Plain = Readonly<Record<string, unknown>>

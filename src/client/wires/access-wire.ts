@@ -1,4 +1,5 @@
 /** What local checks rest on, as the service tells it: `AccessService`. Types only. Floor 6. */
+import type { AccessEvent } from '../../model/access-event.ts'
 import type { AccessState } from '../../model/access-state.ts'
 import type { WireCall } from './wire.ts'
 
@@ -8,32 +9,6 @@ export interface LoadedAccess {
   readonly state: AccessState
   readonly policyRevision: string
 }
-
-export type AccessChange = { readonly position: number } & (
-  | { readonly kind: 'user' | 'tenant'; readonly fingerprint: number }
-  | { readonly kind: 'policy'; readonly revision: string }
-)
-
-export type AccessEvent =
-  | {
-      readonly kind: 'opened'
-      readonly incarnation: string
-      readonly position: number
-      readonly resumed: boolean
-      /** Of the caller that watches, and its tenants. */
-      readonly callerDigest: string
-      /** Resumed: always absent, for what the watcher knows of it stands. Not resumed: in force at the position; absent: none is. */
-      readonly policy: { readonly revision: string; readonly position: number } | undefined
-    }
-  | { readonly kind: 'changes'; readonly changes: readonly AccessChange[]; readonly through: number }
-  | {
-      readonly kind: 'heartbeat'
-      readonly beat: number
-      readonly position: number
-      readonly ageMs: number
-      readonly fresh: boolean
-      readonly databaseBeforeMs: number
-    }
 
 /** As the stream before told it: what is held is of this caller, and known up to this position. */
 export interface WatchedFrom {

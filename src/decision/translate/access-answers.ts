@@ -1,6 +1,7 @@
 /** What decisions rest on, and its changes → messages of the wire. Floor 5. */
-import type { AccessFeedEvent, ToldChange } from '../../access/access-feed.ts'
+
 import type { LoadedAccess } from '../../access/replication.ts'
+import type { AccessChange, AccessEvent } from '../../model/access-event.ts'
 import type { Message } from '../../wire/error-message.ts'
 import type { WireForm } from './wire-form.ts'
 
@@ -23,7 +24,7 @@ export function loadedAccessMessage({ incarnation, position, policy, state }: Lo
 }
 
 /** `kind` is the name of the one that is set. */
-export function accessEventMessage(event: AccessFeedEvent): { readonly kind: AccessFeedEvent['kind']; readonly fields: Message } {
+export function accessEventMessage(event: AccessEvent): { readonly kind: AccessEvent['kind']; readonly fields: Message } {
   switch (event.kind) {
     case 'opened': {
       const { kind, incarnation, position, resumed, policy, callerDigest } = event
@@ -38,7 +39,7 @@ export function accessEventMessage(event: AccessFeedEvent): { readonly kind: Acc
   }
 }
 
-function changeMessage(change: ToldChange): Message {
+function changeMessage(change: AccessChange): Message {
   const { position } = change
   if (change.kind === 'policy') return { position, policyRevision: change.revision }
   return { position, [change.kind]: change.fingerprint }

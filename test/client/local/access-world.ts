@@ -3,15 +3,8 @@
 import type { Asker } from '../../../src/client/asking/asker.ts'
 import type { Decision } from '../../../src/client/client.ts'
 import { UnavailableError } from '../../../src/client/errors.ts'
-import type {
-  AccessChange,
-  AccessEvent,
-  AccessListener,
-  AccessWatch,
-  AccessWire,
-  LoadedAccess,
-  WatchedFrom,
-} from '../../../src/client/wires/access-wire.ts'
+import type { AccessListener, AccessWatch, AccessWire, LoadedAccess, WatchedFrom } from '../../../src/client/wires/access-wire.ts'
+import type { AccessChange, AccessEvent } from '../../../src/model/access-event.ts'
 import { fingerprintOf } from '../../../src/model/fingerprint.ts'
 import { FRESHNESS_BOUND_MS } from '../../../src/model/limits.ts'
 import { canonicalBundle, canonicalText, revisionOf } from '../../../src/policy/canonical.ts'

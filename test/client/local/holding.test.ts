@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { LOCAL_STEPS_WAITING_MAX } from '../../../src/client/limits.ts'
 import { type LocalOptions, readLocalOptions } from '../../../src/client/local/local-options.ts'
 import { type LocalAsker, openLocal } from '../../../src/client/local/open-local.ts'
-import type { AccessEvent, AccessListener, AccessWire } from '../../../src/client/wires/access-wire.ts'
+import type { AccessListener, AccessWire } from '../../../src/client/wires/access-wire.ts'
 import { systemRandom } from '../../../src/ground/random.ts'
+import type { AccessEvent } from '../../../src/model/access-event.ts'
 import { AccessWorld, PERMISSION, REVISIONS, TENANT } from './access-world.ts'
 
 const ANN = { user: 'ann', tenant: TENANT, permission: PERMISSION }
