@@ -8,6 +8,8 @@ import { FreshReader, type Kept, type ReadObserver, type Validity } from './fres
 import type { Knowledge } from './knowledge.ts'
 
 export interface CallerFinder {
+  /** As findByKeyHash, of what memory has: `undefined` where it has none that holds at this moment. Never waits. */
+  recallByKeyHash(keyHash: Uint8Array): CallerRecord | undefined
   /** Waits as long as the store's own limits let it. By SHA-256 of the key; only a caller that is neither revoked nor expired. @throws StoreError when that cannot be said freshly */
   findByKeyHash(keyHash: Uint8Array): Promise<CallerRecord | undefined>
   /** As findByKeyHash. */
@@ -49,6 +51,7 @@ export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { cle
     load: (id) => needs.identity.findCallerById(id),
   })
   return {
+    recallByKeyHash: (keyHash) => byKey.recall(keyHash, undefined)?.value.caller,
     findByKeyHash: async (keyHash) => (await byKey.read(keyHash, undefined)).value.caller,
     findById: async (id) => (await byId.read(id, undefined)).value.caller,
     clear: () => {

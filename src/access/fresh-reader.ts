@@ -105,6 +105,13 @@ export class FreshReader<K, V extends Dated> {
     this.#needs = needs
   }
 
+  /** What memory has, if that is an answer at this moment; otherwise `read` finds out. Never waits. */
+  recall(key: K, minPosition: number | undefined): Found<V> | undefined {
+    const kept = this.#needs.memory.get(this.#needs.textOf(key))
+    const found = kept && this.#held(key, kept, 'memory')
+    return found !== undefined && reaches(found.position, minPosition) ? this.#answered(found) : undefined
+  }
+
   /**
    * @param minPosition everything up to here must be reflected (freshness, F3)
    * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
@@ -112,12 +119,12 @@ export class FreshReader<K, V extends Dated> {
    */
   async read(key: K, minPosition: number | undefined, signal?: AbortSignal): Promise<Found<V>> {
     const text = this.#needs.textOf(key)
-    const kept = this.#recall(key, text)
+    const kept = this.#lookInMemory(key, text)
     if (kept !== undefined && reaches(kept.position, minPosition)) return this.#answered(kept)
     const startedAtMs = this.#needs.clock.monotonicMs()
     if (minPosition === undefined) return await this.#readBeyond(key, text, startedAtMs, { ahead: false, minPosition }, signal)
     const ahead = !(await this.#reachKnown(minPosition, signal))
-    const found = ahead ? undefined : this.#recall(key, text)
+    const found = ahead ? undefined : this.#lookInMemory(key, text)
     return found === undefined ? await this.#readBeyond(key, text, startedAtMs, { ahead, minPosition }, signal) : this.#answered(found)
   }
 
@@ -143,7 +150,7 @@ export class FreshReader<K, V extends Dated> {
     return this.#clears + this.#needs.knowledge.gaps
   }
 
-  #recall(key: K, text: string): Found<V> | undefined {
+  #lookInMemory(key: K, text: string): Found<V> | undefined {
     const kept = this.#needs.memory.get(text)
     if (kept === undefined) return undefined
     const found = this.#held(key, kept, 'memory')

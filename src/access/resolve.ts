@@ -20,6 +20,8 @@ export interface Resolved extends Found<AccessState> {
 }
 
 export interface AccessResolver {
+  /** What memory has, if that is an answer at this moment, with the policy of its version; otherwise `resolve` finds out. Never waits. */
+  recall(tenant: string, user: string, minPosition: number | undefined): Resolved | undefined
   /**
    * @param minPosition the state must be at least this fresh (freshness, F3)
    * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
@@ -76,13 +78,22 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
     await abortable(needs.catchUp(), signal)
     if (policy.position < position) throw new StoreError(`The policy activated at position ${position} is not in force here yet`)
   }
+  const resolved = ({ value, position, level, asked, ends }: Found<AccessState>): Resolved => {
+    const { position: policyPosition } = policy
+    return { value, position, level, asked, ends, policy: policy.current(), policyPosition }
+  }
   return {
+    recall(tenant, user, minPosition) {
+      const pair = { tenant, user }
+      const found = reader.recall(pair, minPosition)
+      return found !== undefined && isOfOneVersion(pair, found) ? resolved(found) : undefined
+    },
     async resolve(tenant, user, minPosition, signal) {
       const pair = { tenant, user }
       for (let attempt = 1; attempt <= RESOLVE_ATTEMPTS_MAX; attempt++) {
         const found = await reader.read(pair, minPosition, signal)
         // Taken in the same moment: what takes force meanwhile is another version.
-        if (isOfOneVersion(pair, found)) return { ...found, policy: policy.current(), policyPosition: policy.position }
+        if (isOfOneVersion(pair, found)) return resolved(found)
         // Rows overtaken by an activation are read again at once; otherwise this replica is behind. Either way what was found grows old meanwhile.
         if (policy.position < found.value.policyPosition || attempt > 1) await abortable(needs.catchUp(), signal)
       }

@@ -3,6 +3,7 @@ import { abortable, throwIfAborted } from '../access/abortable.ts'
 import type { Found } from '../access/fresh-reader.ts'
 import { elapsedMs, momentOf } from '../access/moment.ts'
 import type { RefusedToken } from '../access/presented-token.ts'
+import type { Resolved } from '../access/resolve.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Random } from '../ground/random.ts'
 import type { AccessState } from '../model/access-state.ts'
@@ -13,6 +14,7 @@ import type {
   Decision,
   DecisionBasis,
   DecisionPoint,
+  DenyReason,
   Explanation,
   HolderList,
   HoldersQuestion,
@@ -20,6 +22,7 @@ import type {
   PermissionsAnswer,
   PermissionsQuestion,
   TokenStanding,
+  Verdict,
 } from '../model/decision.ts'
 import { NotFoundError, StoreError } from '../model/error-code.ts'
 import { BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
@@ -48,22 +51,57 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     question: CheckQuestion,
     suggest: Suggest,
     token?: TokenStanding,
-  ): Decision => ({
-    ...suggested(policy, question, decide(policy, question, found.value, token), suggest),
-    decisionId: needs.random.uuid(),
-    policyRevision: policy.revision,
-    position: found.position,
-    basis: basisOf(policy, found, question, [question.permission]),
-  })
-  const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken, permission: string): Decision => ({
-    ...denyToken(refusal),
-    decisionId: needs.random.uuid(),
-    policyRevision: policy.revision,
-    position,
-    basis: { permissions: [permission], policy },
-  })
+  ): Decision => {
+    const verdict = suggested(policy, question, decide(policy, question, found.value, token), suggest)
+    return stamped(verdict, needs.random.uuid(), found.position, basisOf(policy, found, question, [question.permission]))
+  }
+  const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken, permission: string): Decision =>
+    stamped(denyToken(refusal), needs.random.uuid(), position, { permissions: [permission], policy })
+  const answerPermissions = (
+    { user, tenant, permissions }: Pick<PermissionsQuestion, 'user' | 'tenant' | 'permissions'>,
+    found: Resolved,
+    token?: TokenStanding,
+  ): PermissionsAnswer => {
+    const { value: state, position, policy } = found
+    const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, token).allowed)
+    const basis = basisOf(policy, found, { user, tenant }, permissions)
+    return answered(allowed, closedReason(state, token), needs.random.uuid(), position, basis)
+  }
 
   return {
+    recallCheck(question) {
+      const found = resolver.recall(question.tenant, question.user, question.minPosition)
+      return found && stamp(found.policy, found, question, always)
+    },
+
+    recallBatch(questions) {
+      const all: Resolved[] = []
+      let before: CheckQuestion | undefined
+      let found: Resolved | undefined
+      for (const question of questions) {
+        // Neighbours are often about the same one, and nothing changes in between.
+        if (before === undefined || !isAboutTheSame(question, before))
+          found = resolver.recall(question.tenant, question.user, question.minPosition)
+        if (found === undefined) return undefined
+        all.push(found)
+        before = question
+      }
+      const suggest = atMost(BATCH_SUGGESTIONS_MAX)
+      return questions.map((question, index) => {
+        const of = all[index] as Resolved
+        try {
+          return stamp(of.policy, of, question, suggest)
+        } catch (fault) {
+          return asError(fault)
+        }
+      })
+    },
+
+    recallPermissions(question) {
+      const found = resolver.recall(question.tenant, question.user, question.minPosition)
+      return found && answerPermissions(question, found)
+    },
+
     async check(question, signal) {
       throwIfAborted(signal)
       if ('accessToken' in question) {
@@ -95,25 +133,20 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     async checkPermissions(question, signal) {
       throwIfAborted(signal)
       const { permissions } = question
-      const stamped = (position: number, basis: DecisionBasis, answer: Pick<PermissionsAnswer, 'allowed' | 'denied'>) => ({
-        ...answer,
-        decisionId: needs.random.uuid(),
-        policyRevision: basis.policy.revision,
-        position,
-        basis,
-      })
-      const proved = 'accessToken' in question ? await resolveToken(needs, question, signal) : undefined
-      if (proved !== undefined && 'refusal' in proved) {
-        const allowed = permissions.map(() => denyToken(proved.refusal).allowed)
-        return stamped(proved.position, { permissions, policy: needs.policy.current() }, { allowed, denied: proved.refusal })
+      if (!('accessToken' in question))
+        return answerPermissions(question, await resolver.resolve(question.tenant, question.user, question.minPosition, signal))
+      const proved = await resolveToken(needs, question, signal)
+      if ('refusal' in proved) {
+        const basis = { permissions, policy: needs.policy.current() }
+        return answered(
+          permissions.map(() => denyToken(proved.refusal).allowed),
+          proved.refusal,
+          needs.random.uuid(),
+          proved.position,
+          basis,
+        )
       }
-      const { user, tenant } = proved ?? (question as PermissionsQuestion)
-      const found = proved?.found ?? (await resolver.resolve(tenant, user, question.minPosition, signal))
-      const { value: state, position, policy } = found
-      const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, proved?.token).allowed)
-      const denied = closedReason(state, proved?.token)
-      const basis = basisOf(policy, found, { user, tenant }, permissions)
-      return stamped(position, basis, { allowed, ...(denied === undefined ? {} : { denied }) })
+      return answerPermissions({ user: proved.user, tenant: proved.tenant, permissions }, proved.found, proved.token)
     },
 
     async listPermissions(user, tenant, signal) {
@@ -157,6 +190,33 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       return { decision: stamp(found.policy, found, question, always), ...explain(found.policy, question, found.value, privileged) }
     },
   }
+}
+
+/** Field by field: on the way of every check. */
+function stamped(verdict: Verdict, decisionId: string, position: number, basis: DecisionBasis): Decision {
+  const { allowed, reason, via } = verdict
+  const decision = { allowed, reason, via, decisionId, policyRevision: basis.policy.revision, position, basis }
+  const isPlain =
+    verdict.validUntilMs === undefined &&
+    verdict.expiredAtMs === undefined &&
+    verdict.validFromMs === undefined &&
+    verdict.hint === undefined
+  return isPlain ? decision : { ...decision, ...verdict }
+}
+
+function answered(
+  allowed: readonly boolean[],
+  denied: DenyReason | undefined,
+  decisionId: string,
+  position: number,
+  basis: DecisionBasis,
+): PermissionsAnswer {
+  const answer = { allowed, decisionId, policyRevision: basis.policy.revision, position, basis }
+  return denied === undefined ? answer : { ...answer, denied }
+}
+
+function isAboutTheSame(one: CheckQuestion, other: CheckQuestion): boolean {
+  return one.user === other.user && one.tenant === other.tenant && one.minPosition === other.minPosition
 }
 
 function basisOf(

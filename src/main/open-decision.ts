@@ -120,6 +120,7 @@ export async function openDecision(
     },
     authentication: openAuthentication({
       findCallerByKeyHash: (hash) => freshness.callers.findByKeyHash(hash),
+      recallCallerByKeyHash: (hash) => freshness.callers.recallByKeyHash(hash),
       findCallerByToken: tokens && ((token) => tokens.services.findCaller(token)),
       adminKey: plan.adminKey,
     }),

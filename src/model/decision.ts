@@ -196,6 +196,14 @@ export interface Explanation {
 
 /** The PDP as its wires see it. An access token where none is accepted is a RequestError. Signals abort waiting: the answer is then `cancelled` or `deadline_exceeded`, never a deny. */
 export interface DecisionPoint {
+  /**
+   * `recall…`: the answer, where all that it needs lies in memory and holds at this moment; `undefined`: ask the question of the same name. Never
+   * waits. @throws RequestError as that one
+   */
+  recallCheck(question: CheckQuestion): Decision | undefined
+  /** All items or none. */
+  recallBatch(questions: readonly CheckQuestion[]): readonly (Decision | Error)[] | undefined
+  recallPermissions(question: PermissionsQuestion): PermissionsAnswer | undefined
   check(question: CheckQuestion | ByToken<CheckQuestion>, signal: AbortSignal): Promise<Decision>
   /** In order. One item's failure is that item's: an error stands where its decision would. */
   checkBatch(questions: readonly (CheckQuestion | ByToken<CheckQuestion>)[], signal: AbortSignal): Promise<readonly (Decision | Error)[]>

@@ -40,6 +40,8 @@ export const REQUEST_TIMEOUT_MS = 5_000
 export const ROLE_SETS_KEPT_MAX = 10_000
 /** Longest `Authorization` value read, in characters: a key of ours has about 50, a token at most ACCESS_TOKEN_CHARACTERS_MAX. */
 export const AUTHORIZATION_CHARACTERS_MAX = 4_096 + 'Bearer '.length
+/** `Authorization` values of known callers whose digest is kept: more services than ask one process, in a megabyte or two. */
+export const AUTHORIZATIONS_KEPT_MAX = 4_096
 /** Field violations named in one answer: enough to repair a request, not a way to be sent a megabyte back. */
 export const VIOLATIONS_MAX = 20
 /** Deepest nesting of a whole JSON body: a resource inside an item inside a list inside the body. */

@@ -3,10 +3,12 @@ import { timingSafeEqual } from 'node:crypto'
 import { hashCallerKey } from '../access/callers.ts'
 import { type Caller, type CallerRecord, SCOPES } from '../model/caller.ts'
 import { UnauthenticatedError } from '../model/error-code.ts'
-import { AUTHORIZATION_CHARACTERS_MAX } from '../model/limits.ts'
+import { AUTHORIZATION_CHARACTERS_MAX, AUTHORIZATIONS_KEPT_MAX } from '../model/limits.ts'
 import { hasTokenForm } from '../token/verify.ts'
 
 export interface AuthenticationNeeds {
+  /** As findCallerByKeyHash, of what memory has; absent: nobody is found without waiting. */
+  readonly recallCallerByKeyHash?: (keyHash: Uint8Array) => CallerRecord | undefined
   /** By SHA-256 of the key; only callers that are neither revoked nor expired. */
   readonly findCallerByKeyHash: (keyHash: Uint8Array) => Promise<CallerRecord | undefined>
   /** Of an access token: the service that it was issued to, as it is now. Absent: this service was not told whose tokens to take. */
@@ -16,6 +18,8 @@ export interface AuthenticationNeeds {
 }
 
 export interface Authentication {
+  /** Whom `authenticate` would name, where memory alone says so; otherwise ask it, which also says what is wrong. Never waits. Absent: nobody. */
+  recall?(authorization: string | undefined): Caller | undefined
   /**
    * @param authorization the header or metadata value as it came, `undefined` when there was none
    * @throws UnauthenticatedError for everything but a known key, and an access token of a known service: a person calls nobody
@@ -32,17 +36,34 @@ const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tena
 
 export function openAuthentication(needs: AuthenticationNeeds): Authentication {
   const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : hashCallerKey(needs.adminKey)
+  /** Digests of what callers sent: each request of theirs brings the same again, and a digest costs as much as a check. */
+  const digests = new Map<string, Uint8Array>()
+  const keep = (authorization: string, digest: Uint8Array) => {
+    if (digests.size >= AUTHORIZATIONS_KEPT_MAX) digests.clear()
+    digests.set(authorization, digest)
+  }
   return {
+    recall(authorization) {
+      // Only what proved good stands here, found by a hash over all of it: the time taken tells nothing of a key that is nearly one.
+      const digest = authorization === undefined ? undefined : digests.get(authorization)
+      if (digest === undefined) return undefined
+      return digest === adminDigest ? ADMIN : needs.recallCallerByKeyHash?.(digest)
+    },
     async authenticate(authorization) {
       const key = bearerKey(authorization)
       const presented = hashCallerKey(key)
       // Digests are compared, so that neither length nor a shared beginning of the keys shows in the time taken.
-      if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) return ADMIN
+      if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) {
+        keep(authorization as string, adminDigest)
+        return ADMIN
+      }
       // No key of a caller has a dot.
       if (needs.findCallerByToken !== undefined && hasTokenForm(key)) return known(await needs.findCallerByToken(key), 'token')
       // What was never made costs the database nothing.
       if (!CALLER_KEY.test(key)) throw new UnauthenticatedError('key is not of the form of a caller key')
-      return known(await needs.findCallerByKeyHash(presented), 'key')
+      const caller = known(await needs.findCallerByKeyHash(presented), 'key')
+      keep(authorization as string, presented)
+      return caller
     },
   }
 }

@@ -4,14 +4,18 @@ import type { TraceRef } from '../model/decision-record.ts'
 import { ServiceError } from '../model/error-code.ts'
 import { REQUEST_TIMEOUT_MS } from '../model/limits.ts'
 
-export interface Call {
+/** What a decision's record says of the question's way here. */
+export interface Arrival {
   readonly caller: Caller
   readonly requestId: string
-  readonly signal: AbortSignal
   /** Monotonic: when it arrived, before it was read. */
   readonly receivedMs: number
   /** Absent: it belongs to none. */
   readonly trace: TraceRef | undefined
+}
+
+export interface Call extends Arrival {
+  readonly signal: AbortSignal
 }
 
 /** To the caller as a store that is away: it goes on elsewhere. To an operator no fault at all. */

@@ -44,6 +44,7 @@ export async function openDecisionReplica({ issuer, house: { database }, service
     }),
     authentication: openAuthentication({
       findCallerByKeyHash: (hash) => callers.findByKeyHash(hash),
+      recallCallerByKeyHash: (hash) => callers.recallByKeyHash(hash),
       findCallerByToken: (token) => services.findCaller(token),
       adminKey: undefined,
     }),

@@ -3,7 +3,7 @@ import { requireScope, requireTenant } from '../../access/guard.ts'
 import type { AccessHistory } from '../../model/access-history.ts'
 import type { ByToken, CheckQuestion, Decision, DecisionPoint, PermissionsAnswer, PermissionsQuestion } from '../../model/decision.ts'
 import type { DecidedMethod } from '../../model/decision-record.ts'
-import type { Call } from '../../wire/call.ts'
+import type { Arrival, Call } from '../../wire/call.ts'
 import type { Message } from '../../wire/error-message.ts'
 import {
   decisionMessage,
@@ -31,9 +31,9 @@ export interface DecisionOperationNeeds {
   /** The lists at another time than now; guarded inside. */
   readonly history: AccessHistory
   /** Told of every decision, before it is answered. */
-  readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, call: Call) => void
+  readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, arrival: Arrival) => void
   /** An unexpected fault inside a batch, which is answered in its place. */
-  readonly itemFailed: (fault: Error, call: Call) => void
+  readonly itemFailed: (fault: Error, arrival: Arrival) => void
 }
 
 export type DecisionMethod = 'Check' | 'BatchCheck' | 'CheckPermissions' | 'ListPermissions' | 'ListUsers' | 'Explain'

@@ -18,6 +18,7 @@ import { administrationOperations } from './administration-operations.ts'
 import { auditTrailOperations } from './audit-trail-operations.ts'
 import { decisionOperations, type Operation } from './decision-operations.ts'
 import { historyOperations } from './history-operations.ts'
+import { type QuickDecisionNeeds, type QuickDecisions, quickDecisions } from './quick-decisions.ts'
 import { releaseOperations } from './release-operations.ts'
 import type { WireMetrics } from './wire-metrics.ts'
 
@@ -41,18 +42,26 @@ export interface WireNeeds extends HttpServerNeeds {
 
 export type Operations = ReturnType<typeof wireOperations>
 
+/** Where traces are made every question has a span of its own, and none of them is quick. */
+export function wireQuickDecisions(wire: 'grpc' | 'http', needs: WireNeeds): QuickDecisions | undefined {
+  return needs.spans === undefined ? quickDecisions({ ...needs, ...telling(wire, needs) }) : undefined
+}
+
+function telling(wire: 'grpc' | 'http', needs: WireNeeds): Pick<QuickDecisionNeeds, 'decided' | 'itemFailed'> {
+  const { clock, observer, log } = needs
+  return {
+    decided(decision, method, { caller, requestId, trace, receivedMs }) {
+      const elapsedMs = clock.monotonicMs() - receivedMs
+      observer.decided({ decision, method, wire, caller, requestId, trace, atMs: clock.nowMs(), elapsedMs })
+    },
+    itemFailed: (fault, { requestId }) => logFault(log, knownError(fault), { wire, method: 'BatchCheck', requestId }),
+  }
+}
+
 /** Every operation with one answer by its gRPC name, counted for `wire`. */
 export function wireOperations(wire: 'grpc' | 'http', needs: WireNeeds) {
   return {
-    ...decisionOperations({
-      decisions: needs.decisions,
-      history: needs.history,
-      decided(decision, method, { caller, requestId, trace, receivedMs }) {
-        const [atMs, elapsedMs] = [needs.clock.nowMs(), needs.clock.monotonicMs() - receivedMs]
-        needs.observer.decided({ decision, method, wire, caller, requestId, trace, atMs, elapsedMs })
-      },
-      itemFailed: (fault, call) => logFault(needs.log, knownError(fault), { wire, method: 'BatchCheck', requestId: call.requestId }),
-    }),
+    ...decisionOperations({ decisions: needs.decisions, history: needs.history, ...telling(wire, needs) }),
     ...administrationOperations(needs.administration),
     ...releaseOperations(needs.releases),
     ...auditTrailOperations(needs.auditTrail),

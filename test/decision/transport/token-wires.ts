@@ -42,6 +42,7 @@ export function withTokens(needs: WireNeeds, house: House): WireNeeds {
     }),
     authentication: openAuthentication({
       findCallerByKeyHash: (hash) => callers.findByKeyHash(hash),
+      recallCallerByKeyHash: (hash) => callers.recallByKeyHash(hash),
       findCallerByToken: (token) => services.findCaller(token),
       adminKey: ADMIN_KEY,
     }),

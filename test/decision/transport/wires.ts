@@ -63,6 +63,7 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
       releases: house.releases,
       authentication: openAuthentication({
         findCallerByKeyHash: (hash) => house.freshness.callers.findByKeyHash(hash),
+        recallCallerByKeyHash: (hash) => house.freshness.callers.recallByKeyHash(hash),
         adminKey: ADMIN_KEY,
       }),
       admission,
