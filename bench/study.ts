@@ -1,0 +1,40 @@
+/** What a study is: a workload that measures in a way of its own and tells figures by name, where rates side by side do not say it. Types and its table; the studies are files of workloads/. */
+import { tableLines } from './table.ts'
+
+export interface StudySettings {
+  /** Interleaved, that count. */
+  readonly rounds: number
+  /** Of each measured thing in each round. */
+  readonly seconds: number
+  /** What is being done, for who waits. */
+  say(what: string): void
+}
+
+/** A line of a chart. */
+export interface Curve {
+  readonly name: string
+  /** x and y, x growing. */
+  readonly points: readonly (readonly [number, number])[]
+}
+
+export interface StudyResult {
+  readonly facts: string
+  readonly columns: readonly string[]
+  /** Of texts, for people. */
+  readonly rows: readonly (readonly string[])[]
+  /** By name, for goals and for later; units are in the names. */
+  readonly figures: Readonly<Record<string, number>>
+  readonly curves?: readonly Curve[]
+  readonly notes: readonly string[]
+}
+
+export interface Study {
+  /** As `--only` names it. */
+  readonly name: string
+  readonly title: string
+  run(settings: StudySettings): Promise<StudyResult>
+}
+
+export function studyLines(title: string, { facts, columns, rows, notes }: StudyResult): readonly string[] {
+  return [`${title}: ${facts}`, ...tableLines(columns, rows), ...notes]
+}
