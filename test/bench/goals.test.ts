@@ -32,20 +32,18 @@ describe('goals', () => {
   })
 
   it('stand as the issue set them', () => {
-    expect(GOALS.map(({ what, bound, unit }) => `${what}: ${JSON.stringify(bound)} ${unit}`)).toMatchSnapshot()
+    const bounds = GOALS.map(({ bound, unit }) => `${'least' in bound ? `≥ ${bound.least}` : `≤ ${bound.most}`} ${unit}`)
+    const wires = ['≥ 5 ×', '≥ 0.9 ×', '≥ 15 ×', '≥ 0.7 ×', '≥ 15 ×', '≥ 0.85 ×', '≥ 5 ×', '≥ 4 ×', '≥ 8 ×', '≥ 15 ×']
+    const client = ['≤ 15 µs', '≤ 0.125 ×', '≥ 1000000 /s', `≥ ${1 / 3} ×`, '≥ 100 ×', '≥ 100 ×']
+    const others = ['≤ 1.5 ×', '≤ 1.5 ×', '≤ 1.5 ×', '≤ 5 %', '≤ 10 %', '≤ 10 %', '≤ 200 bytes', '≤ 2000 ms']
+    expect(bounds).toEqual([...wires, ...client, ...others])
     expect(new Set(GOALS.map(({ what }) => what)).size).toBe(GOALS.length)
   })
 
   it('are told as a table that counts them first', () => {
     const lines = goalLines(judgeGoals([faster, small], [rates(1_234_567, 100)]))
-    expect(lines).toEqual(
-      [
-        'Goals: 1 met, 0 not met, 1 not measured in this run',
-        'goal         bound  measured          met?',
-        'faster       ≥ 5 ×  12 346 ×           yes',
-        'small   ≤ 200 bytes     – (m)  not measured',
-      ].map((line, index) => (index === 0 ? line : expect.any(String))),
-    )
+    expect(lines).toHaveLength(4)
+    expect(lines[0]).toBe('Goals: 1 met, 0 not met, 1 not measured in this run')
     expect(lines[2]).toMatch(/^faster +≥ 5 × +12 346 × +yes$/)
     expect(lines[3]).toMatch(/^small +≤ 200 bytes +– \(m\) +not measured$/)
   })
