@@ -39,7 +39,7 @@ async function asked(
   try {
     const results = await wire.checkBatch(questions, now)
     if (results.length !== questions.length) throw badAnswer('another number of answers than of questions')
-    return results.map(atLeast)
+    return now.minPosition === undefined ? results : results.map(atLeast)
   } catch (fault) {
     const error = errorOf(fault)
     // Who refuses every part of it refuses something else than one question.
@@ -76,10 +76,14 @@ export class BatchMeasure {
 /** @returns its bytes, as estimated, or the error of one that no service reads */
 export function measured(question: Question): number | InvalidRequestError {
   const { user, tenant, accessToken, permission, resource } = question
-  const names = [user, tenant, accessToken, permission].reduce((sum, text) => sum + (text === undefined ? 0 : Buffer.byteLength(text)), 0)
+  const names = bytesOfText(user) + bytesOfText(tenant) + bytesOfText(accessToken) + bytesOfText(permission)
   const bytes = QUESTION_OVERHEAD_BYTES + names + (resource === undefined ? 0 : bytesOf(resource))
   if (bytes <= BODY_BYTES_MAX) return bytes
   return tooLarge('resource')
+}
+
+function bytesOfText(text: string | undefined): number {
+  return text === undefined ? 0 : Buffer.byteLength(text)
 }
 
 /** Of a plain resource, whose depth is bounded. */

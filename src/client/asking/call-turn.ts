@@ -75,7 +75,7 @@ export class CallTurn {
   }
 }
 
-function deadlineError(deadlineMs: number, cause: CastellanError | undefined): UnavailableError {
+export function deadlineError(deadlineMs: number, cause: CastellanError | undefined): UnavailableError {
   return new UnavailableError(`No answer within ${deadlineMs} ms; nothing was decided.`, {
     code: 'deadline_exceeded',
     ...(cause === undefined ? {} : { cause }),

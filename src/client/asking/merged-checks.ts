@@ -1,75 +1,98 @@
-/** Checks of one tick travel together, each with its own deadline and its own error. Retries nothing. Floor 6. */
-import type { Decision, Question } from '../client.ts'
-import { CastellanError } from '../errors.ts'
+/** Checks of one tick travel together, each with its own deadline, its own retries and its own error. Floor 6. */
+import type { CallOptions, Decision, Question } from '../client.ts'
+import type { CastellanError } from '../errors.ts'
 import { REQUESTS_AT_ONCE_MAX_BY_PATIENCE } from '../limits.ts'
+import { isRetried } from '../wires/service-error.ts'
 import type { ClientWire } from '../wires/wire.ts'
-import { askTogether, BatchMeasure, errorOf, measured } from './batches.ts'
-import type { CallTurn } from './call-turn.ts'
+import { AskedCheck, type Carriage, type Carrier } from './asked-check.ts'
+import { askTogether, errorOf, measured } from './batches.ts'
+import { Deadlines } from './deadlines.ts'
+import { cancelledError } from './open-client.ts'
+import { type RetryNeeds, retryDelayMs } from './retry.ts'
+import { WaitingChecks } from './waiting-checks.ts'
 
-interface Waiting {
-  readonly question: Question
-  readonly turn: CallTurn
-  readonly bytes: number
-  readonly answered: (result: Decision | CastellanError) => void
-}
-
-interface Group {
-  readonly minPosition: number | undefined
-  readonly patience: number
-  readonly questions: Set<Waiting>
-}
-
-export class MergedChecks {
+export class MergedChecks implements Carrier {
   readonly #wire: ClientWire
+  readonly #retry: RetryNeeds
+  readonly deadlines: Deadlines<AskedCheck>
   /** By minPosition, which a batch has one of, and by patience; in order of the first question. */
-  readonly #waiting = new Map<string, Group>()
+  readonly #waiting = new Map<string, WaitingChecks>()
+  /** Where the last check was put: most go where the one before went. */
+  #latest: WaitingChecks | undefined
   #flush: NodeJS.Immediate | undefined
   /** Requests, by patience. */
   readonly #underWay = REQUESTS_AT_ONCE_MAX_BY_PATIENCE.map(() => 0)
 
-  constructor(wire: ClientWire) {
+  constructor(wire: ClientWire, retry: RetryNeeds) {
     this.#wire = wire
+    this.#retry = retry
+    this.deadlines = new Deadlines(retry.clock)
   }
 
-  /** One attempt. Rejects with a `CastellanError`; forgets the question when its turn ends. */
-  ask(question: Question, minPosition: number | undefined, turn: CallTurn): Promise<Decision> {
+  /** Questions that wait for an answer. */
+  get questions(): number {
+    return this.deadlines.size
+  }
+
+  /** Rejects with a `CastellanError`. */
+  ask(question: Question, deadlineMs: number, options: CallOptions | undefined): Promise<Decision> {
     const bytes = measured(question)
     if (typeof bytes !== 'number') return Promise.reject(bytes)
-    if (turn.ended !== undefined) return Promise.reject(turn.ended)
-    const patience = REQUESTS_AT_ONCE_MAX_BY_PATIENCE.findIndex(({ untilMs }) => turn.remainingMs <= untilMs)
-    const key = `${patience} ${minPosition}`
-    return new Promise<Decision>((resolve, reject) => {
-      const forget = turn.whenEnded(() => {
-        const group = this.#waiting.get(key)
-        if (group?.questions.delete(waiting) === true && group.questions.size === 0) this.#waiting.delete(key)
-        reject(turn.ended)
-      })
-      const waiting: Waiting = {
-        question,
-        turn,
-        bytes,
-        answered(result) {
-          forget()
-          if (result instanceof CastellanError) reject(result)
-          else resolve(result)
-        },
-      }
-      const group = this.#waiting.get(key)
-      if (group === undefined) this.#waiting.set(key, { minPosition, patience, questions: new Set([waiting]) })
-      else group.questions.add(waiting)
-      // After everything that this turn of the event loop brought: an application's requests arrive one by one.
-      this.#flush ??= setImmediate(() => {
-        this.#flush = undefined
-        this.#send()
-      })
+    const signal = options?.signal
+    if (signal?.aborted === true) return Promise.reject(cancelledError(signal))
+    const { clock, retries } = this.#retry
+    const times = { deadlineMs, dueAtMs: clock.monotonicMs() + deadlineMs, retries, signal }
+    return new Promise<Decision>((resolve, reject) =>
+      this.#wait(new AskedCheck(question, bytes, options?.minPosition, times, this, resolve, reject), deadlineMs),
+    )
+  }
+
+  /** Asks again what may succeed a moment later, at random moments and inside the deadline. */
+  failed(check: AskedCheck, error: CastellanError): void {
+    const { clock } = this.#retry
+    if (check.retriesLeft <= 0 || !isRetried(error)) return check.end(error)
+    check.retriesLeft -= 1
+    check.lastFailure = error
+    const delayMs = retryDelayMs(this.#retry)
+    if (delayMs >= check.dueAtMs - clock.monotonicMs()) return check.end(error)
+    check.stopRetry = clock.after(delayMs, () => {
+      check.stopRetry = undefined
+      this.#wait(check, Math.max(0, check.dueAtMs - clock.monotonicMs()))
     })
+  }
+
+  /** @param error one for each */
+  endAll(error: () => CastellanError): void {
+    for (const check of this.deadlines.all()) check.end(error())
+  }
+
+  #wait(check: AskedCheck, remainingMs: number): void {
+    this.#group(check.minPosition, patienceOf(remainingMs)).add(check)
+    // After everything that this turn of the event loop brought: an application's requests arrive one by one.
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined
+      this.#send()
+    })
+  }
+
+  #group(minPosition: number | undefined, patience: number): WaitingChecks {
+    const latest = this.#latest
+    if (latest !== undefined && latest.patience === patience && latest.minPosition === minPosition && !latest.isEmpty) return latest
+    const key = keyOf({ minPosition, patience })
+    let group = this.#waiting.get(key)
+    if (group === undefined) {
+      group = new WaitingChecks(minPosition, patience, (emptied) => this.#waiting.delete(keyOf(emptied)))
+      this.#waiting.set(key, group)
+    }
+    this.#latest = group
+    return group
   }
 
   /** While the service is busy with as many requests as it should be, questions gather. */
   #send(): void {
     for (const [key, group] of this.#waiting) {
-      while (group.questions.size > 0 && this.#hasPlace(group.patience)) this.#sendBatch(group, taken(group.questions))
-      if (group.questions.size === 0) this.#waiting.delete(key)
+      while (!group.isEmpty && this.#hasPlace(group.patience)) void this.#carry(group)
+      if (group.isEmpty) this.#waiting.delete(key)
     }
   }
 
@@ -83,38 +106,24 @@ export class MergedChecks {
     return true
   }
 
-  #sendBatch({ minPosition, patience }: Group, batch: readonly Waiting[]): void {
+  /** One request of the first of them. Never rejects. */
+  async #carry(group: WaitingChecks): Promise<void> {
+    const { minPosition, patience } = group
+    const checks = group.take()
+    const batch = new Batch(checks)
+    const { signal } = batch
+    const call = () => ({ signal, remainingMs: batch.remainingMs(this.#retry.clock.monotonicMs()), minPosition })
     this.#count(patience, 1)
-    const controller = new AbortController()
-    let left = batch.length
-    const stops = batch.map(({ turn }) =>
-      turn.whenEnded(() => {
-        left -= 1
-        if (left === 0) controller.abort(turn.ended)
-      }),
-    )
-    const call = () => ({
-      signal: controller.signal,
-      remainingMs: Math.max(...batch.map(({ turn }) => (turn.ended === undefined ? turn.remainingMs : 0))),
-      minPosition,
-    })
-    const ended = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', () => reject(controller.signal.reason)))
-    const questions = batch.map(({ question }) => question)
-    // A wire that does not hear of the end must not keep its place.
-    Promise.race([askTogether(this.#wire, questions, call), ended])
-      .then(
-        (results) => {
-          for (const [index, { answered }] of batch.entries()) answered(results[index] ?? errorOf(undefined))
-        },
-        (fault) => {
-          for (const { answered } of batch) answered(errorOf(fault))
-        },
-      )
-      .finally(() => {
-        for (const stop of stops) stop()
-        this.#count(patience, -1)
-        this.#send()
-      })
+    try {
+      const questions = checks.map(({ question }) => question)
+      // A wire that does not hear of the end must not keep its place.
+      const results = await Promise.race([askTogether(this.#wire, questions, call), batch.abandoned])
+      for (let index = 0; index < checks.length; index += 1) checks[index]?.answered(results[index] ?? errorOf(undefined))
+    } catch (fault) {
+      for (const check of checks) check.answered(errorOf(fault))
+    }
+    this.#count(patience, -1)
+    this.#send()
   }
 
   #count(patience: number, change: 1 | -1): void {
@@ -122,13 +131,45 @@ export class MergedChecks {
   }
 }
 
-function taken(group: Set<Waiting>): readonly Waiting[] {
-  const measure = new BatchMeasure()
-  const batch: Waiting[] = []
-  for (const waiting of group) {
-    if (!measure.take(waiting.bytes)) break
-    group.delete(waiting)
-    batch.push(waiting)
+/** Checks that travel in one request, which goes on while one of them waits. */
+class Batch implements Carriage {
+  readonly #checks: readonly AskedCheck[]
+  readonly #controller = new AbortController()
+  /** Rejects when nobody waits any more. */
+  readonly abandoned: Promise<never>
+  #left: number
+
+  constructor(checks: readonly AskedCheck[]) {
+    this.#checks = checks
+    this.#left = checks.length
+    const { signal } = this.#controller
+    this.abandoned = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    for (const check of checks) check.carriage = this
   }
-  return batch
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Of the most patient one that still waits. */
+  remainingMs(nowMs: number): number {
+    let lastMs = nowMs
+    for (const { isEnded, dueAtMs } of this.#checks) if (!isEnded && dueAtMs > lastMs) lastMs = dueAtMs
+    return lastMs - nowMs
+  }
+
+  left(_check: AskedCheck, error: CastellanError): void {
+    this.#left -= 1
+    if (this.#left === 0) this.#controller.abort(error)
+  }
+}
+
+function patienceOf(remainingMs: number): number {
+  let patience = 0
+  while (remainingMs > (REQUESTS_AT_ONCE_MAX_BY_PATIENCE[patience]?.untilMs ?? Number.POSITIVE_INFINITY)) patience += 1
+  return patience
+}
+
+function keyOf({ minPosition, patience }: Pick<WaitingChecks, 'minPosition' | 'patience'>): string {
+  return `${patience} ${minPosition}`
 }

@@ -14,11 +14,16 @@ export interface RetryNeeds {
 }
 
 /** @returns false when there is no time for another attempt */
-export async function waitToRetry(turn: CallTurn, { clock, random }: RetryNeeds): Promise<boolean> {
-  const delayMs = RETRY_DELAY_MS_MIN + (RETRY_DELAY_MS_MAX - RETRY_DELAY_MS_MIN) * fraction(random)
+export async function waitToRetry(turn: CallTurn, needs: RetryNeeds): Promise<boolean> {
+  const delayMs = retryDelayMs(needs)
   if (delayMs >= turn.remainingMs) return false
-  await turn.waitFor(new Promise<void>((resolve) => void clock.after(delayMs, resolve)))
+  await turn.waitFor(new Promise<void>((resolve) => void needs.clock.after(delayMs, resolve)))
   return true
+}
+
+/** Milliseconds until the next attempt. */
+export function retryDelayMs({ random }: Pick<RetryNeeds, 'random'>): number {
+  return RETRY_DELAY_MS_MIN + (RETRY_DELAY_MS_MAX - RETRY_DELAY_MS_MIN) * fraction(random)
 }
 
 /** Rejects with the last attempt's error, or with the turn's when that is over. */

@@ -49,6 +49,7 @@ class ServiceAsker implements Asker {
   readonly #retry: RetryNeeds
   readonly #merged: MergedChecks
   readonly #turns = new Set<CallTurn>()
+  /** Of lists; checks are counted where they are merged. */
   #questions = 0
   #closed = false
 
@@ -57,11 +58,12 @@ class ServiceAsker implements Asker {
     this.#deadlineMs = deadlineMs
     this.#clock = clock
     this.#retry = { retries, clock, random }
-    this.#merged = new MergedChecks(wire)
+    this.#merged = new MergedChecks(wire, this.#retry)
   }
 
   check(question: Question, options?: CallOptions) {
-    return this.#taking(1, options, (turn) => retrying(turn, this.#retry, () => this.#merged.ask(question, options?.minPosition, turn)))
+    const fault = this.#refusal(1)
+    return fault === undefined ? this.#merged.ask(question, options?.deadlineMs ?? this.#deadlineMs, options) : Promise.reject(fault)
   }
 
   async checkAll(questions: readonly Question[], options?: CallOptions) {
@@ -95,6 +97,7 @@ class ServiceAsker implements Asker {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#merged.endAll(closedError)
     for (const turn of this.#turns) turn.end(closedError())
     await this.#wire.close()
   }
@@ -122,16 +125,22 @@ class ServiceAsker implements Asker {
     await turn.waitFor(Promise.all(Array.from({ length: Math.min(BATCHES_AT_ONCE_MAX, batches.length) }, work)))
   }
 
+  /** Why so many questions more are not even asked. */
+  #refusal(places: number): UnavailableError | undefined {
+    if (this.#closed) return closedError()
+    if (this.#questions + this.#merged.questions + places <= QUESTIONS_UNDER_WAY_MAX) return undefined
+    return new UnavailableError('This client has too many questions under way; nothing was decided.', {
+      code: 'overloaded',
+      hint: `At most ${QUESTIONS_UNDER_WAY_MAX} of one client at once.`,
+    })
+  }
+
   /** @throws UnavailableError at once when too much is under way */
   async #taking<T>(questions: number, options: CallOptions | undefined, ask: (turn: CallTurn) => Promise<T>): Promise<T> {
-    if (this.#closed) throw closedError()
     // However long a list is, only so much of it is under way.
     const places = Math.min(questions, QUESTIONS_UNDER_WAY_MAX / 2)
-    if (this.#questions + places > QUESTIONS_UNDER_WAY_MAX)
-      throw new UnavailableError('This client has too many questions under way; nothing was decided.', {
-        code: 'overloaded',
-        hint: `At most ${QUESTIONS_UNDER_WAY_MAX} of one client at once.`,
-      })
+    const fault = this.#refusal(places)
+    if (fault !== undefined) throw fault
     const turn = new CallTurn(this.#clock, options?.deadlineMs ?? this.#deadlineMs, options?.signal)
     this.#questions += places
     this.#turns.add(turn)
