@@ -23,12 +23,18 @@ export interface MeasureSettings {
   readonly nowMs: () => number
   /** After each; 0 is the one that does not count. */
   readonly onRound?: (round: number) => void
+  /** Before each contender's turn; ends the run by throwing. */
+  readonly onTurn?: () => void
 }
 
 export interface Measurement {
   readonly name: string
-  /** Checks per second in each round. */
+  /** Checks (or what else the workload counts) per second in each round. */
   readonly rounds: readonly number[]
+  /** Of its process, microseconds for each of them, in each round; absent where all share one process. */
+  readonly cpuMicros?: readonly number[]
+  /** Share of its core that its process used, in each round. Near 1 it is what limits the rate. */
+  readonly coreShare?: readonly number[]
 }
 
 /** As in a server, the event loop turns meanwhile: streams are read and timers run, for all alike. Milliseconds. */
@@ -48,6 +54,7 @@ export async function measure(contenders: readonly Contender[], settings: Measur
     for (let turn = 0; turn < contenders.length; turn += 1) {
       const contender = contenders[(turn + round) % contenders.length]
       if (contender === undefined) continue
+      settings.onTurn?.()
       const rate = await ratePerSecond(contender, settings)
       if (round > 0) rates.get(contender.name)?.push(rate)
     }
@@ -87,12 +94,15 @@ export interface Summary {
   readonly most: number
   /** Of the medians: this one over the first one's. */
   readonly ratio: number
+  /** Medians, where they were measured. */
+  readonly cpuMicros?: number
+  readonly coreShare?: number
 }
 
 /** @throws RangeError without a round */
 export function summarize(measurements: readonly Measurement[]): readonly Summary[] {
   const base = measurements[0] === undefined ? Number.NaN : median(measurements[0].rounds)
-  return measurements.map(({ name, rounds }) => {
+  return measurements.map(({ name, rounds, cpuMicros, coreShare }) => {
     const middle = median(rounds)
     return {
       name,
@@ -101,6 +111,8 @@ export function summarize(measurements: readonly Measurement[]): readonly Summar
       least: Math.min(...rounds),
       most: Math.max(...rounds),
       ratio: middle / base,
+      ...(cpuMicros === undefined ? {} : { cpuMicros: median(cpuMicros) }),
+      ...(coreShare === undefined ? {} : { coreShare: median(coreShare) }),
     }
   })
 }

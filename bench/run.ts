@@ -1,13 +1,13 @@
-/** The bench: opens each workload, sees that all answer alike, measures, tells. Further workloads are files of workloads/ and one line here. */
+/** The bench: runs each workload, tells, and stops what it started however it ends. Further workloads are files of workloads/ and one line here. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findDisagreement, measure, summarize } from './measure.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
-import { type BenchResult, machineLines, type WorkloadResult, workloadLines } from './report.ts'
-import type { Workload } from './workload.ts'
+import { type BenchResult, type LeftOut, machineLines, type WorkloadResult, workloadLines } from './report.ts'
+import { openStage, type Stage } from './stage.ts'
+import { MissingError, type Workload } from './workload.ts'
 import { localConditions, localRoles } from './workloads/local-checks.ts'
 
 const WORKLOADS: readonly Workload[] = [localRoles, localConditions]
@@ -21,8 +21,9 @@ async function main(args: readonly string[]): Promise<number> {
       args,
       WORKLOADS.map(({ name }) => name),
     )
-    if (options === undefined) print([HELP])
-    else await run(options)
+    if (options === 'help') print([HELP])
+    else if (options === 'list') print(WORKLOADS.map(({ name, title }) => `${name.padEnd(28)}${title}`))
+    else return await runUntilSignal(options)
     return 0
   } catch (fault) {
     if (!(fault instanceof UsageError)) throw fault
@@ -31,39 +32,61 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run(options: Options): Promise<void> {
-  const head = { at: new Date().toISOString(), machine: machine(), versions: versions(), rounds: options.rounds, seconds: options.seconds }
-  print(machineLines(head))
-  const workloads: WorkloadResult[] = []
-  for (const workload of WORKLOADS.filter(({ name }) => options.only.includes(name))) {
-    const result = await runWorkload(workload, options)
-    workloads.push(result)
-    print(['', ...workloadLines(result)])
+/** The exit code of a command that a person ended, by custom of shells. */
+const INTERRUPTED = 130
+
+async function runUntilSignal(options: Options): Promise<number> {
+  const ending = new AbortController()
+  const stage = openStage()
+  const interrupt = () => {
+    if (!ending.signal.aborted) process.stderr.write('\nStopping what was started …\n')
+    ending.abort()
   }
-  const result: BenchResult = { ...head, workloads }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
+  try {
+    return await run(options, stage, ending.signal)
+  } catch (fault) {
+    // Whatever broke after that, broke because everything is being ended.
+    if (ending.signal.aborted) return INTERRUPTED
+    throw fault
+  } finally {
+    await stage.close()
+  }
+}
+
+async function run(options: Options, stage: Stage, signal: AbortSignal): Promise<number> {
+  const head = { at: new Date().toISOString(), machine: machine(), versions: versions(), rounds: options.rounds, seconds: options.seconds }
+  print([...machineLines(head), stage.place.note])
+  const workloads: WorkloadResult[] = []
+  const leftOut: LeftOut[] = []
+  for (const workload of WORKLOADS.filter(({ name }) => options.only.includes(name))) {
+    try {
+      const result = await runWorkload(workload, options, stage, signal)
+      workloads.push(result)
+      print(['', ...workloadLines(result)])
+    } catch (fault) {
+      if (!(fault instanceof MissingError)) throw fault
+      leftOut.push({ workload: workload.name, why: fault.message })
+      print(['', `${workload.title}: left out. ${fault.message}`])
+    }
+  }
+  const result: BenchResult = { ...head, workloads, leftOut }
   mkdirSync(RESULTS, { recursive: true })
   const file = join(RESULTS, `${head.at.replaceAll(':', '-')}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
   print(['', `All figures: ${file}`])
+  return options.named && leftOut.length > 0 ? 1 : 0
 }
 
-async function runWorkload(workload: Workload, { rounds, seconds }: Options): Promise<WorkloadResult> {
-  const say = (what: string) => process.stderr.write(`${workload.name}: ${what}\n`)
-  say('starting the service, and everybody with the same facts')
-  const { contenders, questions, facts, describe, close } = await workload.open()
-  try {
-    say(`comparing all answers, questions ${questions}`)
-    const disagreement = await findDisagreement(contenders, questions, describe)
-    if (disagreement !== undefined) throw new Error(`Not the same question to all: ${disagreement}`)
-    say(`warming up, then ${rounds} rounds`)
-    const tell = (round: number) => process.stderr.write(`${workload.name}: round ${round} of ${rounds}\r`)
-    const measurements = await measure(contenders, { rounds, seconds, questions, nowMs: () => performance.now(), onRound: tell })
-    process.stderr.write(`${' '.repeat(60)}\r`)
-    const notes = contenders.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note()}`]))
-    return { workload: workload.name, title: workload.title, facts, measurements, summaries: summarize(measurements), notes }
-  } finally {
-    await close()
-  }
+async function runWorkload(workload: Workload, { rounds, seconds }: Options, stage: Stage, signal: AbortSignal): Promise<WorkloadResult> {
+  const result = await workload.run({
+    ...{ rounds, seconds, stage, signal },
+    nowMs: () => performance.now(),
+    say: (what) => process.stderr.write(`${workload.name}: ${what}\n`),
+    onRound: (round) => process.stderr.write(`${workload.name}: round ${round} of ${rounds}\r`),
+  })
+  process.stderr.write(`${' '.repeat(60)}\r`)
+  return result
 }
 
 function machine(): BenchResult['machine'] {

@@ -1,24 +1,19 @@
 /** Checks in this process, against libraries that decide in the process too: once without conditions, once with one each. */
 import { type Asked, conditionQuestions, type Facts, loadFacts, plainQuestions } from '../facts.ts'
+import { localWorkload } from '../local.ts'
 import { openCasbin } from '../peers/casbin.ts'
 import { openCasl } from '../peers/casl.ts'
 import { openCedar } from '../peers/cedar.ts'
 import { openEngine } from '../peers/engine.ts'
 import { openLocalClient } from '../peers/local-client.ts'
 import { openBenchService } from '../service.ts'
-import type { OpenWorkload, Workload } from '../workload.ts'
+import type { OpenWorkload } from '../workload.ts'
 
-export const localRoles: Workload = {
-  name: 'local-roles',
-  title: 'In process, roles only',
-  open: () => openLocal(plainQuestions, false),
-}
+export const localRoles = localWorkload('local-roles', 'In process, roles only', () => openLocal(plainQuestions, false))
 
-export const localConditions: Workload = {
-  name: 'local-conditions',
-  title: 'In process, with a condition on the resource',
-  open: () => openLocal(conditionQuestions, true),
-}
+export const localConditions = localWorkload('local-conditions', 'In process, with a condition on the resource', () =>
+  openLocal(conditionQuestions, true),
+)
 
 async function openLocal(questionsOf: (facts: Facts) => readonly Asked[], conditions: boolean): Promise<OpenWorkload> {
   const facts = await loadFacts()

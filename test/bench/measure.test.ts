@@ -82,26 +82,34 @@ describe('measuring', () => {
 describe('the command line of the bench', () => {
   const names = ['local-roles', 'local-conditions']
   it('runs all unless it is told which', () => {
-    expect(parseOptions([], names)).toEqual({ rounds: 7, seconds: 1, only: names })
+    expect(parseOptions([], names)).toEqual({ rounds: 7, seconds: 1, only: names, named: false, chart: false })
     expect(parseOptions(['--only', 'local-roles', '--rounds', '3', '--seconds', '0.5'], names)).toEqual({
       ...{ rounds: 3, seconds: 0.5 },
-      only: ['local-roles'],
+      ...{ only: ['local-roles'], named: true, chart: false },
     })
-    expect(parseOptions(['--help'], names)).toBeUndefined()
+    expect(parseOptions(['--quick', '--seconds', '2'], names)).toMatchObject({ rounds: 3, seconds: 2 })
+    expect(parseOptions(['--only', 'local-*', '--chart'], names)).toMatchObject({ only: names, named: true, chart: true })
+    expect(parseOptions(['--help'], names)).toBe('help')
+    expect(parseOptions(['--list'], names)).toBe('list')
   })
 
-  it.each([[['--only', 'wires']], [['--rounds', '1.5']], [['--rounds', '0']], [['--seconds', 'x']], [['--round', '1']], [['more']]])(
-    'refuses %j',
-    (args) => {
-      expect(() => parseOptions(args, names)).toThrow(UsageError)
-    },
-  )
+  it.each([
+    [['--only', 'wires']],
+    [['--only', 'wires*']],
+    [['--rounds', '1.5']],
+    [['--rounds', '0']],
+    [['--seconds', 'x']],
+    [['--round', '1']],
+    [['more']],
+  ])('refuses %j', (args) => {
+    expect(() => parseOptions(args, names)).toThrow(UsageError)
+  })
 })
 
 it('prints one aligned line for each contender', () => {
   const summary = { mad: 100, least: 900, most: 1_100 }
   const lines = workloadLines({
-    ...{ workload: 'w', title: 'Title', facts: 'facts', measurements: [], notes: ['other: a note'] },
+    ...{ workload: 'w', title: 'Title', unit: 'checks/s', facts: 'facts', measurements: [], notes: ['other: a note'] },
     summaries: [
       { ...summary, name: 'castellan', median: 1_234_567, ratio: 1 },
       { ...summary, name: 'other', median: 1_000, ratio: 0.00081 },
