@@ -1,14 +1,6 @@
-/** What a study is: a workload that measures in a way of its own and tells figures by name, where rates side by side do not say it. Types and its table; the studies are files of workloads/. */
+/** The kind of workload that measures in a way of its own and tells figures by name, where rates side by side do not say it. Types and its table; the studies are files of workloads/. */
 import { tableLines } from './table.ts'
-
-export interface StudySettings {
-  /** Interleaved, that count. */
-  readonly rounds: number
-  /** Of each measured thing in each round. */
-  readonly seconds: number
-  /** What is being done, for who waits. */
-  say(what: string): void
-}
+import type { Bench } from './workload.ts'
 
 /** A line of a chart. */
 export interface Curve {
@@ -32,7 +24,8 @@ export interface Study {
   /** As `--only` names it. */
   readonly name: string
   readonly title: string
-  run(settings: StudySettings): Promise<StudyResult>
+  /** @throws MissingError when something is not here without which there is nothing to measure */
+  run(bench: Bench): Promise<StudyResult>
 }
 
 export function studyLines(title: string, { facts, columns, rows, notes }: StudyResult): readonly string[] {
