@@ -1,6 +1,7 @@
 /** The registry of metrics of one process. No module-level registry: two services in one process do not mix. Floor 0. */
 import { Counter, collectDefaultMetrics, Gauge, type Metric, type MetricObject, type OpenMetricsContentType, Registry } from 'prom-client'
 import { BucketHistogram } from './histogram.ts'
+import type { MetricFamily } from './metric-families.ts'
 
 export type SetCount<L extends string> = (labels: Readonly<Record<L, string>>, count: number) => void
 
@@ -9,6 +10,8 @@ export interface Metrics {
   counter<L extends string>(name: string, help: string, labels: readonly L[], collect?: (set: SetCount<L>) => void): Counter<L>
   gauge<L extends string>(name: string, help: string, labels: readonly L[], collect?: (gauge: Gauge<L>) => void): Gauge<L>
   histogram<L extends string>(name: string, help: string, labels: readonly L[], buckets: readonly number[]): BucketHistogram<L>
+  /** What is counted now, for who joins it with that of other processes. */
+  families(): Promise<readonly MetricFamily[]>
   /** @param accept what a scraper asks for: OpenMetrics, which has exemplars, or else Prometheus' text format */
   text(accept?: string): Promise<{ readonly contentType: string; readonly body: string }>
 }
@@ -57,11 +60,24 @@ export function openMetrics(): Metrics {
       registry.registerMetric(histogram as unknown as Metric)
       return histogram
     },
-    text: async (accept = '') => {
-      const asked = wantsOpenMetrics(accept) ? openMetricsView(registry) : registry
-      return { contentType: asked.contentType, body: await asked.metrics() }
-    },
+    families: async () => (await registry.getMetricsAsJSON()) as unknown as readonly MetricFamily[],
+    text: (accept) => textOf(registry, accept),
   }
+}
+
+/** @param families of several processes, joined; as one process would write them */
+export function metricsText(families: readonly MetricFamily[], accept?: string): ReturnType<Metrics['text']> {
+  const registry = new Registry()
+  for (const family of families) {
+    const { name, help, type } = family
+    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => family } as unknown as Metric)
+  }
+  return textOf(registry, accept)
+}
+
+async function textOf(registry: Registry, accept = ''): ReturnType<Metrics['text']> {
+  const asked = wantsOpenMetrics(accept) ? openMetricsView(registry) : registry
+  return { contentType: asked.contentType, body: await asked.metrics() }
 }
 
 /** Only who names it, and likes it no less than plain text. */

@@ -7,7 +7,7 @@ export interface StandardOutput {
   /** For a log: waits for nobody. What cannot be written, or would wait behind too much, is lost. */
   write(line: string): void
   /** For who can wait: whole lines. Resolves when they were taken, however long nobody reads. @throws what the system says when they cannot be written */
-  take(lines: string): Promise<void>
+  take(lines: string | Uint8Array): Promise<void>
 }
 
 /** Lines of a log that wait for a reader, in bytes: far more than a healthy one leaves, and no weight for the process. */
@@ -37,8 +37,9 @@ function toPipe(stream: Writable): StandardOutput {
 /** A file, whose disk may be full: a line that was cut off is ended before the next one. */
 function toFile(descriptor: number): StandardOutput {
   let isCut = false
-  const put = (text: string) => {
-    const bytes = Buffer.from(isCut ? `\n${text}` : text)
+  const put = (lines: string | Uint8Array) => {
+    const whole = typeof lines === 'string' ? Buffer.from(lines) : lines
+    const bytes = isCut ? Buffer.concat([Buffer.of(LINE_FEED), whole]) : whole
     let written = 0
     try {
       while (written < bytes.length) written += writeSync(descriptor, bytes, written)

@@ -53,7 +53,8 @@ export const decisionLogSettings = {
   }),
   decisionLogFile: optionalSetting({
     name: 'CASTELLAN_DECISION_LOG_FILE',
-    meaning: 'File of the sink `file`, one JSON object a line; of this process alone.',
+    meaning:
+      'File of the sink `file`, one JSON object a line; of this process alone. With CASTELLAN_WORKERS each worker has its own: `decisions.worker-1.jsonl` for `decisions.jsonl`.',
     accepts: 'a path',
     schema: path,
   }),

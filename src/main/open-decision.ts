@@ -142,7 +142,7 @@ export async function openDecision(
     ...(policies.schedule === undefined ? {} : { withoutPolicy: PUBLISH_ONE }),
   })
   const probes = await listening({ what: 'The probe port', ...plan.probes, settings: 'CASTELLAN_METRICS' }, () =>
-    openProbeServer({ ...plan.probes, readiness, metrics }),
+    (needs.openProbes ?? openProbeServer)({ ...plan.probes, readiness, metrics }),
   )
   lifecycle.add('probes', () => probes.close())
   const grpc = await listening({ what: 'gRPC', ...plan.grpc, settings: 'CASTELLAN_GRPC' }, () => openGrpcServer({ ...wire, ...plan.grpc }))

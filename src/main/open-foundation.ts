@@ -12,6 +12,7 @@ import { type Database, type DatabaseOptions, openDatabase } from '../store/data
 import { migrate, requireMigrated } from '../store/migrations.ts'
 import type { Store } from '../store/ports.ts'
 import { openStore } from '../store/store.ts'
+import type { openProbeServer, ProbeServer } from '../wire/probes.ts'
 import { addDatabaseMetrics, countingAudit } from './database-metrics.ts'
 import { type FreshnessMetrics, openFreshnessMetrics } from './freshness-metrics.ts'
 import { type Access, type AccessPlan, openAccess } from './open-access.ts'
@@ -23,6 +24,9 @@ export interface FoundationPlan extends AccessPlan {
   readonly schema: 'migrate' | 'require'
 }
 
+/** Of the whole process: every metric, not its page alone. */
+export type OpenProbes = (needs: Parameters<typeof openProbeServer>[0] & { readonly metrics: Metrics }) => Promise<ProbeServer>
+
 /** What every part of a process is given. */
 export interface ServiceNeeds {
   readonly clock: Clock
@@ -33,6 +37,8 @@ export interface ServiceNeeds {
   readonly output?: StandardOutput
   /** Absent: nobody asked for traces, and nothing is wrapped for them. */
   readonly tracing?: Tracing | undefined
+  /** Of a process that is one of several: what it would say there, another one says. Absent: a port of its own. */
+  readonly openProbes?: OpenProbes | undefined
   /** Only a run that shows what the rule of freshness is good for gives another one; no setting does. */
   readonly holds?: Validity
 }

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { REDIS_ADDRESS_FORMS } from '../cache/redis-address.ts'
 import { defaultedSetting, optionalSetting } from '../ground/settings.ts'
 import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
-import { flag, host, keyText, path, port, redisAddress, tenantList, wholeNumber } from './setting-forms.ts'
+import { WORKERS_MAX } from '../model/process-limits.ts'
+import { flag, host, keyText, path, port, redisAddress, tenantList, wholeNumber, workerCount } from './setting-forms.ts'
 
 /** An automation's first key must not be guessable: 32 characters are 128 bits even when written in hex. */
 export const ADMIN_KEY_CHARACTERS_MIN = 32
@@ -38,6 +39,14 @@ export const serviceSettings = {
     accepts: 'a whole number, 1 to 200',
     schema: wholeNumber(1, 200),
     fallback: '10',
+  }),
+  workers: optionalSetting({
+    name: 'CASTELLAN_WORKERS',
+    meaning:
+      'Processes of `serve` that share its ports. Each is a replica, so what a setting says of each process holds for each of them: memory for access states, connections to PostgreSQL, the file of the decision log.',
+    accepts: `\`auto\` (as many as there are processors that it may use), or a whole number, 1 to ${WORKERS_MAX}`,
+    schema: workerCount,
+    fallbackMeaning: '1: no other process',
   }),
   redisUrl: optionalSetting({
     name: 'CASTELLAN_REDIS_URL',

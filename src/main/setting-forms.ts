@@ -6,6 +6,7 @@ import { defaultedSetting, type Setting } from '../ground/settings.ts'
 import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/identity-limits.ts'
 import { idFault } from '../model/ids.ts'
 import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
+import { WORKERS_MAX } from '../model/process-limits.ts'
 import { parseAuditKey } from '../token/checkpoint-jws.ts'
 
 export const wholeNumber = (least: number, most: number) =>
@@ -14,6 +15,9 @@ export const wholeNumber = (least: number, most: number) =>
     .regex(/^\d{1,9}$/)
     .transform(Number)
     .pipe(z.number().min(least).max(most))
+
+/** As many processes, or one for each processor. */
+export const workerCount = z.union([z.literal('auto'), wholeNumber(1, WORKERS_MAX)])
 
 export const port = (name: string, meaning: string, fallback: string): Setting<number> =>
   defaultedSetting({

@@ -31,6 +31,7 @@ export function tokenRule({ issuer, tokenAudience }: Partial<Settings>): readonl
 /** What `castellan dev` makes or keeps itself, and would otherwise pass over in silence. */
 const NOT_IN_DEVELOPMENT = {
   databaseUrl: '`castellan dev` keeps its own database and would not use this one; run `castellan serve`, or unset it',
+  workers: '`castellan dev` is one process; run `castellan serve`, or unset it',
   redisUrl: '`castellan dev` is one process that shares nothing, and would not use it; run `castellan serve`, or unset it',
   issuer: '`castellan dev` issues for the address that it binds; run `castellan identity`, or unset it',
   tokenAudience: '`castellan dev` issues for `castellan`; run `castellan identity`, or unset it',

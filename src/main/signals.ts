@@ -16,15 +16,28 @@ export interface SignalNeeds {
   readonly exit: (code: number) => void
 }
 
-/**
- * Waits for SIGTERM or SIGINT, then stops gracefully; a second one exits at once. SIGHUP reloads.
- * Resolves when everything is stopped.
- */
-export function runUntilSignal(process: NodeJS.Process, needs: SignalNeeds): Promise<void> {
+export interface Stopping {
+  /** Stops gracefully; a second time exits at once. @param signal why, for the log */
+  stop(signal: string): void
+  readonly isStopping: boolean
+  reload(signal: string): void
+  /** Resolves when everything is stopped. */
+  readonly stopped: Promise<void>
+}
+
+export function openStopping(needs: SignalNeeds): Stopping {
   const { log } = needs
-  return new Promise((resolve) => {
-    let stopping = false
-    const stop = (signal: string) => {
+  let stopping = false
+  let end: (() => void) | undefined
+  const stopped = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  return {
+    stopped,
+    get isStopping() {
+      return stopping
+    },
+    stop(signal) {
       if (stopping) {
         log.warn({ signal }, 'second signal: exits at once')
         needs.exit(1)
@@ -41,16 +54,26 @@ export function runUntilSignal(process: NodeJS.Process, needs: SignalNeeds): Pro
         .catch((fault: unknown) => log.error({ err: fault }, 'stopped with a fault'))
         .finally(() => {
           clearTimeout(bound)
-          resolve()
+          end?.()
         })
-    }
-    process.on('SIGTERM', () => stop('SIGTERM'))
-    process.on('SIGINT', () => stop('SIGINT'))
-    process.on('SIGHUP', () => {
-      log.info({ signal: 'SIGHUP' }, 'is asked to re-read the policies')
+    },
+    reload(signal) {
+      log.info({ signal }, 'is asked to re-read the policies')
       needs.reload().catch((fault: unknown) => log.error({ err: fault }, 'could not re-read the policies'))
-    })
-  })
+    },
+  }
+}
+
+/**
+ * Waits for SIGTERM or SIGINT, then stops gracefully; a second one exits at once. SIGHUP reloads.
+ * Resolves when everything is stopped.
+ */
+export function runUntilSignal(process: NodeJS.Process, needs: SignalNeeds): Promise<void> {
+  const stopping = openStopping(needs)
+  process.on('SIGTERM', () => stopping.stop('SIGTERM'))
+  process.on('SIGINT', () => stopping.stop('SIGINT'))
+  process.on('SIGHUP', () => stopping.reload('SIGHUP'))
+  return stopping.stopped
 }
 
 /** A fault that nobody caught leaves unknown state behind: say it and end, the supervisor starts anew. */

@@ -21,7 +21,7 @@ const TEXT = 'text/plain; charset=utf-8'
 export async function openProbeServer(needs: {
   readonly host: string
   readonly port: number
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'text'>
   readonly readiness: Readiness
 }): Promise<ProbeServer> {
   const readiness = sharedReadiness(needs.readiness)

@@ -1,0 +1,45 @@
+/** Starts a worker by node:cluster, which shares ports: the first process listens and hands out connections in turn. Floor 6. */
+import cluster, { type Worker } from 'node:cluster'
+import type { StandardOutput } from '../../ground/standard-output.ts'
+import { type FromWorker, WORKER_VARIABLE } from './messages.ts'
+import { passWholeLines } from './whole-lines.ts'
+import type { WorkerProcess } from './worker-pool.ts'
+
+export interface WorkerOutputs {
+  readonly output: StandardOutput
+  readonly errors: StandardOutput
+  /** Told of each stream that is passed on, to be waited for at the end. */
+  readonly passed: (ended: Promise<void>) => void
+}
+
+/** Once, before the first worker. */
+export function prepareCluster(): void {
+  // Not what the variable NODE_CLUSTER_SCHED_POLICY may say: by the system alone most connections go to a few processes.
+  cluster.schedulingPolicy = cluster.SCHED_RR
+  cluster.setupPrimary({ stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+}
+
+export function forkWorker(name: string, { output, errors, passed }: WorkerOutputs): WorkerProcess {
+  const worker: Worker = cluster.fork({ [WORKER_VARIABLE]: name })
+  const { stdout, stderr } = worker.process
+  if (stdout !== null) passed(passWholeLines(stdout, (lines) => output.take(lines)))
+  let isShown = false
+  return {
+    send: (message) => {
+      if (worker.isConnected()) worker.send(message, () => undefined)
+    },
+    kill: () => void worker.process.kill('SIGKILL'),
+    onMessage: (listener) => void worker.on('message', (message: FromWorker) => listener(message)),
+    onEnded: (listener) => {
+      worker.on('exit', (code, signal) => listener({ code, signal }))
+      // Of what cannot be sent, or started at all: its end is told beside.
+      worker.on('error', () => undefined)
+    },
+    showErrors: (show) => {
+      if (isShown || stderr === null) return
+      isShown = true
+      if (show) passed(passWholeLines(stderr, (lines) => errors.take(lines)))
+      else stderr.destroy()
+    },
+  }
+}
