@@ -4,13 +4,29 @@ import { createRequire } from 'node:module'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generatorVersions } from './load/generators.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
 import { type BenchResult, type LeftOut, machineLines, type WorkloadResult, workloadLines } from './report.ts'
+import { CERBOS_PACKAGE } from './servers/cerbos.ts'
 import { openStage, type Stage } from './stage.ts'
 import { MissingError, type Workload } from './workload.ts'
 import { localConditions, localRoles } from './workloads/local-checks.ts'
+import { wireBatches, wirePermissions } from './workloads/wire-batches.ts'
+import {
+  wireCheckCondition,
+  wireCheckGrpc,
+  wireCheckHttp,
+  wireCheckStream,
+  wireCheckToken,
+  wireDecisionLog,
+} from './workloads/wire-checks.ts'
 
-const WORKLOADS: readonly Workload[] = [localRoles, localConditions]
+const WORKLOADS: readonly Workload[] = [
+  ...[wireCheckGrpc, wireCheckStream, wireCheckHttp, wireCheckCondition, wireCheckToken, wireDecisionLog],
+  ...wireBatches,
+  ...wirePermissions,
+  ...[localRoles, localConditions],
+]
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 
 process.exitCode = await main(process.argv.slice(2))
@@ -110,9 +126,12 @@ function versions(): Readonly<Record<string, string>> {
   }
   return {
     castellan: read(fileURLToPath(new URL('../package.json', import.meta.url))),
+    '@grpc/grpc-js': installed('@grpc/grpc-js'),
     '@casl/ability': installed('@casl/ability'),
     casbin: installed('casbin'),
     '@cedar-policy/cedar-wasm': installed('@cedar-policy/cedar-wasm'),
+    cerbos: installed(CERBOS_PACKAGE),
+    ...generatorVersions(),
   }
 }
 

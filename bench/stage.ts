@@ -13,6 +13,8 @@ export interface Stage {
   castellan(options?: CastellanOptions): Promise<CastellanServer>
   /** Any other server: the same one for the same name. It is closed with the rest. */
   shared<T extends Closable>(name: string, open: () => Promise<T>): Promise<T>
+  /** What is done once in a run, such as a comparison of all answers. Shares names with servers. */
+  once<T>(name: string, run: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -61,6 +63,7 @@ export function openStage(): Stage {
         return server
       }),
     shared,
+    once,
     close: () => {
       closing ??= closeAll(opened, closables)
       return closing

@@ -1,5 +1,5 @@
 /** `npm run bench`: installs the peers when they are missing or others than the lockfile says, and runs the bench. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -19,7 +19,12 @@ function installed() {
   if (!existsSync(note)) return false
   const { packages } = JSON.parse(readFileSync(note, 'utf8'))
   const wanted = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages
-  return Object.entries(wanted).every(([path, { version }]) => path === '' || packages[path]?.version === version)
+  return Object.entries(wanted).every(([path, entry]) => path === '' || packages[path]?.version === entry.version || foreign(entry))
+}
+
+/** For other machines than this one: npm leaves it out. */
+function foreign({ optional, os, cpu }) {
+  return optional === true && ((os !== undefined && !os.includes(process.platform)) || (cpu !== undefined && !cpu.includes(process.arch)))
 }
 
 const args = process.argv.slice(2)
@@ -35,4 +40,10 @@ const NO_WASM_INLINING = '--no-turbo-inline-js-wasm-calls'
 const known = spawnSync(process.execPath, ['--v8-options'], { encoding: 'utf8' }).stdout.includes('--turbo-inline-js-wasm-calls')
 const flags = ['--no-warnings=ExperimentalWarning', ...(known ? [NO_WASM_INLINING] : [])]
 const loader = pathToFileURL(join(root, 'test/chaos/typescript.mjs')).href
-run(process.execPath, [...flags, '--import', loader, join(folder, 'run.ts'), ...args], root)
+const bench = spawn(process.execPath, [...flags, '--import', loader, join(folder, 'run.ts'), ...args], { cwd: root, stdio: 'inherit' })
+// It stops what it started before it ends; whoever waits for it waits here. Ctrl-C reaches it by itself.
+process.on('SIGINT', () => undefined)
+for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => bench.kill(name))
+bench.once('close', (code) => {
+  process.exitCode = code ?? 1
+})

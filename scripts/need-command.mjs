@@ -1,4 +1,4 @@
-/** Installs a program of the system that tests need, when there is none and it may. Starts no service, and uses none that a package may start. */
+/** Installs a program of the system that tests or the bench need, when there is none and it may. Starts no service, and uses none that a package may start. */
 import { spawnSync } from 'node:child_process'
 
 /** How each package manager installs a package; the first one found is taken. */
@@ -32,7 +32,7 @@ export function needCommand(what, present, packages) {
   if (rooted === undefined) return `${manager.name} would have to be root, and sudo asks for a password`
   for (const args of manager.commands) {
     const [command, ...rest] = [...rooted, manager.name, ...args, ...(args[0] === 'update' ? [] : [packages[manager.name]])]
-    console.log(`No ${what}, which tests need; installing it: ${[command, ...rest].join(' ')}`)
+    console.log(`No ${what}, which is needed here; installing it: ${[command, ...rest].join(' ')}`)
     const { status } = spawnSync(command, rest, {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       stdio: ['ignore', 'ignore', 'inherit'],
