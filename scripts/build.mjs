@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'dist', '.build-stamp')
@@ -49,16 +49,20 @@ const assets = 'src/identity/pages/assets'
 mkdirSync(join(next, assets), { recursive: true })
 for (const name of readdirSync(join(root, assets))) copyFileSync(join(root, assets, name), join(next, assets, name))
 
-// What `castellan run` begins from (src/store/empty-database.ts). By the version of what made it, and made once for each.
-const pglite = join(dirname(require.resolve('@electric-sql/pglite')), '../package.json')
-const archive = `empty-database-${JSON.parse(readFileSync(pglite, 'utf8')).version}.tar.gz`
-if (existsSync(join(root, 'dist', archive))) copyFileSync(join(root, 'dist', archive), join(next, archive))
+// What a new embedded database begins from: migrated by this build's migrations, and made once for each set of them.
+const built = (path) => import(pathToFileURL(join(next, 'src/store', path)).href)
+const { hashOfMigrations, IMAGE_FILE, IMAGE_STAMP_FILE, pgliteVersion } = await built('prepared-database.js')
+const folders = [join(root, 'migrations'), join(next, 'migrations')]
+const image = JSON.stringify({ pglite: await pgliteVersion(), migrations: await Promise.all(folders.map(hashOfMigrations)) })
+const [before, beforeStamp] = [join(root, 'dist', IMAGE_FILE), join(root, 'dist', IMAGE_STAMP_FILE)]
+if (existsSync(beforeStamp) && readFileSync(beforeStamp, 'utf8') === image) copyFileSync(before, join(next, IMAGE_FILE))
 else {
-  const { PGlite } = await import('@electric-sql/pglite')
-  const database = await PGlite.create()
-  writeFileSync(join(next, archive), Buffer.from(await (await database.dumpDataDir('gzip')).arrayBuffer()))
-  await database.close()
+  const { makePreparedDatabase } = await built('make-prepared-database.js')
+  const dataDirectory = join(next, 'prepared-database')
+  writeFileSync(join(next, IMAGE_FILE), await makePreparedDatabase(dataDirectory))
+  rmSync(dataDirectory, { recursive: true, force: true })
 }
+writeFileSync(join(next, IMAGE_STAMP_FILE), image)
 
 const command = join(next, 'src/main/cli.js')
 if (existsSync(command)) chmodSync(command, 0o755)

@@ -1,15 +1,16 @@
 /** `castellan dev`: everything in one process, on a database of its own, with samples. For development only. Floor 6. */
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { systemClock } from '../ground/clock.ts'
 import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { printableSettings } from '../ground/settings.ts'
+import { layOutDatabase, readPreparedDatabase } from '../store/prepared-database.ts'
 import { banner } from './banner.ts'
 import { choosePolicies } from './choose-policies.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
-import { inDataDirectorySync } from './data-directory.ts'
+import { inDataDirectory, inDataDirectorySync } from './data-directory.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
 import { openDevelopmentAuditKey } from './development-audit-key.ts'
 import { developmentKeyPath, openDevelopmentKey } from './development-key.ts'
@@ -38,8 +39,12 @@ export async function dev(terminal: Terminal): Promise<void> {
   const holder = { pid: process.pid, sinceIso: new Date(terminal.nowMs()).toISOString() }
   const lock = await lockDirectory(settings.dataDir, holder, Math.random)
   try {
-    if (!existsSync(join(settings.dataDir, 'database')))
+    const database = resolve(settings.dataDir, 'database')
+    if (!existsSync(database)) {
       terminal.err(`${paint(terminal, 'dim', `Makes a database in ${settings.dataDir} (once, takes some seconds) …`)}\n`)
+      const image = await readPreparedDatabase()
+      if (image !== undefined) await inDataDirectory(settings.dataDir, () => layOutDatabase(image, database))
+    }
     await runService(terminal, settings, { clock: systemClock, random: systemRandom, log, metrics: openMetrics() })
   } finally {
     await lock.release()

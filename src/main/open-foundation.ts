@@ -11,6 +11,7 @@ import type { CompiledPolicy } from '../model/compiled-policy.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../store/database.ts'
 import { migrate, requireMigrated } from '../store/migrations.ts'
 import type { Store } from '../store/ports.ts'
+import { ownDatabase } from '../store/prepared-database.ts'
 import { openStore } from '../store/store.ts'
 import type { openProbeServer, ProbeServer } from '../wire/probes.ts'
 import { addDatabaseMetrics, countingAudit } from './database-metrics.ts'
@@ -69,8 +70,11 @@ export async function openFoundation(
   addDatabaseMetrics(needs.metrics, database)
   lifecycle.add('store', () => store.close())
   await prepareSchema(database, plan.schema, needs.log)
-  // One process has this database: whoever is in it as a replica has died, and no change is to wait for it.
-  if (plan.database.kind === 'pglite') await removeReplicas(store)
+  if (plan.database.kind === 'pglite') {
+    await ownDatabase(database, needs.random)
+    // One process has this database: whoever is in it as a replica has died, and no change is to wait for it.
+    await removeReplicas(store)
+  }
   const counts = openFreshnessMetrics(needs.metrics)
   const access = await openAccess(plan, { ...needs, database, store, observe: counts.observe, offered }, lifecycle)
   counts.watch({ status: () => access.freshness.status(), kept: () => access.memory.states })

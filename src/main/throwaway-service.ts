@@ -5,7 +5,7 @@ import { openLog } from '../ground/log.ts'
 import { openMetrics } from '../ground/metrics.ts'
 import { systemRandom } from '../ground/random.ts'
 import { IDENTITY_SECRET_BYTES } from '../model/identity-limits.ts'
-import { readEmptyDatabase } from '../store/empty-database.ts'
+import { readPreparedDatabase } from '../store/prepared-database.ts'
 import { choosePolicies } from './choose-policies.ts'
 import type { Terminal } from './command-line/terminal.ts'
 import { decisionLogPlanFrom } from './decision-log-plan.ts'
@@ -56,12 +56,17 @@ export async function openThrowawayService(
   exitOnEscapedFault(process, log)
   const adminKey = Buffer.from(systemRandom.bytes(KEY_BYTES)).toString('base64url')
   const plan = planFrom(settings)
-  const archive = await readEmptyDatabase()
+  const image = await readPreparedDatabase()
   const service = await openService(
     {
       ...plan,
       decisionLog: decisionLogPlanFrom(settings, environment, 'postgres'),
-      database: { kind: 'pglite', ...(archive === undefined ? {} : { archive }) },
+      database: {
+        kind: 'pglite',
+        ...(image === undefined
+          ? {}
+          : { archive: new Blob([new Uint8Array(image.buffer as ArrayBuffer, image.byteOffset, image.length)]) }),
+      },
       schema: 'migrate',
       checkpoints: { intervalMs: settings.auditCheckpointMinutes * 60_000, key: generateKeyPairSync('ed25519').privateKey },
       policies: { source: 'directory', directory: policies, pollMs: settings.policyPollSeconds * 1_000 },
