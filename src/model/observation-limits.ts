@@ -61,6 +61,12 @@ export const SINK_RECORDS_MAX = 30_000
 export const SINK_BYTES_MAX = 33_554_432
 /** Bytes that a record which waits takes beside its line: an object, the heads of two texts, a place among those that wait. */
 export const SINK_ENTRY_BYTES = 160
+/** What the writer of lines keeps of texts that come again: callers, people (with their state, some hundred bytes each), and lists of names with their answers, each up to 200 KB. */
+export const LINE_CALLERS_KEPT_MAX = 500
+export const LINE_SUBJECTS_KEPT_MAX = 2_000
+export const LINE_LISTS_KEPT_MAX = 8
+/** Lines that wait for a sink in the parts that they were put together from, some hundred bytes more each: further ones are made one text, which costs as much as writing them. */
+export const SINK_LOOSE_LINES_MAX = 4_000
 /** One batch of a sink, in records and in bytes of JSON: large enough to be cheap, small enough to be tried again whole. */
 export const SINK_BATCH_RECORDS_MAX = 500
 export const SINK_BATCH_BYTES_MAX = 524_288
@@ -81,6 +87,8 @@ export const SINK_CLOSE_MS = 5_000
 export const SINK_LOSING_QUIET_MS = 10_000
 /** Most bytes that are read of a collector's answer: it says how many records it refused, or nothing of use. */
 export const SINK_ANSWER_BYTES_MAX = 65_536
+/** One write of lines to standard output, in bytes: half of what a pipe holds, so that its reader and its writer work at the same time. Each write costs as much as twenty lines. */
+export const STDOUT_WRITE_BYTES_MAX = 32_768
 /** Bytes that a pipe takes whole or not at all (PIPE_BUF of Linux): lines of our log go down the same pipe, and must not stand inside of a record. */
 export const PIPE_WHOLE_BYTES_MAX = 4_096
 /** Paths that one mask may name. */

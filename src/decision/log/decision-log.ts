@@ -13,6 +13,7 @@ import {
   SINK_CLOSE_MS,
 } from '../../model/observation-limits.ts'
 import { entryOf, type LogEntry } from './entry.ts'
+import { RecordLines } from './line.ts'
 import type { Mask } from './mask.ts'
 import { recordOf } from './record.ts'
 import { isKept, matters, shareOf } from './sampling.ts'
@@ -54,12 +55,14 @@ class Pipeline implements DecisionLog {
   readonly #queues: readonly SinkQueue[]
   readonly #listeners = new Set<DecisionListener>()
   readonly #waiting = new Waiting<Decided>((event) => !matters(event))
+  readonly #lines: RecordLines
   #isDraining = false
   #toldFault = false
   #closing: Promise<void> | undefined
 
   constructor(needs: DecisionLogNeeds) {
     this.#needs = needs
+    this.#lines = new RecordLines(needs.replica)
     this.#queues = needs.sinks.map((one) => new SinkQueue({ clock: needs.clock, random: needs.random, log: needs.log, ...one }))
   }
 
@@ -127,18 +130,21 @@ class Pipeline implements DecisionLog {
     const { replica, sample, mask } = this.#needs
     const share = shareOf(event, sample)
     const isWritten = this.#queues.length > 0 && isKept(event.decision.decisionId, share)
-    let record: DecisionRecord
+    let record: DecisionRecord | undefined
     let entry: LogEntry | undefined
     try {
-      const whole = recordOf(event, replica, share)
-      record = mask === undefined ? whole : mask.of(whole)
-      if (isWritten) entry = entryOf(record, !matters(event))
+      if (mask !== undefined || this.#listeners.size > 0) {
+        const whole = recordOf(event, replica, share)
+        record = mask === undefined ? whole : mask.of(whole)
+      }
+      if (isWritten) entry = record === undefined ? this.#lines.entryOf(event, share) : entryOf(record, !matters(event))
     } catch (fault) {
       this.#tellFault(fault)
       this.#loseUnbuilt(event)
       return
     }
     if (entry !== undefined) for (const queue of this.#queues) queue.add(entry)
+    if (record === undefined) return
     for (const listener of this.#listeners) {
       try {
         listener.decided(record)

@@ -84,7 +84,7 @@ function answersOf({ basis, allowed, denied }: PermissionsAnswer, held: readonly
 }
 
 /** As the rule finds them for each name: no resource was given. */
-function rolesThatAllow(
+export function rolesThatAllow(
   { policy, found, user = '', tenant = '' }: DecisionBasis,
   held: readonly Assignment[],
   allowing: readonly { readonly permission: string }[],
@@ -93,13 +93,15 @@ function rolesThatAllow(
   const roles = policy.roleSet(held.map((assignment) => assignment.role))
   const context = contextOf({ user, tenant }, found.value)
   const via = new Set<string>()
-  for (const { permission } of allowing)
+  for (const { permission } of allowing) {
     for (const way of roles.waysTo(permission)) if (!via.has(way.role) && way.evaluate(context) === undefined) via.add(way.role)
+    if (via.size === roles.roles.length) break
+  }
   return [...via].sort()
 }
 
 /** Denies that no assignment decided have none: the account, the tenant or the catalogue said no, or nothing that is held carries the permission. */
-function idsThatDenied(
+export function idsThatDenied(
   reason: Reason,
   policy: CompiledPolicy,
   entry: PermissionEntry | undefined,
@@ -128,19 +130,19 @@ function idsThatDenied(
   }
 }
 
-function idsOf(assignments: readonly Assignment[], roles: readonly string[]): readonly string[] {
+export function idsOf(assignments: readonly Assignment[], roles: readonly string[]): readonly string[] {
   const ids = assignments.filter((assignment) => roles.includes(assignment.role)).map((assignment) => assignment.id)
   return ids.length < 2 ? ids : ids.sort()
 }
 
-function namesOf(held: readonly Assignment[]): readonly string[] {
+export function namesOf(held: readonly Assignment[]): readonly string[] {
   const [only] = held
   if (only === undefined || held.length === 1) return only === undefined ? [] : [only.role]
   return [...new Set(held.map((assignment) => assignment.role))].sort()
 }
 
 /** Its id and type, and what the catalogue lists to be logged: nothing else that a caller sent. */
-function resourceOf(resource: Attributes, entry: PermissionEntry | undefined): DecisionRecord['resource'] {
+export function resourceOf(resource: Attributes, entry: PermissionEntry | undefined): DecisionRecord['resource'] {
   const { id, type } = resource
   const kept: Record<string, unknown> = {}
   if (typeof type === 'string') kept['type'] = clip(type)
@@ -157,10 +159,10 @@ function bounded(value: unknown): unknown {
 }
 
 /** Of a permission that no policy has: anything may stand where its name should, and only what looks like one is a name. */
-function nameOf(asked: string): string {
+export function nameOf(asked: string): string {
   return isPermissionName(asked) || isCode(asked) ? asked : UNKNOWN
 }
 
-function clip(text: string): string {
+export function clip(text: string): string {
   return text.length <= DECISION_TEXT_CHARACTERS_MAX ? text : `${text.slice(0, DECISION_TEXT_CHARACTERS_MAX).toWellFormed()}…`
 }

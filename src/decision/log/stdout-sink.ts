@@ -1,6 +1,6 @@
 /** Records as lines of JSON on a stream that somebody else reads: standard output. Waits for as long as nobody reads. Floor 5. */
 import type { StandardOutput } from '../../ground/standard-output.ts'
-import { PIPE_WHOLE_BYTES_MAX } from '../../model/observation-limits.ts'
+import { STDOUT_WRITE_BYTES_MAX } from '../../model/observation-limits.ts'
 import type { LogEntry } from './entry.ts'
 import type { DecisionSink } from './sink.ts'
 
@@ -25,12 +25,12 @@ export function openStdoutSink(output: Pick<StandardOutput, 'take'>): DecisionSi
   }
 }
 
-/** Whole lines, together no more than what a pipe takes whole: others may write to the same one. */
+/** Whole lines: what else this process writes there goes the same way, and comes to stand between two of them. */
 function chunksOf(batch: readonly LogEntry[]): readonly { readonly text: string; readonly records: number }[] {
   const chunks: { text: string; records: number }[] = []
   let [text, records, bytes] = ['', 0, 0]
   for (const entry of batch) {
-    if (records > 0 && bytes + entry.bytes + 1 > PIPE_WHOLE_BYTES_MAX) {
+    if (records > 0 && bytes + entry.bytes + 1 > STDOUT_WRITE_BYTES_MAX) {
       chunks.push({ text, records })
       text = ''
       records = 0
