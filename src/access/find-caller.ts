@@ -6,6 +6,7 @@ import type { IdentityReader } from '../store/identity-ports.ts'
 import type { RecordReader } from '../store/ports.ts'
 import { FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
+import { memoryByText } from './memory-by-text.ts'
 
 export interface CallerFinder {
   /** As findByKeyHash, of what memory has: `undefined` where it has none that holds at this moment. Never waits. */
@@ -37,17 +38,22 @@ export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { cle
     shared: undefined,
     lastChange: () => needs.knowledge.lastCallerChange(),
     edgeMs: ({ caller }: CallerReading) => caller?.expiresAtMs ?? Number.POSITIVE_INFINITY,
-    // Keys that nobody has are not kept: whoever tries keys must not push out those who have one.
-    bytesOf: ({ caller }: CallerReading) => caller && CALLER_BYTES + 2 * JSON.stringify(caller.tenants ?? []).length,
   }
+  // Keys that nobody has are not kept: whoever tries keys must not push out those who have one.
+  const bytesOf = ({ caller }: CallerReading) => caller && CALLER_BYTES + 2 * JSON.stringify(caller.tenants ?? []).length
+  const level = needs.memory
+  const keyText = (keyHash: Uint8Array) => Buffer.from(keyHash).toString('latin1')
+  const idText = (id: string) => `${ID_PREFIX}${id}`
   const byKey = new FreshReader<Uint8Array, CallerReading>({
     ...common,
-    textOf: (keyHash) => Buffer.from(keyHash).toString('latin1'),
+    memory: memoryByText({ level, textOf: keyText, bytesOf }),
+    textOf: keyText,
     load: (keyHash) => needs.records.findCallerByKeyHash(keyHash),
   })
   const byId = new FreshReader<string, CallerReading>({
     ...common,
-    textOf: (id) => `${ID_PREFIX}${id}`,
+    memory: memoryByText({ level, textOf: idText, bytesOf }),
+    textOf: idText,
     load: (id) => needs.identity.findCallerById(id),
   })
   return {

@@ -8,6 +8,7 @@ import { abortable } from './abortable.ts'
 import type { DatabaseTime } from './database-time.ts'
 import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
+import { memoryByText } from './memory-by-text.ts'
 import { momentOf } from './moment.ts'
 
 export interface KeyFinder {
@@ -37,10 +38,13 @@ export interface KeyFinderNeeds {
 const KEY_BYTES = 2_000
 
 export function openKeyFinder(needs: KeyFinderNeeds): KeyFinder & { clear(): void } {
+  const textOf = () => 'keys'
+  const bytesOf = ({ keys }: KeysReading) => KEY_BYTES * (1 + keys.length)
   const reader = new FreshReader<undefined, KeysReading>({
     ...needs,
+    memory: memoryByText({ level: needs.memory, textOf, bytesOf }),
     shared: undefined,
-    textOf: () => 'keys',
+    textOf,
     load: async () => {
       const asked = momentOf(needs.clock)
       const reading = await needs.identity.findKeys()
@@ -50,7 +54,6 @@ export function openKeyFinder(needs: KeyFinderNeeds): KeyFinder & { clear(): voi
     // They change as callers do: seldom, and by the same word in the feed, which every replica knows.
     lastChange: () => needs.knowledge.lastCallerChange(),
     edgeMs: ({ keys }) => keys.reduce((edgeMs, { retiresAtMs }) => Math.min(edgeMs, retiresAtMs ?? edgeMs), Number.POSITIVE_INFINITY),
-    bytesOf: ({ keys }) => KEY_BYTES * (1 + keys.length),
   })
   const feed = new Coalesced(() => needs.catchUp())
   let nextAtMs = Number.NEGATIVE_INFINITY

@@ -5,6 +5,7 @@ import type { SessionRecord } from '../model/identity.ts'
 import type { IdentityReader, SessionReading } from '../store/identity-ports.ts'
 import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
+import { memoryByText } from './memory-by-text.ts'
 
 /** A session and whose it is said to be: what ends it stands in the feed under that user. */
 export interface SessionKey {
@@ -33,17 +34,19 @@ export interface SessionFinderNeeds {
 const SESSION_BYTES = 1_200
 
 export function openSessionFinder(needs: SessionFinderNeeds): SessionFinder & { clear(): void } {
+  // An id has no space, so it says where the user begins.
+  const textOf = ({ id, user }: SessionKey) => `${id} ${user}`
+  // Sessions that nobody has are not kept: who asks for them must not push out those that are there.
+  const bytesOf = ({ session }: SessionReading) =>
+    session === undefined ? undefined : SESSION_BYTES + 2 * (session.user.length + (session.agent?.length ?? 0))
   const reader = new FreshReader<SessionKey, SessionReading>({
     ...needs,
+    memory: memoryByText({ level: needs.memory, textOf, bytesOf }),
     shared: undefined,
-    // An id has no space, so it says where the user begins.
-    textOf: ({ id, user }) => `${id} ${user}`,
+    textOf,
     load: async ({ id, user }) => ofUser(await needs.identity.findSession(id), user),
     lastChange: ({ user }) => needs.knowledge.lastUserChange(user),
     edgeMs,
-    // Sessions that nobody has are not kept: who asks for them must not push out those that are there.
-    bytesOf: ({ session }) =>
-      session === undefined ? undefined : SESSION_BYTES + 2 * (session.user.length + (session.agent?.length ?? 0)),
   })
   return {
     find: (key, minPosition, signal) => reader.read(key, minPosition, signal),

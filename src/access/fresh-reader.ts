@@ -1,5 +1,4 @@
 /** Reads through the cache levels: what is kept is used only while this replica's knowledge says that it still holds. Floor 3. */
-import type { MemoryLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { Coalesced } from '../ground/coalesce.ts'
 import type { Level } from '../model/access-state.ts'
@@ -42,7 +41,7 @@ export interface FreshReaderNeeds<K, V extends Dated> {
   readonly clock: Clock
   readonly knowledge: Knowledge
   readonly holds: Validity
-  readonly memory: MemoryLevel<Kept<V>>
+  readonly memory: KeyedMemory<K, V>
   /** Absent: there is no level between memory and store. */
   readonly shared: SharedFor<K, V> | undefined
   /** One text for one key, of no other key. */
@@ -53,9 +52,15 @@ export interface FreshReaderNeeds<K, V extends Dated> {
   readonly catchUp: () => Promise<void>
   /** The next instant at which the value changes by itself. */
   readonly edgeMs: (value: V) => number
-  /** About what it takes in memory; `undefined`: not worth keeping. */
-  readonly bytesOf: (value: V) => number | undefined
   readonly observe: ReadObserver
+}
+
+/** The level in process, for one kind of key. */
+export interface KeyedMemory<K, V> {
+  get(key: K): Kept<V> | undefined
+  /** What is not worth keeping is not kept. */
+  set(key: K, kept: Kept<V>): void
+  clear(): void
 }
 
 /** The level between memory and store, for one kind of key. */
@@ -107,7 +112,7 @@ export class FreshReader<K, V extends Dated> {
 
   /** What memory has, if that is an answer at this moment; otherwise `read` finds out. Never waits. */
   recall(key: K, minPosition: number | undefined): Found<V> | undefined {
-    const kept = this.#needs.memory.get(this.#needs.textOf(key))
+    const kept = this.#needs.memory.get(key)
     const found = kept && this.#held(key, kept, 'memory')
     return found !== undefined && reaches(found.position, minPosition) ? this.#answered(found) : undefined
   }
@@ -118,14 +123,13 @@ export class FreshReader<K, V extends Dated> {
    * @throws StoreError when nothing fresh enough can be had
    */
   async read(key: K, minPosition: number | undefined, signal?: AbortSignal): Promise<Found<V>> {
-    const text = this.#needs.textOf(key)
-    const kept = this.#lookInMemory(key, text)
+    const kept = this.#lookInMemory(key)
     if (kept !== undefined && reaches(kept.position, minPosition)) return this.#answered(kept)
     const startedAtMs = this.#needs.clock.monotonicMs()
-    if (minPosition === undefined) return await this.#readBeyond(key, text, startedAtMs, { ahead: false, minPosition }, signal)
+    if (minPosition === undefined) return await this.#readBeyond(key, startedAtMs, { ahead: false, minPosition }, signal)
     const ahead = !(await this.#reachKnown(minPosition, signal))
-    const found = ahead ? undefined : this.#lookInMemory(key, text)
-    return found === undefined ? await this.#readBeyond(key, text, startedAtMs, { ahead, minPosition }, signal) : this.#answered(found)
+    const found = ahead ? undefined : this.#lookInMemory(key)
+    return found === undefined ? await this.#readBeyond(key, startedAtMs, { ahead, minPosition }, signal) : this.#answered(found)
   }
 
   /** Whether nothing that is known at this moment has touched what was read. */
@@ -150,8 +154,8 @@ export class FreshReader<K, V extends Dated> {
     return this.#clears + this.#needs.knowledge.gaps
   }
 
-  #lookInMemory(key: K, text: string): Found<V> | undefined {
-    const kept = this.#needs.memory.get(text)
+  #lookInMemory(key: K): Found<V> | undefined {
+    const kept = this.#needs.memory.get(key)
     if (kept === undefined) return undefined
     const found = this.#held(key, kept, 'memory')
     if (found === undefined) this.#needs.observe.outdated('memory')
@@ -161,7 +165,6 @@ export class FreshReader<K, V extends Dated> {
   /** `ahead`: what is kept cannot suffice. The position is compared in any case: what was known may have been taken back by a restore. */
   async #readBeyond(
     key: K,
-    text: string,
     startedAtMs: number,
     { ahead, minPosition }: { readonly ahead: boolean; readonly minPosition: number | undefined },
     signal: AbortSignal | undefined,
@@ -171,7 +174,7 @@ export class FreshReader<K, V extends Dated> {
       throwIfAborted(signal)
       // Sharing a look that began before this question needs proof that nothing changed meanwhile, and only knowledge is one.
       const joins = attempt === 1 && !ahead && knowledge.isFresh(clock.monotonicMs())
-      const looked = await this.#look(key, text, { joins, ahead }, signal).catch((fault: unknown) => {
+      const looked = await this.#look(key, { joins, ahead }, signal).catch((fault: unknown) => {
         if (fault instanceof StoreError) observe.refused()
         throw fault
       })
@@ -226,11 +229,12 @@ export class FreshReader<K, V extends Dated> {
   }
 
   /** @param ahead what is kept cannot suffice: the store is asked */
-  async #look(key: K, text: string, how: { readonly joins: boolean; readonly ahead: boolean }, signal?: AbortSignal): Promise<Looked<V>> {
+  async #look(key: K, how: { readonly joins: boolean; readonly ahead: boolean }, signal?: AbortSignal): Promise<Looked<V>> {
+    const text = this.#needs.textOf(key)
     const name = how.ahead ? `ahead ${text}` : text
     let flight = this.#flights.get(name)
     if (flight === undefined) {
-      const made: Flight<V> = { looks: new Coalesced(() => this.#lookIn(made, name, key, text, how.ahead)), waiting: 0, looking: false }
+      const made: Flight<V> = { looks: new Coalesced(() => this.#lookIn(made, name, key, how.ahead)), waiting: 0, looking: false }
       this.#flights.set(name, made)
       flight = made
     }
@@ -243,14 +247,14 @@ export class FreshReader<K, V extends Dated> {
     }
   }
 
-  async #lookIn(flight: Flight<V>, name: string, key: K, text: string, ahead: boolean): Promise<Looked<V>> {
+  async #lookIn(flight: Flight<V>, name: string, key: K, ahead: boolean): Promise<Looked<V>> {
     flight.looking = true
     try {
-      const kept = ahead ? undefined : await this.#lookShared(key, text)
+      const kept = ahead ? undefined : await this.#lookShared(key)
       if (kept !== undefined) return kept
       const looked = await this.#lookInStore(key)
       // What nobody waits for any more was cancelled: it is not kept.
-      if (flight.waiting > 0) void this.#fill(key, text, looked.value)
+      if (flight.waiting > 0) void this.#fill(key, looked.value)
       return looked
     } finally {
       flight.looking = false
@@ -262,8 +266,8 @@ export class FreshReader<K, V extends Dated> {
     if (flight.waiting === 0 && !flight.looking && this.#flights.get(name) === flight) this.#flights.delete(name)
   }
 
-  async #lookShared(key: K, text: string): Promise<Looked<V> | undefined> {
-    const { clock, knowledge, shared, observe } = this.#needs
+  async #lookShared(key: K): Promise<Looked<V> | undefined> {
+    const { clock, knowledge, memory, shared, observe } = this.#needs
     if (shared === undefined || !knowledge.isFresh(clock.monotonicMs())) return undefined
     const ends = this.#ends
     const value = await shared.get(key)
@@ -273,7 +277,7 @@ export class FreshReader<K, V extends Dated> {
       observe.outdated('redis')
       return undefined
     }
-    this.#keep(text, kept)
+    memory.set(key, kept)
     return { value, level: 'redis', asked: BEFORE_ALL }
   }
 
@@ -288,20 +292,15 @@ export class FreshReader<K, V extends Dated> {
   }
 
   /** What is outdated already would only be refused; what is ahead of the feed is kept once the feed is there. */
-  async #fill(key: K, text: string, value: V): Promise<void> {
-    const { clock, knowledge, shared, catchUp } = this.#needs
+  async #fill(key: K, value: V): Promise<void> {
+    const { clock, knowledge, memory, shared, catchUp } = this.#needs
     const ends = this.#ends
     if (value.position > (knowledge.known ?? -1) && knowledge.isFresh(clock.monotonicMs())) await catchUp().catch(() => undefined)
     if (ends !== this.#ends) return
     const kept = this.#toKeep(value)
     if (this.#held(key, kept, 'store') === undefined) return
-    this.#keep(text, kept)
+    memory.set(key, kept)
     shared?.put(key, value, kept.edgeMs - knowledge.latestDatabaseMs(clock.monotonicMs()))
-  }
-
-  #keep(text: string, kept: Kept<V>): void {
-    const bytes = this.#needs.bytesOf(kept.value)
-    if (bytes !== undefined) this.#needs.memory.set(text, kept, bytes + 2 * text.length)
   }
 
   #toKeep(value: V): Kept<V> {

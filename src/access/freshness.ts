@@ -1,8 +1,7 @@
 /** The parts that keep this replica's answers fresh, joined: knowledge, its follower, the readers that rest on it, acknowledgement. Floor 3. */
-import type { MemoryLevel, SharedLevel } from '../cache/ports.ts'
+import type { MemoryLevel, SharedLevel, StateLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Log } from '../ground/log.ts'
-import type { AccessState } from '../model/access-state.ts'
 import type { CallerReading } from '../model/caller.ts'
 import { LAST_CHANGES_KEPT_MAX } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
@@ -42,7 +41,7 @@ export interface FreshnessNeeds {
 
 /** Emptied when the database may be another one. */
 export interface FreshnessMemory {
-  readonly states: MemoryLevel<Kept<AccessState>>
+  readonly states: StateLevel
   readonly callers: MemoryLevel<Kept<CallerReading>>
   readonly sessions: MemoryLevel<Kept<SessionReading>>
   readonly keys: MemoryLevel<Kept<KeysReading>>

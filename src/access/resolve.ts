@@ -1,5 +1,5 @@
 /** What [user, tenant] may be decided from: memory, then Redis, then one statement; each judged by knowledge. Never decides. Floor 3. */
-import type { MemoryLevel, SharedLevel } from '../cache/ports.ts'
+import type { SharedLevel, StateLevel } from '../cache/ports.ts'
 import type { Clock } from '../ground/clock.ts'
 import { type AccessState, nextEdgeMs } from '../model/access-state.ts'
 import type { CompiledPolicy } from '../model/compiled-policy.ts'
@@ -8,7 +8,7 @@ import { RESOLVE_ATTEMPTS_MAX } from '../model/limits.ts'
 import type { PolicyInForce } from '../policy/in-force.ts'
 import type { AccessReader } from '../store/ports.ts'
 import { abortable } from './abortable.ts'
-import { type Found, FreshReader, type Kept, type ReadObserver, type Validity } from './fresh-reader.ts'
+import { type Found, FreshReader, type ReadObserver, type Validity } from './fresh-reader.ts'
 import type { Knowledge } from './knowledge.ts'
 import { BEFORE_ALL } from './moment.ts'
 
@@ -36,7 +36,7 @@ export interface AccessResolver {
 
 export interface ResolverNeeds {
   readonly access: Pick<AccessReader, 'resolve'>
-  readonly memory: MemoryLevel<Kept<AccessState>>
+  readonly memory: StateLevel
   readonly shared: SharedLevel | undefined
   readonly knowledge: Knowledge
   readonly policy: Pick<PolicyInForce, 'position' | 'current'>
@@ -52,9 +52,14 @@ interface Pair {
 }
 
 export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { clear(): void } {
-  const { access, shared, knowledge, policy } = needs
+  const { access, memory, shared, knowledge, policy } = needs
   const reader = new FreshReader<Pair, AccessState>({
     ...needs,
+    memory: {
+      get: ({ tenant, user }) => memory.get(tenant, user),
+      set: ({ tenant, user }, { value }) => memory.set(tenant, user, value),
+      clear: () => memory.clear(),
+    },
     shared: shared && {
       get: ({ tenant, user }) => shared.get(tenant, user),
       put: ({ tenant, user }, state, ttlMs) => shared.put(tenant, user, state, ttlMs),
@@ -63,7 +68,6 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
     load: ({ tenant, user }) => access.resolve(tenant, user),
     lastChange: ({ tenant, user }) => knowledge.lastChange(tenant, user),
     edgeMs: nextEdgeMs,
-    bytesOf: bytesOfState,
   })
   /**
    * Rows of one version and the policy of another would be a state that never was: a change made before an activation has to count with it.

@@ -11,6 +11,25 @@ export interface MemoryLevel<V> {
   readonly bytes: number
 }
 
+/** A state from memory; nobody changes it. */
+export interface KeptState {
+  readonly value: AccessState
+  /** `nextEdgeMs` of it. */
+  readonly edgeMs: number
+}
+
+/** The in-process level for access states: bounded by entries and by bytes; what was not asked for lately goes first. */
+export interface StateLevel {
+  /** Makes nothing for what was asked for lately. */
+  get(tenant: string, user: string): KeptState | undefined
+  /** Attributes are kept as JSON has them. */
+  set(tenant: string, user: string, state: AccessState): void
+  clear(): void
+  readonly entries: number
+  /** About what it takes: states, ids, and the maps around them. */
+  readonly bytes: number
+}
+
 /** What the shared level has to know of the database, told after each reading of the feed. */
 export interface DatabaseIdentity {
   readonly incarnation: string

@@ -6,6 +6,7 @@ import type { RedisAddress } from '../cache/redis-address.ts'
 import { RedisCache } from '../cache/redis-cache.ts'
 import { RedisDoorbell } from '../cache/redis-doorbell.ts'
 import type { RedisObserver } from '../cache/redis-link.ts'
+import { openStateMemory } from '../cache/state-memory.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Lifecycle } from '../ground/lifecycle.ts'
 import type { Log } from '../ground/log.ts'
@@ -16,7 +17,6 @@ import {
   MEMORY_CALLERS_BYTES_MAX,
   MEMORY_CALLERS_MAX,
   MEMORY_ENTRIES_MAX,
-  MEMORY_ENTRY_BYTES_MIN,
   MEMORY_KEYS_BYTES_MAX,
   MEMORY_SESSIONS_BYTES_MAX,
   MEMORY_SESSIONS_MAX,
@@ -114,9 +114,8 @@ function bothBells(one: Doorbell, other: Doorbell): Doorbell {
 }
 
 function openMemory(bytesMax: number): Access['memory'] {
-  const entriesMax = Math.min(MEMORY_ENTRIES_MAX, Math.ceil(bytesMax / MEMORY_ENTRY_BYTES_MIN))
   return {
-    states: openMemoryLevel({ entriesMax, bytesMax }),
+    states: openStateMemory({ entriesMax: MEMORY_ENTRIES_MAX, bytesMax }),
     callers: openMemoryLevel({ entriesMax: MEMORY_CALLERS_MAX, bytesMax: MEMORY_CALLERS_BYTES_MAX }),
     sessions: openMemoryLevel({ entriesMax: MEMORY_SESSIONS_MAX, bytesMax: MEMORY_SESSIONS_BYTES_MAX }),
     keys: openMemoryLevel({ entriesMax: 1, bytesMax: MEMORY_KEYS_BYTES_MAX }),

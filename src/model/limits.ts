@@ -101,8 +101,10 @@ export const FEED_ROWS_PRUNED_AT_ONCE_MAX = 10_000
 export const REPLICA_SILENCE_MS_MAX = 15_000
 /** Users and tenants whose last change a replica remembers; beyond it the older half is forgotten and the floor rises. */
 export const LAST_CHANGES_KEPT_MAX = 200_000
-/** Entries of the in-process level: each costs some 300 bytes besides its attributes. */
-export const MEMORY_ENTRIES_MAX = 500_000
+/** Entries of the in-process level: bytes are what bounds it, at some 200 each; one map of users holds no more than 16 million. */
+export const MEMORY_ENTRIES_MAX = 10_000_000
+/** Of them unpacked at once, a power of two: those asked for all the time, at some 400 bytes more each. */
+export const STATES_UNPACKED_MAX = 16_384
 /** Callers kept in process: more keys than any installation hands out. */
 export const MEMORY_CALLERS_MAX = 10_000
 /** Milliseconds a look-up in Redis may take: beyond it PostgreSQL is the faster one. */
@@ -146,8 +148,6 @@ export const MEMORY_SESSIONS_MAX = 50_000
 export const MEMORY_SESSIONS_BYTES_MAX = 67_108_864
 /** Bytes of the published signing keys kept in process: SIGNING_KEYS_MAX of the largest kind. */
 export const MEMORY_KEYS_BYTES_MAX = 65_536
-/** Fewest bytes an entry of the in-process level takes: no more places are made than can be filled. */
-export const MEMORY_ENTRY_BYTES_MIN = 256
 /** Milliseconds by which the wall clock may run ahead of the monotonic one since the last reading: beyond it the machine was suspended meanwhile. */
 export const SUSPENSION_MS_MAX = 100
 /** Milliseconds between two readings that doorbells ask for: whoever rings without pause must not make replicas read without pause. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type Dated, FreshReader, type FreshReaderNeeds, holds, type Kept, type SharedFor } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
+import { memoryByText } from '../../src/access/memory-by-text.ts'
 import { momentOf } from '../../src/access/moment.ts'
 import { openMemoryLevel } from '../../src/cache/memory.ts'
 import type { Level } from '../../src/model/access-state.ts'
@@ -33,7 +34,11 @@ function open(shared?: SharedFor<string, Value>, more: Partial<FreshReaderNeeds<
     clock,
     knowledge,
     holds,
-    memory: openMemoryLevel<Kept<Value>>({ entriesMax: 10, bytesMax: 10_000 }),
+    memory: memoryByText({
+      level: openMemoryLevel<Kept<Value>>({ entriesMax: 10, bytesMax: 10_000 }),
+      textOf: (key) => key,
+      bytesOf: () => 10,
+    }),
     shared,
     textOf: (key) => key,
     load: (key) =>
@@ -49,7 +54,6 @@ function open(shared?: SharedFor<string, Value>, more: Partial<FreshReaderNeeds<
       seen.readings++
     },
     edgeMs: (value) => value.edgeMs ?? Number.POSITIVE_INFINITY,
-    bytesOf: () => 10,
     observe: {
       answered: (level) => seen.answered.push(level),
       outdated: (level) => seen.outdated.push(level),

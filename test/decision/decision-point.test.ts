@@ -3,7 +3,7 @@ import { holds } from '../../src/access/fresh-reader.ts'
 import { Knowledge } from '../../src/access/knowledge.ts'
 import { momentOf } from '../../src/access/moment.ts'
 import { openAccessResolver } from '../../src/access/resolve.ts'
-import { openMemoryLevel } from '../../src/cache/memory.ts'
+import { openStateMemory } from '../../src/cache/state-memory.ts'
 import { openDecisionPoint } from '../../src/decision/decision-point.ts'
 import { systemRandom } from '../../src/ground/random.ts'
 import type { AccessState } from '../../src/model/access-state.ts'
@@ -65,7 +65,7 @@ describe('a batch of which one pair takes long', () => {
   const decisions = openDecisionPoint({
     resolver: openAccessResolver({
       access: { resolve: (_, user) => new Promise((resolve) => loads.set(user, [...(loads.get(user) ?? []), resolve])) },
-      memory: openMemoryLevel({ entriesMax: 10, bytesMax: 100_000 }),
+      memory: openStateMemory({ entriesMax: 10, bytesMax: 100_000 }),
       shared: undefined,
       knowledge,
       policy: { position: 1, current: () => policy },

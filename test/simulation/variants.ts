@@ -3,7 +3,8 @@ import type { Acknowledgement } from '../../src/access/acknowledge.ts'
 import { holds } from '../../src/access/fresh-reader.ts'
 import type { FreshnessNeeds } from '../../src/access/freshness.ts'
 import type { AccessResolver } from '../../src/access/resolve.ts'
-import type { AccessState } from '../../src/model/access-state.ts'
+import type { KeptState } from '../../src/cache/ports.ts'
+import { type AccessState, nextEdgeMs } from '../../src/model/access-state.ts'
 import { FRESHNESS_BOUND_MS } from '../../src/model/limits.ts'
 import type { FeedEntry, FeedReading } from '../../src/store/ports.ts'
 import { FetchedPolicy } from './world/policies.ts'
@@ -57,12 +58,13 @@ function withResolve(
 
 /** A map that forgets what it is told to forget, in place of validity. */
 function deletingMemory(needs: FreshnessNeeds, shared: SimulatedSharedLevel | undefined): FreshnessNeeds {
-  const kept = new Map<string, Parameters<FreshnessNeeds['memory']['states']['set']>[1]>()
+  const kept = new Map<string, KeptState>()
+  const textOf = (tenant: string, user: string) => `${tenant.length}:${tenant}${user}`
   const touched = (change: FeedEntry, text: string) =>
     ('tenant' in change && text.startsWith(`${change.tenant.length}:${change.tenant}`)) || ('user' in change && text.endsWith(change.user))
   const states: FreshnessNeeds['memory']['states'] = {
-    get: (text) => kept.get(text),
-    set: (text, value) => void kept.set(text, value),
+    get: (tenant, user) => kept.get(textOf(tenant, user)),
+    set: (tenant, user, value) => void kept.set(textOf(tenant, user), { value, edgeMs: nextEdgeMs(value) }),
     clear: () => kept.clear(),
     get entries() {
       return kept.size

@@ -1,6 +1,7 @@
 /** One replica of the world: the real parts of src/access and src/decision, on a simulated clock, wire, database and Redis. */
 import { type Freshness, type FreshnessNeeds, openFreshness } from '../../../src/access/freshness.ts'
 import { openMemoryLevel } from '../../../src/cache/memory.ts'
+import { openStateMemory } from '../../../src/cache/state-memory.ts'
 import { openDecisionPoint } from '../../../src/decision/decision-point.ts'
 import { openLog } from '../../../src/ground/log.ts'
 import type { DecisionPoint } from '../../../src/model/decision.ts'
@@ -154,7 +155,7 @@ export class Replica {
       },
       policy: new FetchedPolicy((revision) => this.#askNow('policy', () => policyOf(revision))),
       memory: {
-        states: openMemoryLevel(bounds),
+        states: openStateMemory(bounds),
         callers: openMemoryLevel(bounds),
         sessions: openMemoryLevel(bounds),
         keys: openMemoryLevel(bounds),

@@ -1,0 +1,188 @@
+/** The in-process level for access states: packed, by tenant and then by user. Does not know whether one still holds. Floor 2. */
+import { type AccessState, nextEdgeMs } from '../model/access-state.ts'
+import { STATES_UNPACKED_MAX } from '../model/limits.ts'
+import type { MemoryBounds } from './memory.ts'
+import { PackedStates } from './packed-states.ts'
+import type { KeptState, StateLevel } from './ports.ts'
+import { ownText, textBytes } from './text-bytes.ts'
+
+/** A user's place in its tenant's map, which is between all and half full, and in the two lists of owners. */
+const PLACE_BYTES = 42 + 2 * 9
+/** A tenant's map of users, before it holds any, and its own place. */
+const TENANT_BYTES = 300
+
+interface TenantUsers {
+  readonly name: string
+  readonly places: Map<string, number>
+}
+
+/** Unpacked, because it was asked for lately. */
+class HotState implements KeptState {
+  readonly value: AccessState
+  readonly edgeMs: number
+  readonly place: number
+  readonly bytes: number
+  /** How often it was asked for lately, up to HEAT_MAX: it cools as others want its room, and as the hand goes by. */
+  heat = 1
+
+  constructor(value: AccessState, place: number, bytes: number) {
+    this.value = value
+    this.edgeMs = nextEdgeMs(value)
+    this.place = place
+    this.bytes = bytes
+  }
+}
+
+/** So many others in vain want the room of what is asked for all the time; who is asked for once, among a million, makes nothing that lasts. */
+const HEAT_MAX = 3
+
+/** Empty, and never beyond its bounds; an entry larger than all of it is not kept, nor what was there before of that pair. */
+export function openStateMemory(bounds: MemoryBounds): StateLevel {
+  return new StateMemory(bounds)
+}
+
+/**
+ * Packed entries lie outside of the collector's heap. The few that are asked for are kept unpacked beside, at the place's number modulo their
+ * count, so that a look makes nothing. What goes when there is too much: a hand goes round all places and takes the first that was not asked
+ * for since it last came by.
+ */
+class StateMemory implements StateLevel {
+  readonly #entriesMax: number
+  readonly #bytesMax: number
+  readonly #hotMask: number
+  #packed = new PackedStates()
+  #tenants = new Map<string, TenantUsers>()
+  /** By place: whose it is; nobody's where absent. */
+  #owners: (TenantUsers | undefined)[] = [undefined]
+  #users: (string | undefined)[] = [undefined]
+  #hot: (HotState | undefined)[]
+  #entries = 0
+  #hotBytes = 0
+  #ownBytes = 0
+  #hand = 0
+
+  constructor({ entriesMax, bytesMax }: MemoryBounds) {
+    this.#entriesMax = entriesMax
+    this.#bytesMax = bytesMax
+    let hotPlaces = 1
+    while (hotPlaces < Math.min(entriesMax, STATES_UNPACKED_MAX)) hotPlaces *= 2
+    this.#hotMask = hotPlaces - 1
+    this.#hot = new Array<undefined>(hotPlaces).fill(undefined)
+  }
+
+  get entries(): number {
+    return this.#entries
+  }
+
+  get bytes(): number {
+    return this.#ownBytes + this.#hotBytes + this.#packed.bytes
+  }
+
+  get(tenant: string, user: string): KeptState | undefined {
+    const place = this.#tenants.get(tenant)?.places.get(user)
+    if (place === undefined) return undefined
+    const hot = this.#hot[place & this.#hotMask]
+    if (hot === undefined || hot.place !== place) return this.#unpack(place, hot)
+    if (hot.heat < HEAT_MAX) hot.heat++
+    return hot
+  }
+
+  set(tenant: string, user: string, state: AccessState): void {
+    const bytesBefore = this.bytes
+    const place = this.#packed.add(state)
+    const isTooLarge = this.bytes - bytesBefore > this.#bytesMax
+    const users = this.#tenants.get(tenant) ?? this.#addTenant(tenant)
+    const known = users.places.get(user)
+    const name = (known === undefined ? undefined : this.#users[known]) ?? ownText(user)
+    if (known !== undefined) this.#discard(known)
+    users.places.set(name, place)
+    this.#owners[place] = users
+    this.#users[place] = name
+    this.#entries++
+    this.#ownBytes += PLACE_BYTES + textBytes(name)
+    if (isTooLarge) this.#remove(place)
+    else this.#fit(place)
+  }
+
+  clear(): void {
+    this.#packed = new PackedStates()
+    this.#tenants = new Map()
+    this.#owners = [undefined]
+    this.#users = [undefined]
+    this.#hot.fill(undefined)
+    this.#entries = 0
+    this.#hotBytes = 0
+    this.#ownBytes = 0
+    this.#hand = 0
+  }
+
+  #unpack(place: number, resident: HotState | undefined): KeptState {
+    const value = this.#packed.read(place)
+    if (resident !== undefined && resident.heat > 0) {
+      resident.heat--
+      this.#packed.mark(place)
+      return { value, edgeMs: nextEdgeMs(value) }
+    }
+    const hot = new HotState(value, place, this.#packed.bytesRead(place, value))
+    this.#cool(place)
+    this.#hot[place & this.#hotMask] = hot
+    this.#hotBytes += hot.bytes
+    this.#fit(place)
+    return hot
+  }
+
+  /** Whoever is unpacked where this place would be is not any more. */
+  #cool(place: number): void {
+    const hot = this.#hot[place & this.#hotMask]
+    if (hot === undefined) return
+    this.#hot[place & this.#hotMask] = undefined
+    this.#hotBytes -= hot.bytes
+    if (hot.heat > 0) this.#packed.mark(hot.place)
+  }
+
+  /** @param spared goes last */
+  #fit(spared: number): void {
+    while (this.#entries > 0 && (this.#entries > this.#entriesMax || this.bytes > this.#bytesMax))
+      this.#remove(this.#entries > 1 ? this.#findUnused(spared) : spared)
+  }
+
+  /** Of two entries or more. Each place is passed twice at most: the first time its mark is taken off. */
+  #findUnused(spared: number): number {
+    for (;;) {
+      this.#hand = this.#hand >= this.#packed.last ? 1 : this.#hand + 1
+      const place = this.#hand
+      if (place === spared || this.#owners[place] === undefined) continue
+      const hot = this.#hot[place & this.#hotMask]
+      const isUsed = hot?.place === place && hot.heat > 0
+      if (isUsed) hot.heat = 0
+      if (!this.#packed.unmark(place) && !isUsed) return place
+    }
+  }
+
+  #remove(place: number): void {
+    const [users, name] = [this.#owners[place], this.#users[place]]
+    if (users === undefined || name === undefined) return
+    users.places.delete(name)
+    this.#discard(place)
+    if (users.places.size > 0) return
+    this.#tenants.delete(users.name)
+    this.#ownBytes -= TENANT_BYTES + textBytes(users.name)
+  }
+
+  /** All but its name in the tenant's map. */
+  #discard(place: number): void {
+    if (this.#hot[place & this.#hotMask]?.place === place) this.#cool(place)
+    this.#packed.remove(place)
+    this.#entries--
+    this.#ownBytes -= PLACE_BYTES + textBytes(this.#users[place] ?? '')
+    this.#owners[place] = undefined
+    this.#users[place] = undefined
+  }
+
+  #addTenant(tenant: string): TenantUsers {
+    const users: TenantUsers = { name: ownText(tenant), places: new Map() }
+    this.#tenants.set(users.name, users)
+    this.#ownBytes += TENANT_BYTES + textBytes(users.name)
+    return users
+  }
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { openStateMemory } from '../../src/cache/state-memory.ts'
+import { type AccessState, nextEdgeMs } from '../../src/model/access-state.ts'
+import { HOSTILE_IDS } from '../support/ids.ts'
+import { anyState, stateAt } from './states.ts'
+
+const ROOM = { entriesMax: 1_000, bytesMax: 10_000_000 }
+
+const anyId = fc.constantFrom(...HOSTILE_IDS.slice(0, 4), 'ann', 'ben', 'north', '')
+/** Ids as the service makes them, and as nobody does. */
+const anyKeptState: fc.Arbitrary<AccessState> = fc
+  .tuple(anyState, fc.array(fc.option(fc.uuid(), { nil: undefined }), { minLength: 5, maxLength: 5 }))
+  .map(([state, uuids]) => ({
+    ...state,
+    assignments: state.assignments.map((assignment, index) => ({ ...assignment, id: uuids[index] ?? assignment.id })),
+  }))
+
+describe('access states in memory', () => {
+  it('come out as they went in, whatever they hold, each time they are asked for', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyId, anyId, anyKeptState), { maxLength: 8 }), (puts) => {
+        const memory = openStateMemory(ROOM)
+        const expected = new Map<string, readonly [string, string, AccessState]>()
+        for (const [tenant, user, state] of puts) {
+          memory.set(tenant, user, state)
+          expected.set(JSON.stringify([tenant, user]), [tenant, user, state])
+        }
+        for (let look = 0; look < 3; look++)
+          for (const [tenant, user, state] of expected.values())
+            expect([memory.get(tenant, user)?.value, memory.get(tenant, user)?.edgeMs]).toEqual([state, nextEdgeMs(state)])
+        expect(memory.entries).toBe(expected.size)
+      }),
+      { numRuns: 80 },
+    )
+  })
+
+  it('are never those of another pair, nor older than the last that was put, however full it is', () => {
+    const pair = fc.tuple(
+      fc.constantFrom('a', 'ab', ''),
+      fc.integer({ min: 0, max: 30 }).map((number) => `b${number}`),
+    )
+    const step = fc.oneof(
+      fc.record({ put: pair, roles: fc.integer({ min: 0, max: 4 }) }),
+      fc.record({ look: pair }),
+      fc.constant({ clear: true as const }),
+    )
+    const bounds = fc.record({ entriesMax: fc.integer({ min: 1, max: 40 }), bytesMax: fc.integer({ min: 1, max: 12_000 }) })
+    fc.assert(
+      fc.property(bounds, fc.array(step, { maxLength: 200 }), ({ entriesMax, bytesMax }, steps) => {
+        const memory = openStateMemory({ entriesMax, bytesMax })
+        const put = new Map<string, AccessState>()
+        for (const [position, step] of steps.entries()) {
+          if ('clear' in step) {
+            memory.clear()
+            put.clear()
+            expect([memory.entries, memory.bytes]).toEqual([0, 0])
+          } else if ('put' in step) {
+            const state = held(position, step.roles)
+            put.set(step.put.join(' '), state)
+            memory.set(...step.put, state)
+          } else {
+            const found = memory.get(...step.look)
+            if (found !== undefined) expect(found.value).toEqual(put.get(step.look.join(' ')))
+          }
+          expect(memory.entries).toBeLessThanOrEqual(Math.min(entriesMax, put.size))
+          expect(memory.bytes).toBeLessThanOrEqual(bytesMax)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('are all there as long as there is room', () => {
+    const memory = openStateMemory({ entriesMax: 3_000, bytesMax: 10_000_000 })
+    for (let number = 0; number < 3_000; number++) memory.set(`t${number % 7}`, `user-${number}`, held(number, number % 3))
+    for (let number = 0; number < 3_000; number++) expect(memory.get(`t${number % 7}`, `user-${number}`)?.value.position).toBe(number)
+  })
+
+  it('are one object for as long as they are asked for all the time: a look makes nothing', () => {
+    const memory = openStateMemory(ROOM)
+    for (let number = 0; number < 100; number++) memory.set('t', `user-${number}`, held(number, 1))
+    const first = memory.get('t', 'user-7')
+    for (let number = 0; number < 100; number++) memory.get('t', `user-${number}`)
+    expect(memory.get('t', 'user-7')).toBe(first)
+  })
+
+  it('stay when they are asked for, and go when they are not', () => {
+    const memory = openStateMemory({ entriesMax: 10, bytesMax: 10_000_000 })
+    for (let number = 0; number < 100; number++) {
+      memory.set('t', `user-${number}`, held(number, 1))
+      memory.get('t', 'user-0')
+    }
+    expect(memory.entries).toBe(10)
+    expect(memory.get('t', 'user-0')?.value.position).toBe(0)
+    expect(memory.get('t', 'user-1')).toBeUndefined()
+  })
+
+  it('share the parts that are equal: a tenant is held once for all of its users', () => {
+    const memory = openStateMemory(ROOM)
+    for (const user of ['ann', 'ben']) memory.set('t', user, stateAt(1))
+    expect(memory.get('t', 'ann')?.value.tenant).toBe(memory.get('t', 'ben')?.value.tenant)
+  })
+
+  it('are not kept when one alone is larger than all that may be, nor is what it was to replace, and the others stay', () => {
+    const memory = openStateMemory({ entriesMax: 100, bytesMax: 20_000 })
+    memory.set('t', 'ann', held(1, 1))
+    memory.set('t', 'ben', held(1, 1))
+    const large = { ...held(2, 1), user: { deactivated: false, attributes: { note: 'x'.repeat(30_000) }, epoch: 0 } }
+    memory.set('t', 'ann', large)
+    expect(memory.get('t', 'ann')).toBeUndefined()
+    expect(memory.get('t', 'ben')?.value.position).toBe(1)
+  })
+
+  it('take as much as they are counted for again after others were in their place', () => {
+    const memory = openStateMemory(ROOM)
+    const fill = () => {
+      for (let number = 0; number < 200; number++) memory.set(`t${number % 3}`, `user-${number}`, held(number, 2))
+    }
+    fill()
+    const bytes = memory.bytes
+    for (let round = 0; round < 3; round++) fill()
+    expect(memory.bytes).toBe(bytes)
+    memory.clear()
+    expect(memory.bytes).toBe(0)
+  })
+})
+
+function held(position: number, roles: number): AccessState {
+  return {
+    position,
+    policyPosition: 1,
+    readAtMs: 1_000 + position,
+    tenant: { suspended: false, attributes: { region: 'north' } },
+    user: { deactivated: false, attributes: { number: position }, epoch: 0 },
+    assignments: Array.from({ length: roles }, (_, index) => ({
+      id: `00000000-0000-4000-8000-${String(1_000 * position + index).padStart(12, '0')}`,
+      role: `role-${index}`,
+      validFromMs: position,
+      expiresAtMs: index % 2 === 0 ? null : 9_000_000,
+    })),
+  }
+}
