@@ -68,34 +68,36 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     return answered(allowed, closedReason(state, token), needs.random.uuid(), position, basis)
   }
 
+  const recallBatch = (questions: readonly CheckQuestion[]): readonly (Decision | Error)[] | undefined => {
+    const all: Resolved[] = []
+    let before: CheckQuestion | undefined
+    let found: Resolved | undefined
+    for (const question of questions) {
+      // Neighbours are often about the same one, and nothing changes in between.
+      if (before === undefined || !isAboutTheSame(question, before))
+        found = resolver.recall(question.tenant, question.user, question.minPosition)
+      if (found === undefined) return undefined
+      all.push(found)
+      before = question
+    }
+    const suggest = atMost(BATCH_SUGGESTIONS_MAX)
+    return questions.map((question, index) => {
+      const of = all[index] as Resolved
+      try {
+        return stamp(of.policy, of, question, suggest)
+      } catch (fault) {
+        return asError(fault)
+      }
+    })
+  }
+
   return {
     recallCheck(question) {
       const found = resolver.recall(question.tenant, question.user, question.minPosition)
       return found && stamp(found.policy, found, question, always)
     },
 
-    recallBatch(questions) {
-      const all: Resolved[] = []
-      let before: CheckQuestion | undefined
-      let found: Resolved | undefined
-      for (const question of questions) {
-        // Neighbours are often about the same one, and nothing changes in between.
-        if (before === undefined || !isAboutTheSame(question, before))
-          found = resolver.recall(question.tenant, question.user, question.minPosition)
-        if (found === undefined) return undefined
-        all.push(found)
-        before = question
-      }
-      const suggest = atMost(BATCH_SUGGESTIONS_MAX)
-      return questions.map((question, index) => {
-        const of = all[index] as Resolved
-        try {
-          return stamp(of.policy, of, question, suggest)
-        } catch (fault) {
-          return asError(fault)
-        }
-      })
-    },
+    recallBatch,
 
     recallPermissions(question) {
       const found = resolver.recall(question.tenant, question.user, question.minPosition)
@@ -115,6 +117,8 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkBatch(questions, signal) {
       throwIfAborted(signal)
+      const recalled = questions.every(isNamed) ? recallBatch(questions) : undefined
+      if (recalled !== undefined) return recalled
       const batch = await resolveBatch(needs, questions, signal)
       const suggest = atMost(BATCH_SUGGESTIONS_MAX)
       return questions.map((question) => {
@@ -213,6 +217,10 @@ function answered(
 ): PermissionsAnswer {
   const answer = { allowed, decisionId, policyRevision: basis.policy.revision, position, basis }
   return denied === undefined ? answer : { ...answer, denied }
+}
+
+function isNamed(question: CheckQuestion | ByToken<CheckQuestion>): question is CheckQuestion {
+  return !('accessToken' in question)
 }
 
 function isAboutTheSame(one: CheckQuestion, other: CheckQuestion): boolean {

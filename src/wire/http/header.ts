@@ -6,6 +6,11 @@ export function singleHeader(request: IncomingMessage, name: string): string | u
   const value = request.headers[name]
   if (typeof value !== 'string') return undefined
   let seen = 0
-  for (let at = 0; at < request.rawHeaders.length; at += 2) if (request.rawHeaders[at]?.toLowerCase() === name) seen += 1
+  for (let at = 0; at < request.rawHeaders.length; at += 2) if (isNamed(request.rawHeaders[at] as string, name)) seen += 1
   return seen === 1 ? value : undefined
+}
+
+/** Most names differ in length, and those that do not are seldom written otherwise. */
+function isNamed(sent: string, name: string): boolean {
+  return sent.length === name.length && (sent === name || sent.toLowerCase() === name)
 }
