@@ -50,11 +50,13 @@ export class MergedChecks implements Carrier {
   /** Asks again what may succeed a moment later, at random moments and inside the deadline. */
   failed(check: AskedCheck, error: CastellanError): void {
     const { clock } = this.#retry
-    if (check.retriesLeft <= 0 || !isRetried(error)) return check.end(error)
-    check.retriesLeft -= 1
+    const delayMs = check.retriesLeft > 0 && isRetried(error) ? retryDelayMs(this.#retry) : Number.POSITIVE_INFINITY
     check.lastFailure = error
-    const delayMs = retryDelayMs(this.#retry)
-    if (delayMs >= check.dueAtMs - clock.monotonicMs()) return check.end(error)
+    if (delayMs >= check.dueAtMs - clock.monotonicMs()) {
+      check.end(error)
+      return
+    }
+    check.retriesLeft -= 1
     check.stopRetry = clock.after(delayMs, () => {
       check.stopRetry = undefined
       this.#wait(check, Math.max(0, check.dueAtMs - clock.monotonicMs()))
@@ -122,6 +124,7 @@ export class MergedChecks implements Carrier {
     } catch (fault) {
       for (const check of checks) check.answered(errorOf(fault))
     }
+    batch.over()
     this.#count(patience, -1)
     this.#send()
   }
@@ -137,14 +140,25 @@ class Batch implements Carriage {
   readonly #controller = new AbortController()
   /** Rejects when nobody waits any more. */
   readonly abandoned: Promise<never>
+  readonly #abandon: () => void
   #left: number
 
   constructor(checks: readonly AskedCheck[]) {
     this.#checks = checks
     this.#left = checks.length
+    let abandon: (error: unknown) => void = () => undefined
+    this.abandoned = new Promise((_, reject) => {
+      abandon = reject
+    })
     const { signal } = this.#controller
-    this.abandoned = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    this.#abandon = () => abandon(signal.reason)
+    signal.addEventListener('abort', this.#abandon)
     for (const check of checks) check.carriage = this
+  }
+
+  /** The library keeps the signal for longer than the call, and would keep the answers with it. */
+  over(): void {
+    this.#controller.signal.removeEventListener('abort', this.#abandon)
   }
 
   get signal(): AbortSignal {

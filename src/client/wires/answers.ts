@@ -25,13 +25,19 @@ export function parseDecision(value: unknown, form: AnswerForm): Decision {
   if (allowed && !ALLOWS.includes(reason) && (REASONS as readonly string[]).includes(reason))
     throw badAnswer('allowed for a reason to deny')
   if (!allowed && ALLOWS.includes(reason)) throw badAnswer('denied for a reason to allow')
-  return {
+  const decision = {
     allowed,
     reason,
     decisionId: text(answer, 'decisionId'),
     policyRevision: text(answer, 'policyRevision'),
     position: position(answer, form),
     via: texts(answer, 'via', form),
+  }
+  const { validUntil, expiredAt, validFrom, hint } = answer
+  // Most have none of them, and spreading nothing four times would cost more than all the rest.
+  if (validUntil === undefined && expiredAt === undefined && validFrom === undefined && hint === undefined) return decision
+  return {
+    ...decision,
     ...instant(answer, 'validUntil', form),
     ...instant(answer, 'expiredAt', form),
     ...instant(answer, 'validFrom', form),

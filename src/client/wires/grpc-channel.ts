@@ -47,7 +47,7 @@ export interface GrpcChannel {
   /** With the key, for one call. Rejects with a `CastellanError`. */
   metadata(): Promise<Metadata>
   /** One attempt. Rejects with a `CastellanError`, also for an answer that is no message. */
-  unary(method: Method | undefined, message: object, call: UnaryCall): Promise<Message>
+  unary<Answer = Message>(method: Method<Answer> | undefined, message: object, call: UnaryCall): Promise<Answer>
   /** Of a call's `error` or callback. */
   errorOf(fault: unknown): CastellanError
   close(): void
@@ -88,13 +88,13 @@ export function openGrpcChannel({ target, credentials, insecure = false }: GrpcC
     access: definitions.access,
     metadata,
     errorOf,
-    async unary(method, message, { signal, remainingMs }) {
+    async unary<Answer>(method: Method<Answer> | undefined, message: object, { signal, remainingMs }: UnaryCall) {
       if (method === undefined) throw serviceError({ code: 'route_not_found' })
       const deadline = Date.now() + remainingMs
       const headers = await metadata()
       const waiting = reconnected()
       if (waiting !== undefined) await waiting
-      return await new Promise<Message>((resolve, reject) => {
+      return await new Promise<Answer>((resolve, reject) => {
         if (signal.aborted) return reject(serviceError({ code: 'cancelled' }))
         const call = client.makeUnaryRequest(
           method.path,

@@ -6,7 +6,10 @@ import { packageRoot } from '../../ground/package-root.ts'
 
 export type Message = Readonly<Record<string, unknown>>
 /** An answer as it came; `undefined`: bytes that are no message. */
-export type Method = Pick<MethodDefinition<object, Message | undefined>, 'path' | 'requestSerialize' | 'responseDeserialize'>
+export type Method<Answer = Message> = Pick<
+  MethodDefinition<object, Answer | undefined>,
+  'path' | 'requestSerialize' | 'responseDeserialize'
+>
 export type Methods = Readonly<Record<string, Method>>
 
 export interface ClientDefinitions {

@@ -1,20 +1,24 @@
 /** Questions over gRPC, one attempt each. Floor 6. */
-import { jsonToStruct } from '../../decision/translate/struct.ts'
-import type { Question } from '../client.ts'
 import { type AnswerForm, parseDecision, parsePermissionList, parseResults } from './answers.ts'
+import { readBatch, readCheck, writeBatch, writeCheck } from './check-codec.ts'
 import type { GrpcChannel } from './grpc-channel.ts'
-import type { ClientWire, WireCall } from './wire.ts'
+import type { Message, Method } from './grpc-definitions.ts'
+import { badAnswer } from './service-error.ts'
+import type { ClientWire } from './wire.ts'
 
 /** Closing it closes the channel. */
 export function openGrpcWire(channel: GrpcChannel): ClientWire {
   const { decision } = channel
+  const check = inBytes(decision['Check'])
+  const batch = inBytes(decision['BatchCheck'])
   return {
     async check(question, call) {
-      return parseDecision(await channel.unary(decision['Check'], { ...messageOf(question), ...positionOf(call) }, call), FORM)
+      const bytes = await channel.unary(check, writeCheck(question, call.minPosition), call)
+      return parseDecision(readCheck(bytes) ?? byLibrary(decision['Check'], bytes), FORM)
     },
     async checkBatch(questions, call) {
-      const message = { items: questions.map(messageOf), ...positionOf(call) }
-      return parseResults(await channel.unary(decision['BatchCheck'], message, call), questions.length, FORM)
+      const bytes = await channel.unary(batch, writeBatch(questions, call.minPosition), call)
+      return parseResults(readBatch(bytes) ?? byLibrary(decision['BatchCheck'], bytes), questions.length, FORM)
     },
     async listPermissions({ user, tenant }, call) {
       return parsePermissionList(await channel.unary(decision['ListPermissions'], { user, tenant }, call), FORM)
@@ -25,12 +29,22 @@ export function openGrpcWire(channel: GrpcChannel): ClientWire {
   }
 }
 
-function messageOf({ resource, ...question }: Question): object {
-  return resource === undefined ? question : { ...question, resource: jsonToStruct(resource) }
+/**
+ * The call carries bytes, and what they say is made before and after it: the library keeps what a call carried for longer than anybody needs it, and the
+ * more that is, the longer each collection of garbage takes.
+ */
+function inBytes(method: Method | undefined): Method<Buffer> | undefined {
+  return method === undefined
+    ? undefined
+    : { path: method.path, requestSerialize: (bytes) => bytes as Buffer, responseDeserialize: (bytes) => bytes }
 }
 
-function positionOf({ minPosition }: WireCall): object {
-  return minPosition === undefined ? {} : { minPosition }
+function byLibrary(method: Method | undefined, bytes: Buffer): Message {
+  return method?.responseDeserialize(bytes) ?? raise(badAnswer('no message of this method'))
+}
+
+function raise(error: Error): never {
+  throw error
 }
 
 const NANOS_MAX = 999_999_999
