@@ -61,10 +61,12 @@ export const SINK_RECORDS_MAX = 30_000
 export const SINK_BYTES_MAX = 33_554_432
 /** Bytes that a record which waits takes beside its line: an object, the heads of two texts, a place among those that wait. */
 export const SINK_ENTRY_BYTES = 160
-/** What the writer of lines keeps of texts that come again: callers, people (with their state, some hundred bytes each), and lists of names with their answers, each up to 200 KB. */
+/** Callers and people of whom the writer of lines keeps texts that come again: with the state of a person some hundred bytes each. */
 export const LINE_CALLERS_KEPT_MAX = 500
 export const LINE_SUBJECTS_KEPT_MAX = 2_000
-export const LINE_LISTS_KEPT_MAX = 8
+/** Lists of names for which what was worked out is kept, each for so many lists of answers: the pages and menus that services draw for everybody; at most 200 KB each. */
+export const NAME_LISTS_KEPT_MAX = 8
+export const LINE_ANSWERS_KEPT_MAX = 4
 /** Lines that wait for a sink in the parts that they were put together from, some hundred bytes more each: further ones are made one text, which costs as much as writing them. */
 export const SINK_LOOSE_LINES_MAX = 4_000
 /** One batch of a sink, in records and in bytes of JSON: large enough to be cheap, small enough to be tried again whole. */

@@ -6,13 +6,14 @@ import type { Decision, DecisionBasis, PermissionsAnswer } from '../../model/dec
 import type { Decided, DecidedMethod } from '../../model/decision-record.ts'
 import { LINE_CALLERS_KEPT_MAX, LINE_SUBJECTS_KEPT_MAX, SINK_ENTRY_BYTES } from '../../model/observation-limits.ts'
 import type { PermissionEntry } from '../../model/policy.ts'
+import { isSame } from '../kept-lists.ts'
 import type { LogEntry } from './entry.ts'
-import { AnswerTexts, isSame } from './line-answers.ts'
+import { AnswersPieces } from './line-answers.ts'
 import { escaped, isAscii, isPlain, listOf, millisText, NOTHING, numberText, type Piece, pieceOf } from './line-text.ts'
 import { clip, idsOf, idsThatDenied, isOfMany, nameOf, namesOf, resourceOf, rolesThatAllow } from './record.ts'
 
 /** Of a permission that the policy has. */
-export interface PermissionPiece extends Piece {
+interface PermissionPiece extends Piece {
   readonly entry: PermissionEntry
 }
 
@@ -36,7 +37,7 @@ export class RecordLines {
   readonly #replica: string
   readonly #callers = new Map<string, Piece & { readonly name: string }>()
   readonly #subjects = new Map<AccessState, Subject>()
-  readonly #answers = new AnswerTexts()
+  readonly #answers = new AnswersPieces()
   #policy: CompiledPolicy | undefined
   #permissions = new Map<string, PermissionPiece>()
   /** Of the line that is being written: whether each character is one byte. */
@@ -163,7 +164,7 @@ export class RecordLines {
   }
 
   #answersOf({ basis, allowed, denied }: PermissionsAnswer, subject: Subject): string {
-    const answers = this.#answers.of(basis.permissions, allowed, this.#permissionOf)
+    const answers = this.#answers.of(basis.permissions, allowed, basis.policy.findPermission)
     this.#mattersLess = answers.mattersLess
     const via = answers.allowing.length === 0 ? [] : rolesThatAllow(basis, subject.held, answers.allowing)
     const reason = denied === undefined ? '' : `,"reason":"${denied}"`
@@ -171,8 +172,7 @@ export class RecordLines {
     return `${all ? ',"allowed":true' : ',"allowed":false'}${reason}${this.#put(answers)}${this.#put(allowingOf(subject, via))}`
   }
 
-  /** A function of its own, for it is handed on. */
-  readonly #permissionOf = (asked: string): PermissionPiece | undefined => {
+  #permissionOf(asked: string): PermissionPiece | undefined {
     const known = this.#permissions.get(asked)
     if (known !== undefined) return known
     const entry = this.#policy?.findPermission(asked)

@@ -2,9 +2,11 @@
 import type { Buckets } from '../../ground/histogram.ts'
 import type { Metrics } from '../../ground/metrics.ts'
 import type { Level } from '../../model/access-state.ts'
-import type { Reason } from '../../model/decision.ts'
-import type { Decided, DecisionObserver } from '../../model/decision-record.ts'
-import { METRIC_CALLERS_MAX, METRIC_PERMISSIONS_MAX } from '../../model/observation-limits.ts'
+import type { CompiledPolicy } from '../../model/compiled-policy.ts'
+import type { PermissionsAnswer, Reason } from '../../model/decision.ts'
+import type { DecisionObserver } from '../../model/decision-record.ts'
+import { METRIC_CALLERS_MAX, METRIC_PERMISSIONS_MAX, NAME_LISTS_KEPT_MAX } from '../../model/observation-limits.ts'
+import { KeptLists } from '../kept-lists.ts'
 
 /** From half of a warm check to the deadline of a request. */
 const SECONDS_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
@@ -29,18 +31,7 @@ class Tallies {
   }
 
   /** @param name absent: no name of ours */
-  count(name: string | undefined, allowed: boolean): void {
-    const tally = this.#of(name)
-    if (allowed) tally.allow++
-    else tally.deny++
-  }
-
-  *entries(): Iterable<readonly [string, 'allow' | 'deny', number]> {
-    for (const [name, tally] of [...this.#byName, [OTHER, this.#other] as const])
-      for (const outcome of ['allow', 'deny'] as const) if (tally[outcome] > 0) yield [name, outcome, tally[outcome]]
-  }
-
-  #of(name: string | undefined): Tally {
+  of(name: string | undefined): Tally {
     if (name === undefined) return this.#other
     const found = this.#byName.get(name)
     if (found !== undefined) return found
@@ -48,6 +39,11 @@ class Tallies {
     const made = { allow: 0, deny: 0 }
     this.#byName.set(name, made)
     return made
+  }
+
+  *entries(): Iterable<readonly [string, 'allow' | 'deny', number]> {
+    for (const [name, tally] of [...this.#byName, [OTHER, this.#other] as const])
+      for (const outcome of ['allow', 'deny'] as const) if (tally[outcome] > 0) yield [name, outcome, tally[outcome]]
   }
 }
 
@@ -98,28 +94,57 @@ export function openDecisionCounts(metrics: Metrics, tenants: readonly string[])
     },
   )
 
-  const count = ({ decision: { basis }, caller }: Decided, asked: string | undefined, allowed: boolean) => {
-    permissions.count(asked === undefined ? undefined : basis.policy.findPermission(asked)?.name, allowed)
-    callers.count(caller.name, allowed)
-    if (ofTenant.size === 0 || basis.tenant === undefined) return
-    const tally = ofTenant.get(basis.tenant)
-    if (tally !== undefined) tally[outcomeOf(allowed)]++
+  /** Tallies of lists that are asked again, with one policy. */
+  const lists = new KeptLists<readonly Tally[]>(NAME_LISTS_KEPT_MAX)
+  let policy: CompiledPolicy | undefined
+  const tallyOf = (asked: string | undefined, { findPermission }: CompiledPolicy) =>
+    permissions.of(asked === undefined ? undefined : findPermission(asked)?.name)
+  const countMany = ({ allowed, basis }: PermissionsAnswer): number => {
+    if (policy !== basis.policy) lists.clear()
+    policy = basis.policy
+    const tallies = lists.of(basis.permissions, (names) => names.map((name) => tallyOf(name, basis.policy)))
+    let allows = 0
+    for (let index = 0; index < allowed.length; index++) {
+      const isAllowed = allowed[index] === true
+      if (isAllowed) allows++
+      add(tallies[index] ?? permissions.of(undefined), isAllowed ? 1 : 0, isAllowed ? 0 : 1)
+    }
+    return allows
+  }
+  const countOthers = (tenant: string | undefined, caller: string, allows: number, denies: number) => {
+    add(callers.of(caller), allows, denies)
+    const tally = ofTenant.size === 0 || tenant === undefined ? undefined : ofTenant.get(tenant)
+    if (tally !== undefined) add(tally, allows, denies)
   }
   return {
     decided(event) {
       const { decision, method, wire, trace } = event
       // Who asks why does not ask whether.
       if (method === 'Explain') return
-      const { permissions: asked, found } = decision.basis
+      const { basis } = decision
       // Items of a batch wait for one another: how long it took is the request's.
       if (method !== 'BatchCheck')
-        seconds[wire][found?.level ?? 'none'].observe(event.elapsedMs / 1_000, trace?.sampled === true ? trace : undefined, event.atMs)
+        seconds[wire][basis.found?.level ?? 'none'].observe(
+          event.elapsedMs / 1_000,
+          trace?.sampled === true ? trace : undefined,
+          event.atMs,
+        )
       if ('reason' in decision) {
-        countReason(reasons[wire], decision.reason, decision.allowed)
-        count(event, asked[0], decision.allowed)
-      } else decision.allowed.forEach((allowed, index) => void count(event, asked[index], allowed))
+        const { allowed } = decision
+        countReason(reasons[wire], decision.reason, allowed)
+        add(tallyOf(basis.permissions[0], basis.policy), allowed ? 1 : 0, allowed ? 0 : 1)
+        countOthers(basis.tenant, event.caller.name, allowed ? 1 : 0, allowed ? 0 : 1)
+      } else {
+        const allows = countMany(decision)
+        countOthers(basis.tenant, event.caller.name, allows, decision.allowed.length - allows)
+      }
     },
   }
+}
+
+function add(tally: Tally, allows: number, denies: number): void {
+  tally.allow += allows
+  tally.deny += denies
 }
 
 function openSeconds(metrics: Metrics): Readonly<Record<(typeof WIRES)[number], Readonly<Record<Level | 'none', Buckets>>>> {

@@ -98,7 +98,7 @@ describe('a line', () => {
         const lines = new RecordLines(replica)
         for (const [event, sampled] of events) expectDefined(lines, replica, event, sampled)
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 

@@ -89,6 +89,26 @@ describe('decisions are counted', () => {
     })
   })
 
+  it('of a list that is asked again each time for what was answered then, and for what its names mean in the policy of then', async () => {
+    const without = compilePolicy(bundleOf({ clerk: [SECOND] }))
+    const ask = (policy: typeof POLICY, ...allowed: boolean[]) => {
+      const basis = { user: 'ann', tenant: 'acme', permissions: [FIRST, SECOND], policy }
+      const decision = { allowed, decisionId: 'd', policyRevision: policy.revision, position: 1, basis }
+      decide(FIRST, { decision, method: 'CheckPermissions' })
+    }
+    ask(POLICY, true, true)
+    ask(POLICY, true, false)
+    ask(without, false, true)
+    ask(POLICY, false, true)
+    expect(await read('castellan_permission_decisions_total')).toEqual({
+      [`permission="${FIRST}",outcome="allow"`]: '2',
+      [`permission="${FIRST}",outcome="deny"`]: '1',
+      [`permission="${SECOND}",outcome="allow"`]: '3',
+      [`permission="${SECOND}",outcome="deny"`]: '1',
+      'permission="other",outcome="deny"': '1',
+    })
+  })
+
   it('in a bounded number of series, whatever is asked and by however many, and none is lost', async () => {
     for (const name of NAMES) decide(name)
     for (let number = 0; number < 10_000; number++)
