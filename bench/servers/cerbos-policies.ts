@@ -14,27 +14,22 @@ const CONDITIONS: Readonly<Record<string, string>> = {
 
 /** By name of a file; what nothing allows is denied there, too. */
 export function cerbosPolicies({ policy }: Facts): Readonly<Record<string, unknown>> {
-  const byKind: Record<string, unknown[]> = {}
-  for (const { name, grants } of policy.bundle.roles) {
-    const plain: Record<string, string[]> = {}
-    for (const { permission, when } of grants) {
-      const kind = kindOf(permission)
-      if (when === undefined) (plain[kind] ??= []).push(permission)
-      else (byKind[kind] ??= []).push(rule([permission], name, conditionOf(name, permission)))
-    }
-    for (const [kind, actions] of Object.entries(plain)) (byKind[kind] ??= []).push(rule(actions, name))
-  }
+  const byKind = new Map<string, unknown[]>()
+  const add = (kind: string, one: unknown) => byKind.set(kind, [...(byKind.get(kind) ?? []), one])
+  for (const { name, grants } of policy.bundle.roles)
+    for (const { permission, when } of grants)
+      add(kindOf(permission), rule(permission, name, when === undefined ? undefined : conditionOf(name, permission)))
   return Object.fromEntries(
-    Object.entries(byKind).map(([resource, rules]) => [
+    Array.from(byKind, ([resource, rules]) => [
       resource,
       { apiVersion: 'api.cerbos.dev/v1', resourcePolicy: { resource, version: 'default', rules } },
     ]),
   )
 }
 
-function rule(actions: readonly string[], role: string, expr?: string): unknown {
+function rule(action: string, role: string, expr: string | undefined): unknown {
   const condition = expr === undefined ? {} : { condition: { match: { expr } } }
-  return { actions, effect: 'EFFECT_ALLOW', roles: [role], ...condition }
+  return { actions: [action], effect: 'EFFECT_ALLOW', roles: [role], ...condition }
 }
 
 function conditionOf(role: string, permission: string): string {
