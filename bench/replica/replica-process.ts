@@ -2,7 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { crowdPolicy, crowdRow, permissionName, tenantName, userName } from './crowd.ts'
 import { ID_CHARACTERS, type PointAsked, type PointTold } from './points.ts'
-import { openWarmReplica, type WarmReplica } from './warm-replica.ts'
+import type { Replica } from './replica.ts'
+import { openWarmReplica } from './warm-replica.ts'
 
 /** All of a million with room to spare: what is measured is what an entry takes, not what a bound lets in. */
 const CACHE_BYTES = 4 * 1_073_741_824
@@ -40,7 +41,7 @@ async function measurePoint(point: PointAsked): Promise<PointTold> {
   }
 }
 
-async function ask({ decisions }: WarmReplica, point: PointAsked, number: number): Promise<void> {
+async function ask({ decisions }: Replica, point: PointAsked, number: number): Promise<void> {
   await decisions.check({ user: userName(number), tenant: tenantName(number % point.tenants), permission: permissionName(0) }, NEVER)
 }
 
@@ -55,7 +56,7 @@ async function heldBytes(): Promise<number> {
 }
 
 /** Names lie in bytes as on a wire, and each question makes texts of its own: nothing is found by being the same text. */
-async function warmNanoseconds({ decisions, memory }: WarmReplica, point: PointAsked): Promise<number> {
+async function warmNanoseconds({ decisions, memory }: Replica, point: PointAsked): Promise<number> {
   const [users, tenants] = [namesOf(point.users, userName), namesOf(point.tenants, tenantName)]
   const permissions = namesOf(point.permissions, (index) => permissionName(index).padEnd(ID_CHARACTERS))
   const lengths = Array.from({ length: point.permissions }, (_, index) => permissionName(index).length)
