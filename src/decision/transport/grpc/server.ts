@@ -10,11 +10,14 @@ import { accessOperations } from '../access-operations.ts'
 import { openStreams } from '../open-streams.ts'
 import { planOperation } from '../release-operations.ts'
 import { watchOperation } from '../watch-operation.ts'
-import { type OperationName, type WireNeeds, wireOperations } from '../wire-needs.ts'
+import { type OperationName, type WireNeeds, wireOperations, wireQuickDecisions } from '../wire-needs.ts'
 import { openCheckStreams } from './check-stream.ts'
 import { type Decoded, loadDefinitions, politely } from './definitions.ts'
 import { openHealth } from './health.ts'
+import { ownServerOf } from './hot/own-server.ts'
+import { quickStreams } from './hot/quick-streams.ts'
 import { planStream } from './plan-stream.ts'
+import { isQuick, QUICK_METHODS, quickAnswers } from './quick-answers.ts'
 import { addReflection } from './reflection.ts'
 import { unary } from './unary.ts'
 import { watchAccessStream } from './watch-access-stream.ts'
@@ -29,9 +32,16 @@ export interface GrpcServer {
   close(): Promise<void>
 }
 
+export interface GrpcOptions {
+  /** Absent: answer what memory has on grpc-js's own HTTP/2 server. False: by grpc-js alone, which says the same. */
+  readonly hot?: boolean
+}
+
 /** Not serving by its health service until `health.set(true)`. @throws when the port is taken or the certificate is bad */
-export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
+export async function openGrpcServer(needs: WireNeeds, { hot = true }: GrpcOptions = {}): Promise<GrpcServer> {
   const server = new Server({
+    // Its counts are shown to nobody here.
+    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': BODY_BYTES_MAX,
     'grpc.max_send_message_length': -1,
     'grpc.max_metadata_size': HEADER_BYTES_MAX,
@@ -40,11 +50,14 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
     // A publisher's call must not be cut with its outcome unknown.
     'grpc.max_connection_age_grace_ms': POLICY_REQUEST_TIMEOUT_MS,
   })
-  const definitions = loadDefinitions()
+  const definitions = loadDefinitions(QUICK_METHODS)
+  const decisions = wireQuickDecisions('grpc', needs)
+  const quick = decisions && quickAnswers(decisions, definitions)
   const operations = wireOperations('grpc', needs)
   const handlers: Record<string, handleUnaryCall<Decoded, object>> = {}
   for (const method of Object.keys(operations) as OperationName[]) {
-    handlers[method] = unary(method, operations[method], method === 'BatchCheck' ? plainBatch : plainRequest, needs, definitions)
+    const toPlain = method === 'BatchCheck' ? plainBatch : plainRequest
+    handlers[method] = unary(method, operations[method], toPlain, needs, definitions, isQuick(method) ? quick : undefined)
   }
   const checks = openCheckStreams(operations.Check, needs, definitions)
   const only = (names: readonly string[]) => Object.fromEntries(Object.entries(handlers).filter(([name]) => names.includes(name)))
@@ -72,6 +85,12 @@ export async function openGrpcServer(needs: WireNeeds): Promise<GrpcServer> {
   if (!addReflection(server)) needs.log.warn('gRPC reflection is off: dist/castellan.binpb is missing, run `npm run build`')
 
   const port = await bind(server, needs)
+  if (quick !== undefined && hot) {
+    const own = ownServerOf(server)
+    if (own === undefined)
+      needs.log.warn('gRPC is served by grpc-js alone, at half the speed: this version keeps its HTTP/2 server elsewhere')
+    else own.replaceListener((listener) => quickStreams(quick, needs, listener))
+  }
   const shutdown = (): Promise<void> => new Promise((resolve) => server.tryShutdown(() => resolve()))
   return {
     port,

@@ -13,7 +13,9 @@ import { grpcForm } from '../../translate/wire-form.ts'
 import type { Operation } from '../decision-operations.ts'
 import { LONG_OPERATIONS_MS } from '../release-operations.ts'
 import type { WireNeeds } from '../wire-needs.ts'
+import { FRAME_BYTES } from './codec/answer-bytes.ts'
 import type { Decoded, Definitions } from './definitions.ts'
+import type { QuickAnswers, QuickMethod } from './quick-answers.ts'
 import { faultOf } from './status.ts'
 
 export type Plain = Readonly<Record<string, unknown>>
@@ -24,6 +26,7 @@ export function unary(
   toPlain: (message: Plain) => Plain,
   needs: WireNeeds,
   definitions: Definitions,
+  quick?: QuickAnswers,
 ): handleUnaryCall<Decoded, object> {
   return (call: ServerUnaryCall<Decoded, object>, callback: sendUnaryData<object>) => {
     if (call.cancelled) return
@@ -42,6 +45,12 @@ export function unary(
       const answered = faultOf(known, definitions)
       if (span?.response !== undefined) answered.metadata?.set(TRACE_RESPONSE, span.response)
       callback(answered)
+    }
+    const answer = quick && quickAnswer(quick, method as QuickMethod, call, requestId, startedMs, incoming)
+    if (answer !== undefined) {
+      callback(null, answer)
+      ended('ok', false)
+      return
     }
     try {
       needs.admission.enter()
@@ -69,6 +78,19 @@ export function unary(
       }, failed)
       .finally(() => end.done())
   }
+}
+
+function quickAnswer(
+  quick: QuickAnswers,
+  method: QuickMethod,
+  { request, metadata }: ServerUnaryCall<Decoded, object>,
+  requestId: string,
+  receivedMs: number,
+  trace: TraceRef | undefined,
+): Buffer | undefined {
+  const values = metadata.get('authorization')
+  if (values.length !== 1 || request.bytes === undefined) return undefined
+  return quick.answer(method, request.bytes, { authorization: values[0]?.toString(), requestId, receivedMs, trace })?.subarray(FRAME_BYTES)
 }
 
 /**
