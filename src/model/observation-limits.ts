@@ -41,8 +41,9 @@ export const AUDIT_LINE_CHARACTERS_MAX = 16_777_216
 export const AUDIT_CHECKPOINTS_VERIFIED_MAX = 500_000
 
 /**
- * Decisions that wait to become records. Draining one takes some microseconds and receiving one many more, so that this is only reached when the
- * event loop is held up; large resources take longer to read than to drain, so a queue of many large ones never builds up.
+ * Decisions that wait to become records. Draining one takes a microsecond (ten while somebody watches or masks) and receiving one many more, so
+ * that this is only reached when the event loop is held up; large resources take longer to read than to drain, so a queue of many large ones never
+ * builds up.
  */
 export const DECISIONS_WAITING_MAX = 20_000
 /** Milliseconds of one turn in which records are built: what waits behind it is a check. */
@@ -50,6 +51,9 @@ export const DECISIONS_SLICE_MS = 2
 /** The same while more than DECISIONS_BEHIND wait, as after large batches: whoever asks a thousand questions at once waits some milliseconds for their records. */
 export const DECISIONS_SLICE_BEHIND_MS = 10
 export const DECISIONS_BEHIND = 2_000
+/** The same while more than half of what may wait does: one turn can bring thousands, and a check that is late is better than a record that is lost. */
+export const DECISIONS_SLICE_CROWDED_MS = 50
+export const DECISIONS_CROWDED = DECISIONS_WAITING_MAX / 2
 /** Decisions built between two looks at the clock. */
 export const DECISIONS_SLICE_RECORDS = 8
 /** Longest text of a resource in a record, in characters: a log of decisions is not a store of documents. */

@@ -6,7 +6,9 @@ import type { Decided, DecisionObserver, DecisionRecord } from '../../model/deci
 import type { DecisionListener, DecisionSource } from '../../model/live-decisions.ts'
 import {
   DECISIONS_BEHIND,
+  DECISIONS_CROWDED,
   DECISIONS_SLICE_BEHIND_MS,
+  DECISIONS_SLICE_CROWDED_MS,
   DECISIONS_SLICE_MS,
   DECISIONS_SLICE_RECORDS,
   DECISIONS_WAITING_MAX,
@@ -106,7 +108,7 @@ class Pipeline implements DecisionLog {
   /** A slice of a turn: what waits behind it is a check. */
   readonly #drainSlice = (): void => {
     const { clock } = this.#needs
-    const untilMs = clock.monotonicMs() + (this.#waiting.size > DECISIONS_BEHIND ? DECISIONS_SLICE_BEHIND_MS : DECISIONS_SLICE_MS)
+    const untilMs = clock.monotonicMs() + sliceMs(this.#waiting.size)
     do this.#buildOldest(DECISIONS_SLICE_RECORDS)
     while (this.#waiting.size > 0 && clock.monotonicMs() < untilMs)
     if (this.#waiting.size > 0) setImmediate(this.#drainSlice)
@@ -164,4 +166,9 @@ class Pipeline implements DecisionLog {
     if (this.#isWritten(event)) for (const queue of this.#queues) queue.lose(1, 'unbuilt')
     for (const listener of this.#listeners) listener.lost(1)
   }
+}
+
+function sliceMs(waiting: number): number {
+  if (waiting > DECISIONS_CROWDED) return DECISIONS_SLICE_CROWDED_MS
+  return waiting > DECISIONS_BEHIND ? DECISIONS_SLICE_BEHIND_MS : DECISIONS_SLICE_MS
 }

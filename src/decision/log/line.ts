@@ -120,7 +120,7 @@ export class RecordLines {
   #requestOf(requestId: string): string {
     if (requestId !== this.#requestId) {
       this.#requestId = requestId
-      this.#request = pieceOf(escaped(requestId))
+      this.#request = isPlain(requestId) ? { text: requestId, isAscii: true } : pieceOf(escaped(requestId))
     }
     return this.#put(this.#request)
   }

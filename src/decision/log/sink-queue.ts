@@ -76,7 +76,11 @@ export class SinkQueue {
     this.#waitingBytes += entry.bytes
     this.#heldBytes += entry.heldBytes
     if (this.#worker === undefined) this.#worker = this.#work()
-    else if (this.#lingers && this.#isEnough()) this.#wake?.()
+    else if (this.#lingers && this.#isEnough()) {
+      // Once: it goes on only when this turn is over, and more are added until then.
+      this.#lingers = false
+      this.#wake?.()
+    }
   }
 
   /** Counts records that this sink will not have. */
