@@ -1,7 +1,7 @@
 /** A database of a million people, for questions whose answers are in no memory. Fills it at once, past the administration; asks nothing of it. */
 import pg from 'pg'
-import { openDatabase } from '../src/store/database.ts'
 import { migrate } from '../src/store/migrations.ts'
+import { openDatabase } from '../src/store/open-database.ts'
 import type { Stage } from './stage.ts'
 
 export interface CrowdDatabase {

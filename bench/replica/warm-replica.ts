@@ -1,8 +1,8 @@
 /** A replica on rows that are made up when they are asked for: for how it behaves with very many. Opens no wire. */
 import type { PolicyBundle } from '../../src/model/policy.ts'
 import { compilePolicy } from '../../src/policy/compile.ts'
-import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
+import { openDatabase } from '../../src/store/open-database.ts'
 import { openReplica, type Replica } from './replica.ts'
 
 /** As JSON of the columns that the statement of a check reads; the position is the replica's to add. */

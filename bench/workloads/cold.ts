@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createClient } from 'redis'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../../src/store/open-database.ts'
 import { openAccessReader } from '../../src/store/resolution.ts'
 import { CROWD_PERMISSION, type CrowdDatabase, crowdDatabase, crowdPair } from '../crowd-database.ts'
 import { type Contender, measure, type Summary, summarize } from '../measure.ts'

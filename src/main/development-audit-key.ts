@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseAuditKey } from '../token/checkpoint-jws.ts'
+import { parseAuditKey } from '../token/audit-key.ts'
 
 /** The one of earlier starts, or a new one. Call it under the directory's lock. */
 export function openDevelopmentAuditKey(dataDirectory: string): KeyObject {

@@ -1,6 +1,7 @@
 /** `castellan migrate`: brings PostgreSQL to this build's schema, or says how far it is. Floor 6. */
-import { type Database, openDatabase } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
 import { migrate, migrationStatus } from '../store/migrations.ts'
+import { openDatabase } from '../store/open-database.ts'
 import { CommandError, EXIT } from './command-line/exit.ts'
 import { paint, type Terminal } from './command-line/terminal.ts'
 import { readMigrateSettings } from './settings.ts'

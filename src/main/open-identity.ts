@@ -16,7 +16,6 @@ import { openLogin } from '../identity/login/login.ts'
 import { Outbox } from '../identity/login/outbox.ts'
 import { Mailbox } from '../identity/mail/mailbox.ts'
 import type { Mailer } from '../identity/mail/mailer.ts'
-import { SmtpMailer } from '../identity/mail/smtp.ts'
 import type { IdentityAdministration, TokenIssuer } from '../identity/ports.ts'
 import { openTokenIssuer } from '../identity/session/issue.ts'
 import { openPermissionIndex } from '../identity/session/permission-index.ts'
@@ -73,7 +72,7 @@ export async function openIdentity(plan: IdentityPlan, needs: IdentityServiceNee
   })
   lifecycle.add('signing keys', () => keys.close())
   const limits = openLimits({ limiter: openLimiter(needs, lifecycle), key: firstOf(keysFor(secrets, 'limit')), observe })
-  const mail = openMail(plan, needs, lifecycle)
+  const mail = await openMail(plan, needs, lifecycle)
   const outbox = new Outbox({
     ...{ store, mailer: mail.mailer, random, codeKeys, clock, log, observe },
     base: wire.issuer,
@@ -168,15 +167,16 @@ function openLimiter({ clock, random, log, redis, foundation }: IdentityServiceN
   return limiter
 }
 
-function openMail(
+async function openMail(
   { mail }: IdentityPlan,
   { clock, random }: IdentityServiceNeeds,
   lifecycle: Lifecycle,
-): { readonly mailer: Mailer; readonly mailbox?: Mailbox['list'] } {
+): Promise<{ readonly mailer: Mailer; readonly mailbox?: Mailbox['list'] }> {
   if (mail === 'mailbox') {
     const mailbox = new Mailbox({ clock, random })
     return { mailer: mailbox, mailbox: () => mailbox.list() }
   }
+  const { SmtpMailer } = await import('../identity/mail/smtp.ts')
   const mailer = new SmtpMailer(mail)
   lifecycle.add('mail', async () => mailer.close())
   return { mailer }

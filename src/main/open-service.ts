@@ -9,8 +9,6 @@ import type { PolicyReleases } from '../model/policy-release.ts'
 import type { IdentityPlan } from './identity-plan.ts'
 import { openDecision } from './open-decision.ts'
 import { closeAll, drainAll, openFoundation, type ServiceNeeds } from './open-foundation.ts'
-import { openIdentity } from './open-identity.ts'
-import { openIdentityWire } from './open-identity-wire.ts'
 import { openProcessTracing } from './open-tracing.ts'
 import { readPolicies } from './policy-folder.ts'
 import { addressOf, type ServicePlan } from './service-plan.ts'
@@ -60,7 +58,7 @@ async function openParts(
   // Before there is anything to wait for: a folder that cannot be read at all is told at once.
   const files = plan.policies.source === 'directory' ? await readPolicies(plan.policies.directory) : undefined
   // First: whose tokens the decision service takes may be known only by the port that is taken here.
-  const wire = identityPlan && (await openIdentityWire(identityPlan, needs, lifecycle))
+  const wire = identityPlan && (await (await import('./open-identity-wire.ts')).openIdentityWire(identityPlan, needs, lifecycle))
   const tokens = identityPlan && wire ? { issuer: wire.issuer, audience: identityPlan.audience } : plan.tokens
   const foundation = await openFoundation(plan, { ...needs, tracing }, files?.policy, lifecycle)
   const joined = {
@@ -72,7 +70,11 @@ async function openParts(
   }
   const decision = await openDecision({ ...plan, tokens }, { ...joined, files }, lifecycle)
   const checkUrl = `${plan.tls === undefined ? 'http' : 'https'}://${addressOf(plan.http.host, decision.ports.http)}/v1/check`
-  const identity = identityPlan && wire && (await openIdentity(identityPlan, { ...joined, wire, redis: plan.redis, checkUrl }, lifecycle))
+  const identity =
+    identityPlan &&
+    wire &&
+    // The only way to it: a process without it never loads it.
+    (await (await import('./open-identity.ts')).openIdentity(identityPlan, { ...joined, wire, redis: plan.redis, checkUrl }, lifecycle))
 
   const stop = async () => {
     state.ready = false

@@ -7,7 +7,7 @@ import { IDENTITY_SECRET_BYTES, IDENTITY_SECRETS_MAX } from '../model/identity-l
 import { idFault } from '../model/ids.ts'
 import { METRIC_TENANTS_MAX } from '../model/observation-limits.ts'
 import { WORKERS_MAX } from '../model/process-limits.ts'
-import { parseAuditKey } from '../token/checkpoint-jws.ts'
+import { parseAuditKey } from '../token/audit-key.ts'
 
 export const wholeNumber = (least: number, most: number) =>
   z

@@ -1,7 +1,7 @@
 /** Makes the image that prepared-database.ts begins from, when dist/ is built. No service loads it. Floor 2. */
 import { PGlite } from '@electric-sql/pglite'
-import { openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
+import { openDatabase } from './open-database.ts'
 import { disownDatabase } from './prepared-database.ts'
 
 /**

@@ -1,5 +1,4 @@
 /** How values cross the driver, the same on pg and PGlite. Floor 2. */
-import pg from 'pg'
 
 /** bigint columns are counters and positions: a number holds them exactly up to 2^53, and anything beyond is a fault, not a rounding. */
 export function bigintOf(text: string): number {
@@ -10,14 +9,6 @@ export function bigintOf(text: string): number {
 
 export function byteaOf(text: string): Buffer {
   return Buffer.from(text.slice('\\x'.length), 'hex')
-}
-
-/** For pg's `types` option: pg's own parsers, with bigint as a number. Per connection: pg's global table stays untouched. */
-export const pgTypes = {
-  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-    if (oid === pg.types.builtins.INT8 && format !== 'binary') return bigintOf
-    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text')
-  },
 }
 
 /** Milliseconds as PostgreSQL reads them: an exact instant, whatever the session's time zone. Years 1 to 9999, as on the wires. */

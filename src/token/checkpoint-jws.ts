@@ -1,14 +1,14 @@
 /** Checkpoints of the audit trail as JWS: made with the service's audit key, read, verified. What they say of the rows is access/verify-audit.ts. Floor 2. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { CompactSign, calculateJwkThumbprint, compactVerify, decodeProtectedHeader, exportJWK, type JWK } from 'jose'
 import { stableJson } from '../ground/canonical-json.ts'
 import { AppError } from '../ground/errors.ts'
 import type { AuditCheckpoint, AuditHead, CheckpointContent, UnchainedRecords } from '../model/audit-trail.ts'
 import { AUDIT_KEYS_MAX } from '../model/observation-limits.ts'
+import { type AuditAlgorithm, algorithmOf } from './audit-key.ts'
 
 /** No other token of ours has it, so that none can be taken for a checkpoint. */
 const TYPE = 'castellan-audit+jwt'
-type Algorithm = 'EdDSA' | 'ES256'
 
 /** A key file holds no key that checkpoints can be signed or verified with. Never says what it holds. */
 export class AuditKeyError extends AppError<'audit_key_invalid'> {
@@ -26,18 +26,8 @@ export interface CheckpointSigner {
 
 export interface AuditPublicKey {
   readonly keyId: string
-  readonly algorithm: Algorithm
+  readonly algorithm: AuditAlgorithm
   readonly key: KeyObject
-}
-
-/** @returns `undefined` when the text is no private key in PEM of a kind that we sign with */
-export function parseAuditKey(pem: string): KeyObject | undefined {
-  try {
-    const key = createPrivateKey(pem)
-    return algorithmOf(key) === undefined ? undefined : key
-  } catch {
-    return undefined
-  }
 }
 
 export async function openCheckpointSigner(key: KeyObject): Promise<CheckpointSigner> {
@@ -102,11 +92,6 @@ async function publicKeyOf(key: KeyObject): Promise<AuditPublicKey> {
   const algorithm = algorithmOf(key)
   if (algorithm === undefined) throw new AuditKeyError('holds a key of another kind: Ed25519 or P-256 is expected')
   return { keyId: await calculateJwkThumbprint(await exportJWK(key), 'sha256'), algorithm, key }
-}
-
-function algorithmOf(key: KeyObject): Algorithm | undefined {
-  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
-  return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ES256' : undefined
 }
 
 /** `unknown`: by none of the given keys. */

@@ -170,7 +170,8 @@ describeEachStore('checkpoints of the audit', (current) => {
 
 describe('a key of another kind', () => {
   it('is told apart from a good one', async () => {
-    const { parseAuditKey, readAuditPublicKeys } = await import('../../src/token/checkpoint-jws.ts')
+    const { parseAuditKey } = await import('../../src/token/audit-key.ts')
+    const { readAuditPublicKeys } = await import('../../src/token/checkpoint-jws.ts')
     const { generateKeyPairSync } = await import('node:crypto')
     const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()

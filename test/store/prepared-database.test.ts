@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { systemRandom } from '../../src/ground/random.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import type { Database } from '../../src/store/database.ts'
 import { makePreparedDatabase } from '../../src/store/make-prepared-database.ts'
 import { migrate } from '../../src/store/migrations.ts'
+import { openDatabase } from '../../src/store/open-database.ts'
 import {
   hashOfMigrations,
   IMAGE_FILE,

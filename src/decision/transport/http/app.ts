@@ -12,7 +12,6 @@ import { type Readiness, sharedReadiness } from '../../../wire/readiness.ts'
 import type { OpenStreams } from '../open-streams.ts'
 import type { PlanOperation } from '../release-operations.ts'
 import type { WatchOperation } from '../watch-operation.ts'
-import { openApiDocument } from './openapi.ts'
 import { apiPage } from './pages.ts'
 import type { Route } from './route.ts'
 import { ROUTES } from './routes.ts'
@@ -87,11 +86,19 @@ function helmetOf(tls: boolean) {
 
 function pagesOf(readiness: Readiness): ReadonlyMap<string, () => Promise<Answer>> {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }
-  const description = JSON.stringify(openApiDocument(version))
+  // Made when it is first asked for, with its schemas: most processes never are.
+  let description: Promise<string> | undefined
+  const describe = async () => JSON.stringify((await import('./openapi.ts')).openApiDocument(version))
   const ready = sharedReadiness(readiness)
   const pages = new Map<string, () => Promise<Answer>>([
     ['/livez', async () => ({ status: 200, contentType: 'text/plain; charset=utf-8', body: 'alive\n' })],
-    ['/openapi.json', async () => ({ status: 200, contentType: 'application/json', body: description })],
+    [
+      '/openapi.json',
+      async () => {
+        description ??= describe()
+        return { status: 200, contentType: 'application/json', body: await description }
+      },
+    ],
     [
       '/readyz',
       async () => {
