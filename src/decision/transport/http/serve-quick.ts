@@ -1,12 +1,14 @@
 /** The hot routes' short way: a request that is here wholly, from who is known, about who is in memory, is answered in this turn of the event loop. Floor 5. */
 import type { IncomingMessage } from 'node:http'
+import type { Decision } from '../../../model/decision.ts'
 import type { Arrival } from '../../../wire/call.ts'
 import { singleHeader } from '../../../wire/http/header.ts'
 import { writeJson } from '../../../wire/http/write-json.ts'
 import { parseJsonBody } from '../../../wire/json-body.ts'
 import { requestIdOf } from '../../../wire/request-id.ts'
 import { traceOf } from '../../../wire/trace-context.ts'
-import { decisionMessage, permissionsMessage, resultMessage } from '../../translate/decision-answers.ts'
+import { permissionsMessage, resultMessage } from '../../translate/decision-answers.ts'
+import { decisionJson } from '../../translate/decision-json.ts'
 import { parseBatch, parseCheck, parsePermissions } from '../../translate/decision-requests.ts'
 import { httpForm } from '../../translate/wire-form.ts'
 import type { QuickDecisions } from '../quick-decisions.ts'
@@ -51,7 +53,9 @@ function isOrdinary({ headers, readableLength }: IncomingMessage): boolean {
   return (
     headers['content-type'] === 'application/json' &&
     headers['content-encoding'] === undefined &&
-    Number(headers['content-length']) === readableLength
+    Number(headers['content-length']) === readableLength &&
+    // Reading nothing would be hearing the end, which nobody hears twice.
+    readableLength > 0
   )
 }
 
@@ -60,12 +64,12 @@ function answering(operation: QuickRoute, quick: QuickDecisions): Answer {
     case 'Check':
       return (plain, arrival) => {
         const decision = quick.check(parseCheck(plain), arrival)
-        return decision && JSON.stringify(decisionMessage(decision, httpForm))
+        return decision && decisionJson(decision)
       }
     case 'BatchCheck':
       return (plain, arrival) => {
         const results = quick.batch(parseBatch(plain), arrival)
-        return results && JSON.stringify({ items: results.map((result) => resultMessage(result, httpForm)) })
+        return results && `{"items":[${results.map(resultJson).join(',')}]}`
       }
     case 'CheckPermissions':
       return (plain, arrival) => {
@@ -82,4 +86,8 @@ function unlessFaulty(answer: Answer, body: Buffer, arrival: Arrival): string | 
     // Of what is refused nothing was decided: the whole way says what is wrong.
     return undefined
   }
+}
+
+function resultJson(result: Decision | Error): string {
+  return result instanceof Error ? JSON.stringify(resultMessage(result, httpForm)) : `{"decision":${decisionJson(result)}}`
 }
