@@ -1,5 +1,7 @@
 /** What was measured, as a table for people and as JSON for later. Pure; measures and writes nothing. */
+import type { Judged } from './goals.ts'
 import type { Measurement, Summary } from './measure.ts'
+import { type StudyResult, studyLines } from './study.ts'
 
 export interface Machine {
   readonly cpu: string
@@ -21,6 +23,8 @@ export interface WorkloadResult {
   /** By contender, where they are servers: ours, a peer, or a floor that decides nothing. */
   readonly roles?: Readonly<Record<string, Role>>
   readonly notes: readonly string[]
+  /** Of one that measures in a way of its own, in place of measurements. */
+  readonly study?: StudyResult
 }
 
 export type Role = 'ours' | 'peer' | 'floor'
@@ -39,9 +43,15 @@ export interface BenchResult {
   readonly seconds: number
   readonly workloads: readonly WorkloadResult[]
   readonly leftOut: readonly LeftOut[]
+  readonly goals: readonly Judged[]
 }
 
-export function machineLines({ machine, versions, rounds, seconds }: Omit<BenchResult, 'workloads' | 'leftOut'>): readonly string[] {
+export function machineLines({
+  machine,
+  versions,
+  rounds,
+  seconds,
+}: Omit<BenchResult, 'workloads' | 'leftOut' | 'goals'>): readonly string[] {
   const busy = machine.load > machine.cores / 2 ? ': busy, read the ratios and not the rates' : ''
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.platform}, Node ${machine.node}; load ${machine.load.toFixed(1)}${busy}`,
@@ -53,7 +63,8 @@ export function machineLines({ machine, versions, rounds, seconds }: Omit<BenchR
 }
 
 export function workloadLines(result: WorkloadResult): readonly string[] {
-  const { title, unit, facts, summaries, notes } = result
+  const { title, unit, facts, summaries, notes, study } = result
+  if (study !== undefined) return studyLines(title, study)
   const [first] = summaries
   const apart = summaries.some(({ cpuMicros }) => cpuMicros !== undefined)
   const header = ['', unit, '± MAD', 'least', 'most', ...(apart ? ['CPU µs', 'of core'] : []), `× ${first?.name ?? ''}`]

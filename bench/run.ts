@@ -4,13 +4,18 @@ import { createRequire } from 'node:module'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { GOALS, goalLines, judgeGoals, type Measured } from './goals.ts'
 import { generatorVersions } from './load/generators.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
 import { type BenchResult, type LeftOut, machineLines, type WorkloadResult, workloadLines } from './report.ts'
 import { CERBOS_PACKAGE } from './servers/cerbos.ts'
 import { openStage, type Stage } from './stage.ts'
+import { studyWorkload } from './study.ts'
 import { MissingError, type Workload } from './workload.ts'
+import { cold } from './workloads/cold.ts'
+import { growth } from './workloads/growth.ts'
 import { localConditions, localRoles } from './workloads/local-checks.ts'
+import { memory } from './workloads/memory.ts'
 import { wireBatches, wirePermissions } from './workloads/wire-batches.ts'
 import {
   wireCheckCondition,
@@ -26,6 +31,7 @@ const WORKLOADS: readonly Workload[] = [
   ...wireBatches,
   ...wirePermissions,
   ...[localRoles, localConditions],
+  ...[cold, memory, growth].map(studyWorkload),
 ]
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 
@@ -86,12 +92,17 @@ async function run(options: Options, stage: Stage, signal: AbortSignal): Promise
       print(['', `${workload.title}: left out. ${fault.message}`])
     }
   }
-  const result: BenchResult = { ...head, workloads, leftOut }
+  const goals = judgeGoals(GOALS, workloads.map(measuredOf))
+  const result: BenchResult = { ...head, workloads, leftOut, goals }
   mkdirSync(RESULTS, { recursive: true })
   const file = join(RESULTS, `${head.at.replaceAll(':', '-')}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
-  print(['', `All figures: ${file}`])
+  print(['', ...goalLines(goals), '', `All figures: ${file}`])
   return options.named && leftOut.length > 0 ? 1 : 0
+}
+
+function measuredOf({ workload, summaries, study }: WorkloadResult): Measured {
+  return { workload, summaries, ...(study === undefined ? {} : { figures: study.figures }) }
 }
 
 async function runWorkload(workload: Workload, { rounds, seconds }: Options, stage: Stage, signal: AbortSignal): Promise<WorkloadResult> {

@@ -1,6 +1,6 @@
 /** The kind of workload that measures in a way of its own and tells figures by name, where rates side by side do not say it. Types and its table; the studies are files of workloads/. */
 import { tableLines } from './table.ts'
-import type { Bench } from './workload.ts'
+import type { Bench, Workload } from './workload.ts'
 
 /** A line of a chart. */
 export interface Curve {
@@ -26,6 +26,19 @@ export interface Study {
   readonly title: string
   /** @throws MissingError when something is not here without which there is nothing to measure */
   run(bench: Bench): Promise<StudyResult>
+}
+
+/** As one among the workloads of a run. */
+export function studyWorkload({ name, title, run }: Study): Workload {
+  return {
+    name,
+    title,
+    async run(bench) {
+      const study = await run(bench)
+      const { facts, notes } = study
+      return { workload: name, title, unit: '', facts, measurements: [], summaries: [], notes, study }
+    },
+  }
 }
 
 export function studyLines(title: string, { facts, columns, rows, notes }: StudyResult): readonly string[] {
