@@ -9,23 +9,17 @@ export interface GatheredMetrics extends Pick<Metrics, 'text'> {
   ended(worker: string): void
 }
 
-/** @param own of the first process; tells how workers fare too */
+/** @param own of the first process */
 export function openGatheredMetrics(own: Metrics, ask: () => Promise<readonly Told<'metrics'>[]>): GatheredMetrics {
   /** Of each worker that runs, when it answered last. */
   const last = new Map<string, readonly MetricFamily[]>()
-  const answering = new Map<string, boolean>()
   let departed: readonly MetricFamily[] = []
-  own.gauge('castellan_worker_up', 'Whether a worker answered when this page was asked for (1)', ['worker'], (gauge) => {
-    for (const [worker, answers] of answering) gauge.set({ worker }, answers ? 1 : 0)
-  })
   const gather = async (): Promise<readonly MetricFamily[]> => {
-    const told = await ask()
-    for (const { worker, answer } of told) {
-      answering.set(worker, answer !== undefined)
-      if (answer !== undefined) last.set(worker, answer)
-    }
+    const [mine, told] = await Promise.all([own.families(), ask()])
+    // Nothing is waited for from here on: who ends meanwhile would be counted twice.
+    for (const { worker, answer } of told) if (answer !== undefined) last.set(worker, answer)
     return joinMetrics([
-      { worker: PRIMARY, families: await own.families() },
+      { worker: PRIMARY, families: [...mine, workersUp(told)] },
       { families: departed },
       // The counts of one that is silent are those it told last, and nothing is said of its present.
       ...told.map(({ worker, answer }) => (answer === undefined ? { families: last.get(worker) ?? [] } : { worker, families: answer })),
@@ -45,4 +39,9 @@ export function openGatheredMetrics(own: Metrics, ask: () => Promise<readonly To
       return metricsText(await underWay, accept)
     },
   }
+}
+
+function workersUp(told: readonly Told<'metrics'>[]): MetricFamily {
+  const values = told.map(({ worker, answer }) => ({ labels: { worker }, value: answer === undefined ? 0 : 1 }))
+  return { name: 'castellan_worker_up', help: 'Whether a worker answered when this page was asked for (1)', type: 'gauge', values }
 }

@@ -18,6 +18,7 @@ export interface WorkerReady {
   readonly kind: 'ready'
   readonly ports: { readonly http: number; readonly grpc: number }
   readonly replica: string
+  readonly pid: number
 }
 
 export type FromWorker = WorkerReady | { readonly kind: 'answer'; readonly number: number; readonly text: string }

@@ -75,8 +75,8 @@ export class WorkerPool {
   }
 
   /** Those that are ready now. */
-  get replicas(): readonly { readonly worker: string; readonly replica: string }[] {
-    return this.#slots.flatMap(({ name, ready }) => (ready === undefined ? [] : [{ worker: name, replica: ready.replica }]))
+  get replicas(): readonly { readonly worker: string; readonly replica: string; readonly pid: number }[] {
+    return this.#slots.flatMap(({ name, ready }) => (ready === undefined ? [] : [{ worker: name, replica: ready.replica, pid: ready.pid }]))
   }
 
   /** Resolves with their ports when all are ready, or with how the first one ended that could not start; the others have ended too then. */
@@ -134,7 +134,7 @@ export class WorkerPool {
     process.showErrors(true)
     slot.ready = ready
     slot.readySinceMs = clock.monotonicMs()
-    if (this.#started) log.info({ of: slot.name, replica: ready.replica }, 'worker answers again')
+    if (this.#started) log.info({ of: slot.name, replica: ready.replica, pid: ready.pid }, 'worker answers again')
     this.#ports ??= ready.ports
     if (ready.ports.http !== this.#ports.http || ready.ports.grpc !== this.#ports.grpc) astray()
     if (this.#started || this.#stopping || this.#slots.some((one) => one.ready === undefined)) return

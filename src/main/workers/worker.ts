@@ -13,7 +13,7 @@ const SENT_TO_ALL = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 export interface WorkerRole {
   readonly openProbes: OpenProbes
   /** From here on it obeys. @returns what resolves when everything is stopped */
-  ready(ready: Omit<WorkerReady, 'kind'>, needs: SignalNeeds): { readonly stopped: Promise<void> }
+  ready(ready: Omit<WorkerReady, 'kind' | 'pid'>, needs: SignalNeeds): { readonly stopped: Promise<void> }
 }
 
 export function openWorkerRole(process: NodeJS.Process): WorkerRole {
@@ -52,7 +52,7 @@ export function openWorkerRole(process: NodeJS.Process): WorkerRole {
         if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
         if (!mine.isStopping) mine.stop('disconnect')
       })
-      tell({ kind: 'ready', ...ready })
+      tell({ kind: 'ready', ...ready, pid: process.pid })
       return mine
     },
   }
