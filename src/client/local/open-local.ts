@@ -200,10 +200,13 @@ class Local {
     const entry = this.#recall(question.tenant, question.user, options)
     if (entry === undefined) return undefined
     const policy = this.#policy.current()
-    if (asksAlways(this.#needs.plan, policy, question.permission)) return undefined
-    const verdict = this.#verdict(policy, question, entry, suggest)
-    if (verdict === undefined) return undefined
-    return localDecision(verdict, policy.revision, this.#knowledge.known ?? 0)
+    const verdict = this.#remembered(policy, question, entry) ?? this.#verdict(policy, question, entry, suggest)
+    return verdict === undefined ? undefined : localDecision(verdict, policy.revision, this.#knowledge.known ?? 0)
+  }
+
+  /** What was decided before from this entry, under this policy and this plan: of what is always asked there is nothing. */
+  #remembered(policy: CompiledPolicy, { permission, resource }: Named, { verdicts, verdictsOf }: Entry): Verdict | undefined {
+    return verdictsOf === policy && resource === undefined ? verdicts?.get(permission) : undefined
   }
 
   /** What is kept of the pair and holds now, together with the policy in force here. */
@@ -221,13 +224,12 @@ class Local {
   }
 
   #verdict(policy: CompiledPolicy, question: Named, entry: Entry, suggest: Suggest): Verdict | undefined {
+    if (asksAlways(this.#needs.plan, policy, question.permission)) return undefined
     if (question.resource !== undefined) return localVerdict(policy, question, entry.value, suggest)
     if (entry.verdictsOf !== policy) {
       entry.verdicts = undefined
       entry.verdictsOf = policy
     }
-    const remembered = entry.verdicts?.get(question.permission)
-    if (remembered !== undefined) return remembered
     const verdict = localVerdict(policy, question, entry.value, suggest)
     // Of names that are none there are as many as anybody likes, and a hint may have been left out.
     if (verdict === undefined || verdict.reason === 'UNKNOWN_PERMISSION') return verdict
