@@ -51,11 +51,11 @@ export async function loadHttp({ port, script, replyBytes }: WrkPlan, run: LoadR
   const seconds = Math.ceil(run.seconds)
   const args = ['-t1', `-c${WRK_CONNECTIONS}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}/`]
   const { requests, micros, bytes, failed } = parseWrk(await runLoad('wrk', args, { ...run, seconds }))
-  const each = bytes / requests
   if (failed > 0) throw new Error(`wrk: ${failed} of ${requests} requests failed`)
-  if (!(Math.abs(each - replyBytes) <= replyBytes * REPLY_TOLERANCE))
+  const [least, most] = [requests * replyBytes * (1 - REPLY_TOLERANCE), (requests + WRK_CONNECTIONS) * replyBytes * (1 + REPLY_TOLERANCE)]
+  if (bytes < least || bytes > most)
     throw new Error(
-      `wrk: answers have ${each.toFixed(1)} bytes and not ${replyBytes.toFixed(1)}: they are not the answers that were checked`,
+      `wrk: ${requests} answers have ${bytes} bytes and not ${replyBytes.toFixed(1)} each: they are not the answers that were checked`,
     )
   return { requests, seconds: micros / 1_000_000 }
 }

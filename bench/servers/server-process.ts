@@ -44,7 +44,7 @@ const LAST_WORDS_MAX = 4_000
  * folder along.
  * Its own group, so that Ctrl-C does not end it before.
  */
-const GUARD = 'cat > /dev/null; kill -9 -- "-$0" 2> /dev/null; rm -rf "$1"'
+const GUARD = 'cat > /dev/null; kill -s KILL -- "-$0" 2> /dev/null; rm -rf "$1"'
 
 export function openFolder(): string {
   return mkdtempSync(join(tmpdir(), 'castellan-bench-'))
