@@ -74,7 +74,7 @@ const ways: readonly { readonly name: string; readonly before?: () => void; read
 try {
   const migrated = await runCastellan(['migrate'], { cwd: folder, environment: serving })
   if (migrated.code !== 0) throw new Error(`castellan migrate: ${migrated.err}`)
-  console.log(
+  process.stdout.write(
     `Node ${process.version}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, commit ${commit()}; milliseconds to ready`,
   )
   for (const { name, before, measure } of ways) {
