@@ -26,12 +26,13 @@ class Ending implements Due {
 
 it('ends what is overdue and nothing else, the earliest first and those of one moment as they were added', () => {
   const step = fc.oneof(
-    fc.record({ add: fc.integer({ min: 1, max: 20 }) }),
-    fc.record({ remove: fc.nat() }),
-    fc.record({ pass: fc.integer({ min: 1, max: 12 }) }),
+    // Many at a time, and many of one moment.
+    { weight: 8, arbitrary: fc.record({ add: fc.integer({ min: 1, max: 12 }) }) },
+    { weight: 3, arbitrary: fc.record({ remove: fc.nat() }) },
+    { weight: 1, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 6 }) }) },
   )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const clock = new ManualClock()
       const deadlines = new Deadlines<Ending>(clock)
       const ended: [name: number, atMs: number][] = []
@@ -55,11 +56,11 @@ it('ends what is overdue and nothing else, the earliest first and those of one m
           for (const { name: overdue, dueAtMs } of over.toSorted((a, b) => a.dueAtMs - b.dueAtMs)) expected.push([overdue, dueAtMs])
           for (const ending of over) kept.splice(kept.indexOf(ending), 1)
         }
-        expect(deadlines.all()).toEqual(kept)
-        expect(deadlines.size).toBe(kept.length)
-        expect(clock.waiting).toBeLessThanOrEqual(kept.length === 0 ? 0 : 1)
+        if (deadlines.size !== kept.length || clock.waiting > Math.min(1, kept.length))
+          throw new Error('more or less is kept than was added')
       }
       expect(ended).toEqual(expected)
+      expect(deadlines.all().map(({ name }) => name)).toEqual(kept.map(({ name }) => name))
     }),
   )
 })
