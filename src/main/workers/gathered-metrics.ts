@@ -13,10 +13,17 @@ export interface GatheredMetrics extends Pick<Metrics, 'text'> {
 export function openGatheredMetrics(own: Metrics, ask: () => Promise<readonly Told<'metrics'>[]>): GatheredMetrics {
   /** Of each worker that runs, when it answered last. */
   const last = new Map<string, readonly MetricFamily[]>()
+  /** How often each has ended. */
+  const ends = new Map<string, number>()
   let departed: readonly MetricFamily[] = []
   const gather = async (): Promise<readonly MetricFamily[]> => {
-    const [mine, told] = await Promise.all([own.families(), ask()])
-    // Nothing is waited for from here on: who ends meanwhile would be counted twice.
+    const endsBefore = new Map(ends)
+    const [mine, answers] = await Promise.all([own.families(), ask()])
+    // Nothing is waited for from here on. Who ended after its answer is counted among the departed already.
+    const told = answers.map((one): Told<'metrics'> => {
+      const { worker } = one
+      return ends.get(worker) === endsBefore.get(worker) ? one : { worker, state: 'starting' }
+    })
     for (const { worker, answer } of told) if (answer !== undefined) last.set(worker, answer)
     return joinMetrics([
       { worker: PRIMARY, families: [...mine, workersUp(told)] },
@@ -30,6 +37,7 @@ export function openGatheredMetrics(own: Metrics, ask: () => Promise<readonly To
     ended: (worker) => {
       departed = joinMetrics([{ families: departed }, { families: last.get(worker) ?? [] }])
       last.delete(worker)
+      ends.set(worker, (ends.get(worker) ?? 0) + 1)
     },
     text: async (accept) => {
       // Asking needs no key, so it must not multiply work.

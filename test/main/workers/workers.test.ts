@@ -101,6 +101,17 @@ describe('metrics of several workers', () => {
     expect(await total()).toBe(18)
   })
 
+  it('are not counted twice when a worker ends just after it answered', async () => {
+    let endsNow = false
+    const metrics = openGatheredMetrics(openMetrics(), async () => {
+      if (endsNow) metrics.ended('1')
+      return [{ worker: '1', state: 'answered', answer: counted(10) }]
+    })
+    expect((await metrics.text()).body).toContain('\nanswers_total 10\n')
+    endsNow = true
+    expect((await metrics.text()).body).toContain('\nanswers_total 10\n')
+  })
+
   it('arrive as they were sent, also numbers that are none', () => {
     const families = [
       {
