@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { chartSvg } from './chart.ts'
 import { GOALS, goalLines, judgeGoals, type Measured } from './goals.ts'
 import { generatorVersions } from './load/generators.ts'
 import { HELP, type Options, parseOptions, UsageError } from './options.ts'
@@ -12,10 +13,13 @@ import { CERBOS_PACKAGE } from './servers/cerbos.ts'
 import { openStage, type Stage } from './stage.ts'
 import { studyWorkload } from './study.ts'
 import { MissingError, type Workload } from './workload.ts'
+import { client } from './workloads/client.ts'
 import { cold } from './workloads/cold.ts'
 import { growth } from './workloads/growth.ts'
 import { localConditions, localRoles } from './workloads/local-checks.ts'
 import { memory } from './workloads/memory.ts'
+import { openLoop } from './workloads/open-loop.ts'
+import { start } from './workloads/start.ts'
 import { wireBatches, wirePermissions } from './workloads/wire-batches.ts'
 import {
   wireCheckCondition,
@@ -31,9 +35,10 @@ const WORKLOADS: readonly Workload[] = [
   ...wireBatches,
   ...wirePermissions,
   ...[localRoles, localConditions],
-  ...[cold, memory, growth].map(studyWorkload),
+  ...[cold, openLoop, client, memory, growth, start].map(studyWorkload),
 ]
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
+const CHART = fileURLToPath(new URL('chart.svg', import.meta.url))
 
 process.exitCode = await main(process.argv.slice(2))
 
