@@ -10,14 +10,19 @@ import { msSql } from './value-types.ts'
 const ASSIGNMENT_OF_PAIR = `select id, role, valid_from, expires_at from role_assignment
       where user_id = $2 and tenant_id = $1 and revoked_at is null`
 
+const STANDING = `head.position, head.policy_position, ${msSql('clock_timestamp()')} as read_at_ms,
+  tenant.state as tenant_state, tenant.attributes as tenant_attributes,
+  subject.state as user_state, subject.attributes as user_attributes, subject.epoch as user_epoch`
+const STANDING_OF_PAIR = `from access_head head
+left join tenant on tenant.id = $1
+left join subject on subject.id = $2`
+
 /**
  * $1 tenant, $2 user. Three ranges of one index: without end, not yet over, and the latest that are over.
  * Position and rows are of one snapshot. The time is taken while the statement runs, so after the snapshot: nothing that is read was committed later.
  * now() only splits the ranges: it is a little earlier, and what ended since is among the not yet over.
  */
-export const RESOLVE_SQL = `select head.position, head.policy_position, ${msSql('clock_timestamp()')} as read_at_ms,
-  tenant.state as tenant_state, tenant.attributes as tenant_attributes,
-  subject.state as user_state, subject.attributes as user_attributes, subject.epoch as user_epoch,
+export const RESOLVE_SQL = `select ${STANDING},
   (select coalesce(json_agg(json_build_object('id', held.id, 'role', held.role,
       'validFromMs', ${msSql('held.valid_from')}, 'expiresAtMs', ${msSql('held.expires_at')}) order by held.id), '[]')
     from (
@@ -27,10 +32,18 @@ export const RESOLVE_SQL = `select head.position, head.policy_position, ${msSql(
       union all
       (${ASSIGNMENT_OF_PAIR} and expires_at <= now() order by expires_at desc, id desc limit ${EXPIRED_ASSIGNMENTS_READ_MAX})
     ) held) as assignments
-from access_head head
-left join tenant on tenant.id = $1
-left join subject on subject.id = $2
+${STANDING_OF_PAIR}
 where head.only_row`
+
+/**
+ * As RESOLVE_SQL, for who has few: one range and plain rows, at two thirds of what that costs here and there. With fewer rows than it may give
+ * these are all there are, and none of those that are over would have been left out.
+ */
+export const RESOLVE_FEW_SQL = `select ${STANDING},
+  held.id, held.role, ${msSql('held.valid_from')} as valid_from_ms, ${msSql('held.expires_at')} as expires_at_ms
+${STANDING_OF_PAIR}
+left join lateral (${ASSIGNMENT_OF_PAIR} order by expires_at desc, id desc limit ${EXPIRED_ASSIGNMENTS_READ_MAX}) held on true
+where head.only_row order by held.id`
 
 /**
  * $1 tenant, $2 roles, $3 the user after whom to begin ('' at the start: no id is empty), $4 limit.
@@ -66,12 +79,21 @@ interface HeadColumns {
   readonly tenant_state: string | null
   readonly tenant_attributes: Attributes | null
 }
-interface ResolveRow extends HeadColumns {
+interface StandingColumns extends HeadColumns {
   readonly read_at_ms: number
   readonly user_state: string | null
   readonly user_attributes: Attributes | null
   readonly user_epoch: number | null
+}
+interface ResolveRow extends StandingColumns {
   readonly assignments: readonly Assignment[]
+}
+/** Without an assignment there is one row, and nothing in these. */
+interface ResolveFewRow extends StandingColumns {
+  readonly id: string | null
+  readonly role: string
+  readonly valid_from_ms: number
+  readonly expires_at_ms: number | null
 }
 interface HoldersRow extends HeadColumns {
   readonly holders: readonly Holder[]
@@ -80,18 +102,10 @@ interface HoldersRow extends HeadColumns {
 export function openAccessReader(database: Database): AccessReader {
   return {
     async resolve(tenant, user): Promise<AccessState> {
+      const few = await database.queryPrepared<ResolveFewRow>('castellan_resolve_few', RESOLVE_FEW_SQL, [tenant, user])
+      if (few.length < EXPIRED_ASSIGNMENTS_READ_MAX) return stateOf(theRow(few), assignmentsOf(few))
       const row = theRow(await database.queryPrepared<ResolveRow>('castellan_resolve_2', RESOLVE_SQL, [tenant, user]))
-      return {
-        position: row.position,
-        policyPosition: row.policy_position,
-        readAtMs: row.read_at_ms,
-        tenant: tenantOf(row),
-        user:
-          row.user_state === null
-            ? undefined
-            : { deactivated: row.user_state !== 'active', attributes: row.user_attributes ?? {}, epoch: row.user_epoch ?? 0 },
-        assignments: row.assignments,
-      }
+      return stateOf(row, row.assignments)
     },
 
     async listHolders(tenant, roles, afterUser, limit): Promise<Holders> {
@@ -101,6 +115,27 @@ export function openAccessReader(database: Database): AccessReader {
       return { position: row.position, policyPosition: row.policy_position, tenant: tenantOf(row), holders: row.holders }
     },
   }
+}
+
+function stateOf(row: StandingColumns, assignments: readonly Assignment[]): AccessState {
+  return {
+    position: row.position,
+    policyPosition: row.policy_position,
+    readAtMs: row.read_at_ms,
+    tenant: tenantOf(row),
+    user:
+      row.user_state === null
+        ? undefined
+        : { deactivated: row.user_state !== 'active', attributes: row.user_attributes ?? {}, epoch: row.user_epoch ?? 0 },
+    assignments,
+  }
+}
+
+function assignmentsOf(rows: readonly ResolveFewRow[]): readonly Assignment[] {
+  const assignments: Assignment[] = []
+  for (const { id, role, valid_from_ms, expires_at_ms } of rows)
+    if (id !== null) assignments.push({ id, role, validFromMs: valid_from_ms, expiresAtMs: expires_at_ms })
+  return assignments
 }
 
 // Anything but 'active' is the restrictive reading, also of a state this build does not know.

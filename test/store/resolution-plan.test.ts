@@ -1,7 +1,7 @@
 /** The very statements of a check and of "who may", at 1,000,000 assignments on real PostgreSQL: index look-ups and a handful of pages. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { LIST_HOLDERS_SQL, RESOLVE_SQL } from '../../src/store/resolution.ts'
+import { LIST_HOLDERS_SQL, RESOLVE_FEW_SQL, RESOLVE_SQL } from '../../src/store/resolution.ts'
 import { openPostgresStore } from '../support/stores.ts'
 
 interface PlanNode {
@@ -47,6 +47,7 @@ beforeAll(async () => {
     await client.query(statement)
   }
   await client.query(`prepare resolve (text, text) as ${RESOLVE_SQL}`)
+  await client.query(`prepare resolve_few (text, text) as ${RESOLVE_FEW_SQL}`)
   await client.query(`prepare holders (text, text[], text, integer) as ${LIST_HOLDERS_SQL}`)
 }, 170_000)
 
@@ -86,13 +87,18 @@ describe('at 1,000,000 assignments', () => {
     expect(rows).toEqual([{ total: 1_000_000 }])
   })
 
-  it.each(['force_custom_plan', 'force_generic_plan'])('a resolution is index look-ups of a few pages (%s)', async (planMode) => {
+  it.each([
+    ['resolve', 'force_custom_plan'],
+    ['resolve', 'force_generic_plan'],
+    ['resolve_few', 'force_custom_plan'],
+    ['resolve_few', 'force_generic_plan'],
+  ])('a resolution is index look-ups of a few pages (%s, %s)', async (statement, planMode) => {
     for (const [tenant, user] of [
       ['tenant-919', 'user-1'],
       ['big', 'user-77777'],
       ['nowhere', 'nobody'],
     ]) {
-      const plan = await explain(planMode, `resolve('${tenant}', '${user}')`)
+      const plan = await explain(planMode, `${statement}('${tenant}', '${user}')`)
       expect(waysOf(plan)).toEqual([
         'role_assignment: Index Scan role_assignment_of_pair',
         'subject: Index Scan subject_pkey',
