@@ -102,7 +102,8 @@ async function run(options: Options, stage: Stage, signal: AbortSignal): Promise
   mkdirSync(RESULTS, { recursive: true })
   const file = join(RESULTS, `${head.at.replaceAll(':', '-')}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
-  print(['', ...goalLines(goals), '', `All figures: ${file}`])
+  if (options.chart) writeFileSync(CHART, chartSvg(result))
+  print(['', ...goalLines(goals), '', `All figures: ${file}`, ...(options.chart ? [`Chart: ${CHART}`] : [])])
   return options.named && leftOut.length > 0 ? 1 : 0
 }
 
