@@ -57,7 +57,7 @@ export function chartSvg(result: BenchResult): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     '<title>Castellan beside its peers and the floors</title>',
-    `<desc>${escape(said.join(' '))}</desc>`,
+    `<desc>${xmlText(said.join(' '))}</desc>`,
     `<style>${STYLE}</style>`,
     ...parts,
     '</svg>\n',
@@ -88,11 +88,11 @@ function rate(perSecond: number): string {
 }
 
 function text(x: number, y: number, words: string, kind?: string): string {
-  return `<text${kind === undefined ? '' : ` class="${kind}"`} x="${x.toFixed(0)}" y="${y}">${escape(words)}</text>`
+  return `<text${kind === undefined ? '' : ` class="${kind}"`} x="${x.toFixed(0)}" y="${y}">${xmlText(words)}</text>`
 }
 
 /** What XML would take for something else, and the control characters that it does not have. */
-function escape(words: string): string {
+function xmlText(words: string): string {
   return words
     .replace(/\p{Cc}/gu, ' ')
     .replaceAll('&', '&amp;')

@@ -24,6 +24,7 @@ import { wireBatches, wirePermissions } from './workloads/wire-batches.ts'
 import {
   wireCheckCondition,
   wireCheckGrpc,
+  wireCheckGrpcFallback,
   wireCheckHttp,
   wireCheckStream,
   wireCheckToken,
@@ -31,7 +32,7 @@ import {
 } from './workloads/wire-checks.ts'
 
 const WORKLOADS: readonly Workload[] = [
-  ...[wireCheckGrpc, wireCheckStream, wireCheckHttp, wireCheckCondition, wireCheckToken, wireDecisionLog],
+  ...[wireCheckGrpc, wireCheckGrpcFallback, wireCheckStream, wireCheckHttp, wireCheckCondition, wireCheckToken, wireDecisionLog],
   ...wireBatches,
   ...wirePermissions,
   ...[localRoles, localConditions],

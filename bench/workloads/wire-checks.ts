@@ -54,6 +54,26 @@ export const wireCheckGrpc = turnsWorkload(
   },
 )
 
+/** What the service falls back to where it does not know grpc-js's server. */
+const WITHOUT_OWN_SERVER = new URL('../servers/without-own-server.mjs', import.meta.url).href
+
+export const wireCheckGrpcFallback = turnsWorkload(
+  { name: 'wire-check-grpc-fallback', title: "Check over gRPC, unary, all of it grpc-js's own way", unit: 'checks/s' },
+  needH2load,
+  async ({ facts, bare, folder, expected }, bench) => {
+    const { server, forms } = await openOurs(bench, { environment: { NODE_OPTIONS: `--import ${WITHOUT_OWN_SERVER}` } })
+    const requests = allowedOnes(plainQuestions(facts), expected, REQUESTS).map((asked) => [asked])
+    const shared = { requests, folder, form: forms.check, shape: UNARY }
+    return {
+      contenders: [
+        await openGrpcContender({ ...shared, name: 'castellan', role: 'ours', server, port: server.grpcPort, expected }, bench),
+        await openGrpcContender({ ...shared, name: 'bare grpc-js', role: 'floor', server: bare, port: bare.grpcPort }, bench),
+      ],
+      facts: shapeWords(facts, UNARY),
+    }
+  },
+)
+
 export const wireCheckCondition = turnsWorkload(
   { name: 'wire-check-condition', title: 'Check with a condition on the resource, gRPC unary', unit: 'checks/s' },
   needH2load,
