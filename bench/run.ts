@@ -19,6 +19,7 @@ import { growth } from './workloads/growth.ts'
 import { localConditions, localRoles } from './workloads/local-checks.ts'
 import { memory } from './workloads/memory.ts'
 import { openLoop } from './workloads/open-loop.ts'
+import { processes } from './workloads/processes.ts'
 import { start } from './workloads/start.ts'
 import { wireBatches, wirePermissions } from './workloads/wire-batches.ts'
 import {
@@ -30,12 +31,13 @@ import {
   wireCheckToken,
   wireDecisionLog,
 } from './workloads/wire-checks.ts'
+import { zipf } from './workloads/zipf.ts'
 
 const WORKLOADS: readonly Workload[] = [
   ...[wireCheckGrpc, wireCheckGrpcFallback, wireCheckStream, wireCheckHttp, wireCheckCondition, wireCheckToken, wireDecisionLog],
   ...wireBatches,
   ...wirePermissions,
-  ...[localRoles, localConditions],
+  ...[zipf, processes, localRoles, localConditions],
   ...[cold, openLoop, client, memory, growth, start].map(studyWorkload),
 ]
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))

@@ -19,6 +19,13 @@ const REPLY_TOLERANCE = 0.1
 /** What `done` prints before its figures. */
 const MARK = 'BENCH '
 
+/** The end of every script: what `parseWrk` reads. */
+export const WRK_DONE = `done = function(summary)
+  local e = summary.errors
+  print(string.format("${MARK}%d %d %d %d", summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.status + e.timeout))
+end
+`
+
 /** @param requests as they go over the wire, asked one after the other */
 export function writeWrkScript(file: string, requests: readonly string[]): void {
   writeFileSync(
@@ -29,11 +36,7 @@ request = function()
   at = at % #requests + 1
   return requests[at]
 end
-done = function(summary)
-  local e = summary.errors
-  print(string.format("${MARK}%d %d %d %d", summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.status + e.timeout))
-end
-`,
+${WRK_DONE}`,
   )
 }
 

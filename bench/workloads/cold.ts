@@ -107,7 +107,7 @@ function strangersTo(replica: Replica, people: number): (number: number) => Prom
 
 async function isAnswered({ decisions }: Replica, number: number): Promise<boolean> {
   const { reason } = await decisions.check({ ...crowdPair(number), permission: CROWD_PERMISSION }, NEVER)
-  return reason === 'ROLE' || reason === 'ROLE_LACKS_PERMISSION'
+  return reason === 'ROLE'
 }
 
 /** A contender whose questions are asked one after the other and counted through, whatever table it is asked from. @throws Error for a wrong answer */
