@@ -8,7 +8,7 @@ export function localWorkload(name: string, title: string, open: () => Promise<O
     title,
     async run({ say, onRound, rounds, seconds, nowMs, signal }) {
       say('starting the service, and everybody with the same facts')
-      const { contenders, questions, facts, describe, close } = await open()
+      const { contenders, questions, facts, describe, close, notes: missing = [] } = await open()
       try {
         say(`comparing all answers, questions ${questions}`)
         const disagreement = await findDisagreement(contenders, questions, describe)
@@ -16,7 +16,8 @@ export function localWorkload(name: string, title: string, open: () => Promise<O
         say(`warming up, then ${rounds} rounds`)
         const onTurn = () => signal.throwIfAborted()
         const measurements = await measure(contenders, { rounds, seconds, questions, nowMs, onRound, onTurn })
-        const notes = contenders.flatMap(({ name: who, note }) => (note === undefined ? [] : [`${who}: ${note()}`]))
+        const own = contenders.flatMap(({ name: who, note }) => (note === undefined ? [] : [`${who}: ${note()}`]))
+        const notes = [...own, ...missing]
         return { workload: name, title, unit: 'checks/s', facts, measurements, summaries: summarize(measurements), notes }
       } finally {
         await close()

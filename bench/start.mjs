@@ -14,11 +14,11 @@ function run(command, args, cwd) {
 }
 
 /** Whether what is installed is what the lockfile names, by npm's own note of it. */
-function installed() {
-  const note = join(folder, 'node_modules/.package-lock.json')
+function installed(place) {
+  const note = join(place, 'node_modules/.package-lock.json')
   if (!existsSync(note)) return false
   const { packages } = JSON.parse(readFileSync(note, 'utf8'))
-  const wanted = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages
+  const wanted = JSON.parse(readFileSync(join(place, 'package-lock.json'), 'utf8')).packages
   return Object.entries(wanted).every(([path, entry]) => path === '' || packages[path]?.version === entry.version || foreign(entry))
 }
 
@@ -27,9 +27,16 @@ function foreign({ optional, os, cpu }) {
   return optional === true && ((os !== undefined && !os.includes(process.platform)) || (cpu !== undefined && !cpu.includes(process.arch)))
 }
 
+/** Whether this Node is one that SpiceDB's package wants; peers/spicedb.ts asks the same. */
+function spiceRuns() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  return major > 24 || (major === 24 && minor >= 18)
+}
+
 const args = process.argv.slice(2)
 if (!args.includes('--help') && !args.includes('-h')) {
-  if (!installed()) run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], folder)
+  const places = [folder, ...(spiceRuns() ? [join(folder, 'spicedb')] : [])]
+  for (const place of places) if (!installed(place)) run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], place)
   run(process.execPath, [join(root, 'scripts/build.mjs'), '--if-needed'], root)
 }
 /*

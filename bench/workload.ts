@@ -37,6 +37,8 @@ export interface OpenWorkload {
   readonly questions: number
   /** For the report: how many of the questions are allowed, how many facts there are. */
   readonly facts: string
+  /** Who is not among them, and why. */
+  readonly notes?: readonly string[]
   /** The question in words, for a disagreement. */
   describe(question: number): string
   close(): Promise<void>
