@@ -34,6 +34,7 @@ function measure(entries: number): void {
     }
     return memory
   })
+  const counted = memory.bytes
   const few = names.slice(0, 1_000)
   const hot = nanosecondsALook((look) => [tenantOf(look % few.length), few[look % few.length] ?? ''])
   let at = 1
@@ -44,7 +45,7 @@ function measure(entries: number): void {
   })
   const figures = [
     (bytes / entries - idBytes).toFixed(0).padStart(20),
-    `${Math.round((100 * (memory.bytes - bytes)) / bytes)} %`.padStart(9),
+    `${Math.round((100 * (counted - bytes)) / bytes)} %`.padStart(9),
     hot.toFixed(0).padStart(28),
     any.toFixed(0).padStart(23),
     longestMs.toFixed(1).padStart(18),
