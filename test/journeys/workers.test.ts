@@ -248,6 +248,8 @@ describe('two workers', () => {
     expect((await readiness()).status).toBe(200)
     expect(await checksCounted()).toBeGreaterThanOrEqual(before)
     await until(() => lines().find(({ of, msg }) => of === victim?.worker && msg === 'worker answers again'))
+    // Also those of the one that began again at nothing.
+    expect(await checksCounted()).toBeGreaterThan(before)
     expect((await readiness()).body.checks[0]).toMatchObject({ text: '2 of 2 ready' })
     const replicas = (await connectToEach()).map(({ replica }) => replica)
     expect(replicas).toHaveLength(2)

@@ -40,7 +40,7 @@ export async function passWholeLines(from: Readable, take: (lines: Uint8Array) =
 export function* wholeLines(lines: Buffer): Generator<Buffer> {
   for (let start = 0; start < lines.length; ) {
     const last = lines.subarray(0, start + PIPE_WHOLE_BYTES_MAX).lastIndexOf(LINE_FEED)
-    const end = (last >= start ? last : lines.indexOf(LINE_FEED, start)) + 1
+    const end = (last >= start ? last : lines.indexOf(LINE_FEED, start)) + 1 || lines.length
     yield lines.subarray(start, end)
     start = end
   }
