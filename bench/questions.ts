@@ -1,6 +1,5 @@
 /** Questions in the lists in which servers are asked, from the same facts. Asks nobody; what is right to answer, the engine says. */
 import { type Asked, type Facts, plainQuestions } from './facts.ts'
-import { ACTIONS_PER_RESOURCE, kindOf } from './forms/cerbos-forms.ts'
 import { openEngine } from './peers/engine.ts'
 
 /** What the rule of deciding says, without any wire or store around it. */
@@ -26,25 +25,12 @@ export function allowedOnes(questions: readonly Asked[], allowed: (asked: Asked)
   return found
 }
 
-/**
- * Lists of `length` permissions of one person each, five in a row about one service: Cerbos takes one person a request, and asks about resources
- * with some actions each.
- */
+/** Lists of `length` permissions of one person each: Cerbos takes one person a request. None twice before all others were asked. */
 export function personLists(facts: Facts, length: number, count: number): readonly (readonly Asked[])[] {
-  const byKind = new Map<string, string[]>()
-  for (const permission of new Set(plainQuestions(facts).map((asked) => asked.permission))) {
-    const kind = kindOf(permission)
-    byKind.set(kind, [...(byKind.get(kind) ?? []), permission])
-  }
-  const kinds = [...byKind.values()].filter((names) => names.length >= ACTIONS_PER_RESOURCE)
+  const names = [...new Set(plainQuestions(facts).map(({ permission }) => permission))].sort()
   return Array.from({ length: count }, (_, list) => {
     const user = facts.people[list % facts.people.length]?.user ?? ''
     const tenant = facts.tenants[list % facts.tenants.length] ?? ''
-    return Array.from({ length }, (__, at) => {
-      const row = Math.floor(at / ACTIONS_PER_RESOURCE)
-      const names = kinds[row % kinds.length] ?? []
-      // Another five of them each time, none twice.
-      return { user, tenant, permission: names[(row + (at % ACTIONS_PER_RESOURCE)) % names.length] ?? '' }
-    })
+    return Array.from({ length }, (__, at) => ({ user, tenant, permission: names[(list + at) % names.length] ?? '' }))
   })
 }

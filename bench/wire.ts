@@ -88,7 +88,7 @@ export async function measureWire(
       const [contender, figures] = [contenders[at], seen[at]]
       if (contender === undefined || figures === undefined) continue
       signal.throwIfAborted()
-      const { units, took, micros } = await takeTurn(contender, seconds, round)
+      const { units, took, micros } = await takeTurn(contender, round === 0 ? Math.max(seconds, WARM_UP_SECONDS) : seconds, round)
       if (round === 0) continue
       figures.rounds.push(units / took)
       figures.cpuMicros.push(micros / units)
@@ -98,6 +98,9 @@ export async function measureWire(
   }
   return seen
 }
+
+/** Of the round that does not count, at least: a server that just started runs code that is not compiled yet. */
+const WARM_UP_SECONDS = 2
 
 /** A busy machine may not get through one large request within the time: it is asked again for longer, up to this many times as long. */
 const LONGER_MAX = 8

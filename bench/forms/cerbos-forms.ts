@@ -8,8 +8,10 @@ import type { GrpcForm, HttpForm } from './form.ts'
 
 /** Who has no role here has this one, which is granted nothing: Cerbos wants one. */
 export const NO_ROLE = 'nobody'
-/** Actions asked about one resource. */
-export const ACTIONS_PER_RESOURCE = 5
+/** One kind of resource with all that can be done: so a resource of a batch can be asked about as many actions as there are. */
+export const KIND = 'office'
+/** Of one check alone. */
+const ONE_ACTION = 1
 const REQUEST = 'cerbos.request.v1.CheckResourcesRequest'
 const RESPONSE = 'cerbos.request.v1.CheckResourcesResponse'
 const ALLOW = 1
@@ -23,7 +25,14 @@ interface Results<T> {
   readonly results: readonly { readonly actions: Readonly<Record<string, T>> }[]
 }
 
-export function cerbosForms(facts: Facts): { readonly grpc: GrpcForm; readonly http: HttpForm } {
+export interface CerbosForms {
+  readonly check: GrpcForm
+  /** @param actions asked about each resource; questions that follow each other share one */
+  batch(actions: number): GrpcForm
+  readonly http: HttpForm
+}
+
+export function cerbosForms(facts: Facts): CerbosForms {
   const messages = openMessages('cerbos.proto', fileURLToPath(new URL('../servers', import.meta.url)))
   const people = new Map(facts.people.map((person) => [person.user, person]))
   const principalOf = ([first]: readonly Asked[]) => {
@@ -32,54 +41,51 @@ export function cerbosForms(facts: Facts): { readonly grpc: GrpcForm; readonly h
     const roles = person?.roles[first.tenant] ?? []
     return { id: first.user, roles: roles.length === 0 ? [NO_ROLE] : roles, attr: { regions: person?.attributes.regions ?? [] } }
   }
-  return {
-    grpc: {
-      ...{ path: '/cerbos.svc.v1.CerbosService/CheckResources', headers: {} },
-      encode: (questions) => {
-        const { attr, ...principal } = principalOf(questions)
-        const resources = entriesOf(questions).map(({ resource, actions }) => ({
-          ...{ actions, resource: { ...resource, attr: valuesOf(resource.attr ?? {}) } },
-        }))
-        return frame(messages.encode(REQUEST, { requestId: 'bench', principal: { ...principal, attr: valuesOf(attr) }, resources }))
-      },
-      decode: ([reply = Buffer.alloc(0)], questions) => {
-        const { results } = messages.decode<Results<number>>(RESPONSE, reply)
-        return verdicts({ results }, questions, (effect) => effect === ALLOW)
-      },
+  const batch = (actions: number): GrpcForm => ({
+    ...{ path: '/cerbos.svc.v1.CerbosService/CheckResources', headers: {} },
+    encode: (questions) => {
+      const { attr, ...principal } = principalOf(questions)
+      const resources = entriesOf(questions, actions).map(({ resource, ...entry }) => ({
+        ...entry,
+        resource: { ...resource, attr: valuesOf(resource.attr ?? {}) },
+      }))
+      return frame(messages.encode(REQUEST, { requestId: 'bench', principal: { ...principal, attr: valuesOf(attr) }, resources }))
     },
+    decode: ([reply = Buffer.alloc(0)], questions) =>
+      verdicts(messages.decode<Results<number>>(RESPONSE, reply), questions, actions, (effect) => effect === ALLOW),
+  })
+  return {
+    batch,
+    check: batch(ONE_ACTION),
     http: {
       ...{ path: '/api/check/resources', headers: {} },
-      encode: (questions) => JSON.stringify({ requestId: 'bench', principal: principalOf(questions), resources: entriesOf(questions) }),
-      decode: (body, questions) => verdicts(JSON.parse(body) as Results<string>, questions, (effect) => effect === 'EFFECT_ALLOW'),
+      encode: (questions) =>
+        JSON.stringify({ requestId: 'bench', principal: principalOf(questions), resources: entriesOf(questions, ONE_ACTION) }),
+      decode: (body, questions) =>
+        verdicts(JSON.parse(body) as Results<string>, questions, ONE_ACTION, (effect) => effect === 'EFFECT_ALLOW'),
     },
   }
 }
 
-/** Kind of resource: the service, which is the first word of a permission. */
-export function kindOf(permission: string): string {
-  return permission.slice(0, permission.indexOf('.'))
+/** @throws Error for the same action twice about one resource, which Cerbos refuses */
+function entriesOf(questions: readonly Asked[], each: number): readonly Entry[] {
+  return Array.from({ length: Math.ceil(questions.length / each) }, (_, at) => {
+    const part = questions.slice(at * each, (at + 1) * each)
+    const actions = part.map(({ permission }) => permission)
+    if (new Set(actions).size < actions.length) throw new Error('The same is asked twice about one resource')
+    const attributes = part[0]?.resource
+    return { actions, resource: { kind: KIND, id: `thing-${at}`, ...(attributes === undefined ? {} : { attr: attributes }) } }
+  })
 }
 
-/** Questions that follow each other and are about the same kind share a resource, up to so many actions. */
-function entriesOf(questions: readonly Asked[]): readonly Entry[] {
-  const entries: Entry[] = []
-  for (let at = 0; at < questions.length; at += ACTIONS_PER_RESOURCE) {
-    const part = questions.slice(at, at + ACTIONS_PER_RESOURCE)
-    const [first] = part as [Asked]
-    if (part.some(({ permission }) => kindOf(permission) !== kindOf(first.permission)))
-      throw new Error('Five in a row are about one service')
-    const attr = first.resource === undefined ? {} : { attr: first.resource }
-    entries.push({
-      resource: { kind: kindOf(first.permission), id: `thing-${at}`, ...attr },
-      actions: part.map(({ permission }) => permission),
-    })
-  }
-  return entries
-}
-
-function verdicts<T>({ results }: Results<T>, questions: readonly Asked[], allows: (effect: T) => boolean): readonly boolean[] {
+function verdicts<T>(
+  { results }: Results<T>,
+  questions: readonly Asked[],
+  each: number,
+  allows: (effect: T) => boolean,
+): readonly boolean[] {
   return questions.map(({ permission }, at) => {
-    const effect = results[Math.floor(at / ACTIONS_PER_RESOURCE)]?.actions[permission]
+    const effect = results[Math.floor(at / each)]?.actions[permission]
     if (effect === undefined) throw new Error(`Cerbos has no answer to ${permission}`)
     return allows(effect)
   })

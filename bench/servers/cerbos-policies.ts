@@ -1,6 +1,6 @@
-/** The office policy in Cerbos's words: one resource policy for each service, roles as they are, conditions in CEL. Pure. */
+/** The office policy in Cerbos's words: one resource policy, roles as they are, conditions in CEL. Pure. */
 import type { Facts } from '../facts.ts'
-import { kindOf } from '../forms/cerbos-forms.ts'
+import { KIND } from '../forms/cerbos-forms.ts'
 
 /** The conditions of policies/office/roles.yaml. A number of JSON is a double in CEL. */
 const CONDITIONS: Readonly<Record<string, string>> = {
@@ -14,22 +14,19 @@ const CONDITIONS: Readonly<Record<string, string>> = {
 
 /** By name of a file; what nothing allows is denied there, too. */
 export function cerbosPolicies({ policy }: Facts): Readonly<Record<string, unknown>> {
-  const byKind = new Map<string, unknown[]>()
-  const add = (kind: string, one: unknown) => byKind.set(kind, [...(byKind.get(kind) ?? []), one])
-  for (const { name, grants } of policy.bundle.roles)
-    for (const { permission, when } of grants)
-      add(kindOf(permission), rule(permission, name, when === undefined ? undefined : conditionOf(name, permission)))
-  return Object.fromEntries(
-    Array.from(byKind, ([resource, rules]) => [
-      resource,
-      { apiVersion: 'api.cerbos.dev/v1', resourcePolicy: { resource, version: 'default', rules } },
-    ]),
-  )
+  const rules = policy.bundle.roles.flatMap(({ name, grants }) => {
+    const plain = grants.flatMap(({ permission, when }) => (when === undefined ? [permission] : []))
+    const conditional = grants.flatMap(({ permission, when }) =>
+      when === undefined ? [] : [rule([permission], name, conditionOf(name, permission))],
+    )
+    return [...(plain.length === 0 ? [] : [rule(plain, name, undefined)]), ...conditional]
+  })
+  return { [KIND]: { apiVersion: 'api.cerbos.dev/v1', resourcePolicy: { resource: KIND, version: 'default', rules } } }
 }
 
-function rule(action: string, role: string, expr: string | undefined): unknown {
+function rule(actions: readonly string[], role: string, expr: string | undefined): unknown {
   const condition = expr === undefined ? {} : { condition: { match: { expr } } }
-  return { actions: [action], effect: 'EFFECT_ALLOW', roles: [role], ...condition }
+  return { actions, effect: 'EFFECT_ALLOW', roles: [role], ...condition }
 }
 
 function conditionOf(role: string, permission: string): string {

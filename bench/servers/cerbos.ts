@@ -18,7 +18,7 @@ export interface CerbosServer extends ServerProcess {
 export const CERBOS_PACKAGE = '@cerbos/cerbos-linux-x64'
 const BINARY = fileURLToPath(new URL(`../node_modules/${CERBOS_PACKAGE}/cerbos-linux-x64`, import.meta.url))
 /** A batch of 1,000 is 100 resources with 10 actions; its own default is 50 of each. */
-const RESOURCES_MAX = 200
+const RESOURCES_MAX = 100
 
 /** @throws MissingError where there is no binary of it */
 export async function openCerbos(facts: Facts, place: Place): Promise<CerbosServer> {

@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs'
 import { type Asked, type Facts, plainQuestions } from '../facts.ts'
 import { type CastellanForms, castellanForms } from '../forms/castellan-forms.ts'
-import { cerbosForms } from '../forms/cerbos-forms.ts'
-import type { GrpcForm, HttpForm } from '../forms/form.ts'
+import { type CerbosForms, cerbosForms } from '../forms/cerbos-forms.ts'
+import type { GrpcForm } from '../forms/form.ts'
 import { openGrpcCaller } from '../load/grpc-call.ts'
 import { assertAnswers } from '../load/grpc-contender.ts'
 import { answersOf } from '../questions.ts'
@@ -20,7 +20,7 @@ export interface OurTurn {
 
 export interface CerbosTurn {
   readonly server: CerbosServer
-  readonly forms: { readonly grpc: GrpcForm; readonly http: HttpForm }
+  readonly forms: CerbosForms
 }
 
 export interface Turns {
@@ -54,7 +54,7 @@ export async function openTurns(bench: Bench, options?: CastellanOptions): Promi
       return undefined
     })
   if (cerbos !== undefined)
-    await stage.once('cerbos says the same', () => askTable('cerbos', cerbos.server.grpcPort, cerbos.forms.grpc, facts))
+    await stage.once('cerbos says the same', () => askTable('cerbos', cerbos.server.grpcPort, cerbos.forms.check, facts))
   const bare = await stage.shared('bare', () => openBare(stage.place))
   const folder = openFolder()
   return { facts, expected, castellan, cerbos, bare, folder, notes, close: async () => rmSync(folder, { recursive: true, force: true }) }

@@ -14,6 +14,9 @@ const REQUESTS = 8
 /** From here on a request is large: fewer at once keep the server as busy. */
 const LARGE = 1_000
 const SHAPE: Shape = { connections: 8, streams: 16 }
+/** About each resource that Cerbos is asked about. */
+const ACTIONS = 5
+const LARGE_ACTIONS = 10
 const LARGE_SHAPE: Shape = { connections: 2, streams: 2 }
 
 export const wireBatches: readonly Workload[] = [10, 50, 100, 1_000].map((size) =>
@@ -31,6 +34,7 @@ function batchWorkload(name: string, title: string, size: number, formOf: (forms
     async ({ facts, castellan, cerbos, bare, folder, expected }, bench) => {
       const requests = personLists(facts, size, REQUESTS)
       const shape = size < LARGE ? SHAPE : LARGE_SHAPE
+      const actions = size < LARGE ? ACTIONS : LARGE_ACTIONS
       const form = formOf(castellan.forms)
       const shared = { requests, folder, shape }
       const ours = {
@@ -56,7 +60,7 @@ function batchWorkload(name: string, title: string, size: number, formOf: (forms
                     role: 'peer',
                     server: cerbos.server,
                     port: cerbos.server.grpcPort,
-                    form: cerbos.forms.grpc,
+                    form: cerbos.forms.batch(actions),
                     expected,
                   },
                   bench,
@@ -64,7 +68,7 @@ function batchWorkload(name: string, title: string, size: number, formOf: (forms
               ]),
           await openGrpcContender(floor, bench),
         ],
-        facts: `${size} permissions of one person a request, ${shape.connections * shape.streams} requests under way; Cerbos: ${Math.ceil(size / 5)} resources with 5 actions`,
+        facts: `${size} permissions of one person a request, ${shape.connections * shape.streams} requests under way; Cerbos: ${Math.ceil(size / actions)} resources with ${actions} actions`,
       }
     },
   )

@@ -214,7 +214,7 @@ async function cerbosUnary(
   requests: readonly (readonly Asked[])[],
 ): Promise<readonly WireContender[]> {
   if (cerbos === undefined) return []
-  const peer = { name: 'cerbos', role: 'peer', server: cerbos.server, port: cerbos.server.grpcPort, form: cerbos.forms.grpc } as const
+  const peer = { name: 'cerbos', role: 'peer', server: cerbos.server, port: cerbos.server.grpcPort, form: cerbos.forms.check } as const
   return [await openGrpcContender({ ...peer, requests, folder, expected, shape: UNARY }, bench)]
 }
 
