@@ -98,9 +98,11 @@ export async function openWires(change: (needs: WireNeeds, house: House) => Wire
   })
 }
 
-/** A decision point that does what `change` says and asks the real one otherwise. */
+const NOT_AT_ONCE = { recallCheck: () => undefined, recallBatch: () => undefined, recallPermissions: () => undefined }
+
+/** A decision point that does what `change` says and asks the real one otherwise. Answers nothing at once unless `change` does. */
 export function deciding(change: (real: DecisionPoint) => Partial<DecisionPoint>) {
-  return (needs: WireNeeds): WireNeeds => ({ ...needs, decisions: { ...needs.decisions, ...change(needs.decisions) } })
+  return (needs: WireNeeds): WireNeeds => ({ ...needs, decisions: { ...needs.decisions, ...NOT_AT_ONCE, ...change(needs.decisions) } })
 }
 
 export interface Answer {

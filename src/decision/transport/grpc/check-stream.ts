@@ -1,5 +1,5 @@
 /** Pipelined checks on one call: bounded in flight, answered in any order, each item's error its own. Floor 5. */
-import type { ServerDuplexStream } from '@grpc/grpc-js'
+import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js'
 import { abortable } from '../../../access/abortable.ts'
 import type { TraceRef } from '../../../model/decision-record.ts'
 import { RequestError } from '../../../model/error-code.ts'
@@ -14,7 +14,9 @@ import { plainRequest } from '../../translate/grpc-message.ts'
 import { grpcForm } from '../../translate/wire-form.ts'
 import type { Operation } from '../decision-operations.ts'
 import type { WireNeeds } from '../wire-needs.ts'
+import { FRAME_BYTES } from './codec/answer-bytes.ts'
 import type { Decoded, Definitions } from './definitions.ts'
+import type { QuickAnswers } from './quick-answers.ts'
 import { faultOf } from './status.ts'
 import { openStreamRooms, type StreamRoom, type StreamRooms } from './stream-room.ts'
 import { callerOf, grpcTrace, messageOf, type Plain } from './unary.ts'
@@ -22,20 +24,38 @@ import { callerOf, grpcTrace, messageOf, type Plain } from './unary.ts'
 type Stream = ServerDuplexStream<Decoded, object>
 const METHOD = 'CheckStream'
 
+/** A stream as the HTTP/2 server sees it: what is answered there takes no place, and waits for nothing. */
+export interface QuickStream {
+  /** The framed answer to one item's message, already counted; `undefined`: the item is to go the way of every other. */
+  quick(message: Uint8Array): Buffer | undefined
+}
+
 export interface CheckStreams {
   readonly handle: (stream: Stream) => void
+  /** The stream that is handed over during `work`, if one is. */
+  handledDuring(work: () => void): QuickStream | undefined
   /** Open streams stop reading, answer what is under way and end with UNAVAILABLE: their client goes on elsewhere. */
   drain(): void
 }
 
-export function openCheckStreams(check: Operation, needs: WireNeeds, definitions: Definitions): CheckStreams {
+/** @param quick absent: every item waits for its answer */
+export function openCheckStreams(check: Operation, needs: WireNeeds, definitions: Definitions, quick?: QuickAnswers): CheckStreams {
   const open = new Set<CheckStream>()
   const rooms = openStreamRooms()
+  let last: CheckStream | undefined
   return {
     handle(stream) {
-      const handled = new CheckStream(stream, check, needs, definitions, rooms, () => open.delete(handled))
+      const handled = new CheckStream(stream, check, needs, definitions, rooms, () => open.delete(handled), quick)
       open.add(handled)
+      last = handled
       handled.start()
+    },
+    handledDuring(work) {
+      last = undefined
+      work()
+      const handled = last
+      last = undefined
+      return handled
     },
     drain() {
       for (const stream of open) stream.drain()
@@ -53,13 +73,25 @@ class CheckStream {
   readonly #underWay = new Map<string, CallEnd>()
   /** Of the whole stream: its items have no headers. */
   readonly #trace: TraceRef | undefined
+  readonly #quick: QuickAnswers | undefined
+  readonly #authorization: string | undefined
+  readonly #isFree = (id: string) => !this.#underWay.has(id)
+  #saidFirst = false
   #room: StreamRoom | undefined
   #writable = true
   #halfClosed = false
   #draining = false
   #over = false
 
-  constructor(stream: Stream, check: Operation, needs: WireNeeds, definitions: Definitions, rooms: StreamRooms, onOver: () => void) {
+  constructor(
+    stream: Stream,
+    check: Operation,
+    needs: WireNeeds,
+    definitions: Definitions,
+    rooms: StreamRooms,
+    onOver: () => void,
+    quick: QuickAnswers | undefined,
+  ) {
     this.#stream = stream
     this.#check = check
     this.#needs = needs
@@ -67,6 +99,9 @@ class CheckStream {
     this.#rooms = rooms
     this.#onOver = onOver
     this.#trace = grpcTrace(stream.metadata)
+    this.#quick = quick
+    const values = stream.metadata.get('authorization')
+    this.#authorization = values.length === 1 ? values[0]?.toString() : undefined
   }
 
   start(): void {
@@ -105,8 +140,32 @@ class CheckStream {
     this.#continue()
   }
 
+  quick(message: Uint8Array): Buffer | undefined {
+    // Before its room nobody knows who it is; without a client that reads, what is answered would only pile up.
+    if (this.#quick === undefined || this.#over || this.#draining || this.#room === undefined || !this.#writable) return undefined
+    const receivedMs = this.#needs.clock.monotonicMs()
+    const answer = this.#quick.streamed(message, { authorization: this.#authorization, receivedMs, trace: this.#trace }, this.#isFree)
+    if (answer === undefined) return undefined
+    this.#needs.metrics.ended('grpc', METHOD, 'ok', (this.#needs.clock.monotonicMs() - receivedMs) / 1000)
+    if (!this.#saidFirst) this.#stream.sendMetadata(new Metadata())
+    this.#saidFirst = true
+    return answer
+  }
+
   #take(request: Decoded): void {
     if (this.#over) return
+    const answer = request.bytes && this.quick(request.bytes)
+    if (answer !== undefined) {
+      if (!this.#stream.write(answer.subarray(FRAME_BYTES))) {
+        this.#writable = false
+        this.#continue()
+      }
+      return
+    }
+    this.#takeSlowly(request)
+  }
+
+  #takeSlowly(request: Decoded): void {
     let id: string
     try {
       id = this.#idOf(messageOf(request))

@@ -15,9 +15,10 @@ import { openCheckStreams } from './check-stream.ts'
 import { type Decoded, loadDefinitions, politely } from './definitions.ts'
 import { openHealth } from './health.ts'
 import { ownServerOf } from './hot/own-server.ts'
+import { quickCheckStreams } from './hot/quick-check-streams.ts'
 import { quickStreams } from './hot/quick-streams.ts'
 import { planStream } from './plan-stream.ts'
-import { isQuick, QUICK_METHODS, quickAnswers } from './quick-answers.ts'
+import { isQuick, METHODS_IN_BYTES, quickAnswers } from './quick-answers.ts'
 import { addReflection } from './reflection.ts'
 import { unary } from './unary.ts'
 import { watchAccessStream } from './watch-access-stream.ts'
@@ -50,7 +51,7 @@ export async function openGrpcServer(needs: WireNeeds, { hot = true }: GrpcOptio
     // A publisher's call must not be cut with its outcome unknown.
     'grpc.max_connection_age_grace_ms': POLICY_REQUEST_TIMEOUT_MS,
   })
-  const definitions = loadDefinitions(QUICK_METHODS)
+  const definitions = loadDefinitions(METHODS_IN_BYTES)
   const decisions = wireQuickDecisions('grpc', needs)
   const quick = decisions && quickAnswers(decisions, definitions)
   const operations = wireOperations('grpc', needs)
@@ -59,7 +60,7 @@ export async function openGrpcServer(needs: WireNeeds, { hot = true }: GrpcOptio
     const toPlain = method === 'BatchCheck' ? plainBatch : plainRequest
     handlers[method] = unary(method, operations[method], toPlain, needs, definitions, isQuick(method) ? quick : undefined)
   }
-  const checks = openCheckStreams(operations.Check, needs, definitions)
+  const checks = openCheckStreams(operations.Check, needs, definitions, quick)
   const only = (names: readonly string[]) => Object.fromEntries(Object.entries(handlers).filter(([name]) => names.includes(name)))
   server.addService(definitions.decision, {
     ...only(Object.keys(definitions.decision)),
@@ -89,7 +90,7 @@ export async function openGrpcServer(needs: WireNeeds, { hot = true }: GrpcOptio
     const own = ownServerOf(server)
     if (own === undefined)
       needs.log.warn('gRPC is served by grpc-js alone, at half the speed: this version keeps its HTTP/2 server elsewhere')
-    else own.replaceListener((listener) => quickStreams(quick, needs, listener))
+    else own.replaceListener((listener) => quickStreams(quick, needs, quickCheckStreams(checks, listener)))
   }
   const shutdown = (): Promise<void> => new Promise((resolve) => server.tryShutdown(() => resolve()))
   return {

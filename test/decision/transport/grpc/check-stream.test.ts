@@ -18,6 +18,8 @@ beforeAll(async () => {
     ...needs,
     decisions: {
       ...needs.decisions,
+      // Each waits for its answer here.
+      recallCheck: () => undefined,
       check: async (question, signal) => {
         asked += 1
         await gate
