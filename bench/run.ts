@@ -43,6 +43,9 @@ const WORKLOADS: readonly Workload[] = [
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 const CHART = fileURLToPath(new URL('chart.svg', import.meta.url))
 
+/** The exit code of a command that a person ended, by custom of shells. */
+const INTERRUPTED = 130
+
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<number> {
@@ -61,9 +64,6 @@ async function main(args: readonly string[]): Promise<number> {
     return 2
   }
 }
-
-/** The exit code of a command that a person ended, by custom of shells. */
-const INTERRUPTED = 130
 
 async function runUntilSignal(options: Options): Promise<number> {
   const ending = new AbortController()
