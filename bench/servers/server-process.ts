@@ -23,6 +23,8 @@ export interface ServerPlan {
 
 export interface ServerProcess {
   readonly pid: number
+  /** Goes with it, also when the bench is killed. */
+  readonly folder: string
   /** @throws Error with its last words when it has ended */
   assertRunning(): void
   /** Asks until the answer is yes. @throws Error when it ends before, or takes longer than two minutes */
@@ -73,6 +75,7 @@ export function startServer(plan: ServerPlan): ServerProcess {
   }
   return {
     pid,
+    folder: plan.folder,
     assertRunning,
     async ready(asks) {
       const signal = AbortSignal.timeout(START_MS_MAX)

@@ -1,5 +1,6 @@
 /** What workloads over a wire have in common: the servers with the same facts, all asked the whole table once. Measures nothing. */
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Asked, type Facts, plainQuestions } from '../facts.ts'
 import { type CastellanForms, castellanForms } from '../forms/castellan-forms.ts'
 import { type CerbosForms, cerbosForms } from '../forms/cerbos-forms.ts'
@@ -10,7 +11,6 @@ import { answersOf } from '../questions.ts'
 import { type BareServers, openBare } from '../servers/bare.ts'
 import type { CastellanOptions, CastellanServer } from '../servers/castellan.ts'
 import { type CerbosServer, openCerbos } from '../servers/cerbos.ts'
-import { openFolder } from '../servers/server-process.ts'
 import { type Bench, MissingError } from '../workload.ts'
 
 export interface OurTurn {
@@ -56,7 +56,8 @@ export async function openTurns(bench: Bench, options?: CastellanOptions): Promi
   if (cerbos !== undefined)
     await stage.once('cerbos says the same', () => askTable('cerbos', cerbos.server.grpcPort, cerbos.forms.check, facts))
   const bare = await stage.shared('bare', () => openBare(stage.place))
-  const folder = openFolder()
+  // In one that goes when the bench is killed, too.
+  const folder = mkdtempSync(join(bare.folder, 'asked-'))
   return { facts, expected, castellan, cerbos, bare, folder, notes, close: async () => rmSync(folder, { recursive: true, force: true }) }
 }
 
