@@ -1,6 +1,7 @@
 /** Very many people for a replica that is measured by itself: ids, roles and a policy, made up from numbers. Pure; keeps none of them. */
 import type { PolicyBundle } from '../../src/model/policy.ts'
 import { ID_CHARACTERS, type Point } from './points.ts'
+import type { StateOf } from './replica.ts'
 
 /** Of which everybody has some; the same for all points, so that policies differ in their permissions alone. */
 export const ROLES = 100
@@ -39,8 +40,11 @@ export function tenantName(number: number): string {
   return `tenant-${number}-`.padEnd(ID_CHARACTERS, 't')
 }
 
-/** As the store would read it: neighbours have other roles, and people with the same ones are many. */
-export function crowdRow(user: string, { rolesEach, attributes }: Point): string {
+/**
+ * Parsed anew each time, as what a driver reads: nothing of it is shared with another but by whoever keeps it. Neighbours have other roles, and
+ * people with the same ones are many.
+ */
+export function crowdState(user: string, { rolesEach, attributes }: Point): ReturnType<StateOf> {
   const number = Number(user.split('-')[1])
   // Steps that share no factor with the number of roles, so that no role comes twice.
   const step = STEPS[number % STEPS.length] ?? 1
@@ -48,7 +52,8 @@ export function crowdRow(user: string, { rolesEach, attributes }: Point): string
     const id = `${String(number).padStart(8, '0')}-${String(index).padStart(4, '0')}-4000-8000-${String(number).padStart(12, '0')}`
     return `{"id":"${id}","role":"${roleName((number + index * step) % ROLES)}","validFromMs":${1_700_000_000_000 + number * 1_000 + index},"expiresAtMs":null}`
   })
-  return `{"tenant_state":"active","tenant_attributes":{},"user_state":"active","user_attributes":${attributes},"user_epoch":0,"assignments":[${held.join(',')}]}`
+  const text = `{"tenant":{"suspended":false,"attributes":{}},"user":{"deactivated":false,"attributes":${attributes},"epoch":0},"assignments":[${held.join(',')}]}`
+  return JSON.parse(text) as ReturnType<StateOf>
 }
 
 const STEPS = [1, 3, 7, 9]
