@@ -41,8 +41,6 @@ export interface GrpcOptions {
 /** Not serving by its health service until `health.set(true)`. @throws when the port is taken or the certificate is bad */
 export async function openGrpcServer(needs: WireNeeds, { hot = true }: GrpcOptions = {}): Promise<GrpcServer> {
   const server = new Server({
-    // Its counts are shown to nobody here.
-    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': BODY_BYTES_MAX,
     'grpc.max_send_message_length': -1,
     'grpc.max_metadata_size': HEADER_BYTES_MAX,
