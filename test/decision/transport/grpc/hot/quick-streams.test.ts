@@ -285,3 +285,19 @@ describe('what is no such question', () => {
     expect((await expectTheSame({}, [frame(CHECK)])).trailers).toMatchObject({ 'grpc-status': '0' })
   })
 })
+
+describe('a gRPC server that is closed', () => {
+  it('ends its connections, whatever is under way on them', async () => {
+    const closing = await openGrpcServer(wires.needs)
+    const session = sessionTo(closing.port)
+    await new Promise((resolve) => session.once('remoteSettings', resolve))
+    const headers = { ':method': 'POST', ':path': `${SERVICE}/Check`, 'content-type': 'application/grpc' }
+    session
+      .request(headers)
+      .on('error', () => undefined)
+      .write(frame(CHECK).subarray(0, 7))
+    const closed = new Promise((resolve) => session.once('close', resolve))
+    await closing.close()
+    await closed
+  })
+})
