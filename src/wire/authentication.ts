@@ -32,29 +32,38 @@ export interface Authentication {
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 /** As access/callers.ts makes them: 32 bytes in base64url behind the prefix. The admin key may have any form. */
 const CALLER_KEY = /^cst_[A-Za-z0-9_-]{43}$/
+/** Longest value kept, in characters: a key that callers are given makes 54, and an admin key that is longer than this only waits a moment more. */
+const KEPT_CHARACTERS_MAX = 256
 const ADMIN: Caller = { id: 'admin-key', name: 'admin-key', scopes: SCOPES, tenants: null, builtIn: true }
 
 export function openAuthentication(needs: AuthenticationNeeds): Authentication {
   const adminDigest = needs.adminKey === undefined || needs.adminKey === '' ? undefined : hashCallerKey(needs.adminKey)
   /** Digests of what callers sent: each request of theirs brings the same again, and a digest costs as much as a check. */
   const digests = new Map<string, Uint8Array>()
-  const keep = (authorization: string, digest: Uint8Array) => {
+  const keep = (authorization: string | undefined, key: string, digest: Uint8Array) => {
+    // In one spelling alone: with others one key could take all of the room, and push out everybody else's.
+    const usual = `Bearer ${key}`
+    if (authorization !== usual || usual.length > KEPT_CHARACTERS_MAX) return
     if (digests.size >= AUTHORIZATIONS_KEPT_MAX) digests.clear()
-    digests.set(authorization, digest)
+    digests.set(usual, digest)
   }
   return {
     recall(authorization) {
       // Only what proved good stands here, found by a hash over all of it: the time taken tells nothing of a key that is nearly one.
       const digest = authorization === undefined ? undefined : digests.get(authorization)
-      if (digest === undefined) return undefined
-      return digest === adminDigest ? ADMIN : needs.recallCallerByKeyHash?.(digest)
+      if (authorization === undefined || digest === undefined) return undefined
+      if (digest === adminDigest) return ADMIN
+      const caller = needs.recallCallerByKeyHash?.(digest)
+      // Revoked, rotated or only forgotten: a key that is good no more is not held on to, and one that is good comes back with its next answer.
+      if (caller === undefined) digests.delete(authorization)
+      return caller
     },
     async authenticate(authorization) {
       const key = bearerKey(authorization)
       const presented = hashCallerKey(key)
       // Digests are compared, so that neither length nor a shared beginning of the keys shows in the time taken.
       if (adminDigest !== undefined && timingSafeEqual(presented, adminDigest)) {
-        keep(authorization as string, adminDigest)
+        keep(authorization, key, adminDigest)
         return ADMIN
       }
       // No key of a caller has a dot.
@@ -62,7 +71,7 @@ export function openAuthentication(needs: AuthenticationNeeds): Authentication {
       // What was never made costs the database nothing.
       if (!CALLER_KEY.test(key)) throw new UnauthenticatedError('key is not of the form of a caller key')
       const caller = known(await needs.findCallerByKeyHash(presented), 'key')
-      keep(authorization as string, presented)
+      keep(authorization, key, presented)
       return caller
     },
   }

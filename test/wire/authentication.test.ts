@@ -69,4 +69,40 @@ describe('authentication', () => {
     await expect(blind.authenticate(`Bearer ${KNOWN_KEY}`)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(await blind.authenticate('Bearer admin-key')).toMatchObject({ id: 'admin-key' })
   })
+
+  it('knows at once only who came with the one usual spelling of a key, so that one key has one place in memory', async () => {
+    const long = 'a'.repeat(300)
+    const remembering = openAuthentication({
+      findCallerByKeyHash: async () => record,
+      recallCallerByKeyHash: () => record,
+      adminKey: long,
+    })
+    for (const unusual of [`bearer ${KNOWN_KEY}`, `Bearer  ${KNOWN_KEY}`, `Bearer${' '.repeat(4_000)}${KNOWN_KEY}`, `Bearer ${long}`]) {
+      await remembering.authenticate(unusual)
+      expect(remembering.recall?.(unusual)).toBeUndefined()
+    }
+    await remembering.authenticate(`Bearer ${KNOWN_KEY}`)
+    expect(remembering.recall?.(`Bearer ${KNOWN_KEY}`)).toBe(record)
+  })
+
+  it('holds on to no key that memory knows nobody by, until it proves good again', async () => {
+    let remembered: typeof record | undefined = record
+    let asked = 0
+    const remembering = openAuthentication({
+      findCallerByKeyHash: async () => record,
+      recallCallerByKeyHash: () => {
+        asked += 1
+        return remembered
+      },
+      adminKey: undefined,
+    })
+    const usual = `Bearer ${KNOWN_KEY}`
+    await remembering.authenticate(usual)
+    remembered = undefined
+    expect([remembering.recall?.(usual), remembering.recall?.(usual), asked]).toEqual([undefined, undefined, 1])
+    remembered = record
+    expect([remembering.recall?.(usual), asked]).toEqual([undefined, 1])
+    await remembering.authenticate(usual)
+    expect(remembering.recall?.(usual)).toBe(record)
+  })
 })

@@ -36,7 +36,10 @@ interface Subject {
 export class RecordLines {
   readonly #replica: string
   readonly #callers = new Map<string, Piece & { readonly name: string }>()
-  readonly #subjects = new Map<AccessState, Subject>()
+  /** Weak: who was pushed out of memory, or taken back, is not held on to here. */
+  #subjects = new WeakMap<AccessState, Subject>()
+  /** At most; a weak map does not know. */
+  #subjectsKept = 0
   readonly #answers = new AnswersPieces()
   #policy: CompiledPolicy | undefined
   #permissions = new Map<string, PermissionPiece>()
@@ -81,7 +84,12 @@ export class RecordLines {
     this.#policy = policy
     this.#permissions = new Map()
     this.#answers.clear()
-    this.#subjects.clear()
+    this.#forgetSubjects()
+  }
+
+  #forgetSubjects(): void {
+    this.#subjects = new WeakMap()
+    this.#subjectsKept = 0
   }
 
   #put(piece: Piece): string {
@@ -144,7 +152,8 @@ export class RecordLines {
     const resting = { text: `[],"assignments":[]${roles.text}`, isAscii: roles.isAscii }
     const made: Subject = { user, tenant, held, who: pieceOf(who), roles, resting, via: [], allowing: resting }
     if (state === undefined) return made
-    if (this.#subjects.size >= LINE_SUBJECTS_KEPT_MAX) this.#subjects.clear()
+    if (this.#subjectsKept >= LINE_SUBJECTS_KEPT_MAX) this.#forgetSubjects()
+    if (known === undefined) this.#subjectsKept += 1
     this.#subjects.set(state, made)
     return made
   }

@@ -1,4 +1,6 @@
 /** Lines that are written straight from decisions, held to their definition: JSON of the record. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { entryOf } from '../../../src/decision/log/entry.ts'
@@ -121,5 +123,24 @@ describe('a line', () => {
     )
     for (const event of [...events, ...events.slice(0, 2)]) lines.entryOf(event, 1)
     for (const index of [0, 1, count - 1]) expectDefined(lines, 'replica-1', events[index] as Decided, 1)
+  })
+
+  it('holds on to nobody who was forgotten elsewhere: their state goes with the next collection', async () => {
+    const lines = new RecordLines('replica-1')
+    const write = () => {
+      const decision = decisionOf('d-1', [held('a-1', 'reader')], { permission: 'q.r' })
+      lines.entryOf(decided(decision), 1)
+      return new WeakRef(decision.basis.found?.value as AccessState)
+    }
+    const state = write()
+    expect(state.deref()).toBeDefined()
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    // What a weak reference was asked for stays until the turn is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect(state.deref()).toBeUndefined()
+    // Otherwise the writer itself was collected.
+    expect(lines.entryOf(decided(decisionOf('d-2', [], { permission: 'q.r' })), 1).line).toContain('"id":"d-2"')
   })
 })
