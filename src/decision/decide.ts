@@ -1,31 +1,50 @@
 /** The whole rule of deciding, one screen: policy, question and state in, verdict out. Pure. Floor 5. */
 import type { AccessState, Assignment } from '../model/access-state.ts'
-import { inForce } from '../model/access-state.ts'
 import type { CompiledPolicy, GrantWay } from '../model/compiled-policy.ts'
 import type { ConditionContext, ConditionFailure } from '../model/condition.ts'
 import type { CheckQuestion, DenyReason, TokenRefusal, TokenStanding, Verdict } from '../model/decision.ts'
 import type { PermissionEntry } from '../model/policy.ts'
 import { requireAttributeTypes } from './attributes.ts'
+import { type Standing, standingOf } from './standing.ts'
 
 /**
  * @param token absent: the question named its user
+ * @param standing of this very state under this very policy, where it was worked out before
  * @throws RequestError when the resource carries a declared attribute with a value of another type
  */
-export function decide(policy: CompiledPolicy, question: CheckQuestion, state: AccessState, token?: TokenStanding): Verdict {
+export function decide(
+  policy: CompiledPolicy,
+  question: CheckQuestion,
+  state: AccessState,
+  token?: TokenStanding,
+  standing?: Standing,
+): Verdict {
   const entry = policy.findPermission(question.permission)
   if (entry === undefined) return deny('UNKNOWN_PERMISSION')
   if (question.resource !== undefined) requireAttributeTypes(entry, question.resource)
   const closed = closedReason(state, token) ?? (entry.stage === 'disabled' ? 'PERMISSION_DISABLED' : undefined)
   if (closed !== undefined) return deny(closed)
 
-  const held = state.assignments.filter((assignment) => inForce(assignment, state.readAtMs))
-  const roles = policy.roleSet(held.map((assignment) => assignment.role))
+  const { held, roles } = standing ?? standingOf(policy, state)
   const context = contextOf(question, state)
   if (roles.can(entry.name, context)) return allow(roles.waysTo(entry.name), context, held)
 
   const ways = roles.waysTo(entry.name)
   if (ways.length > 0) return denyByCondition(ways, context)
   return denyByWindow(policy, entry, state) ?? deny(held.length === 0 ? 'NO_ASSIGNMENT' : 'ROLE_LACKS_PERMISSION')
+}
+
+/** Of many names at once what `decide` says of each, without a resource. */
+export function decideEach(
+  { policy, roles }: Standing,
+  permissions: readonly string[],
+  context: ConditionContext,
+  closed: DenyReason | undefined,
+): readonly boolean[] {
+  return permissions.map((permission) => {
+    const entry = closed === undefined ? policy.findPermission(permission) : undefined
+    return entry !== undefined && entry.stage !== 'disabled' && roles.can(entry.name, context)
+  })
 }
 
 /**

@@ -29,11 +29,12 @@ import { BATCH_SUGGESTIONS_MAX, FRESHNESS_BOUND_MS, RESOLVE_ATTEMPTS_MAX } from 
 import type { PermissionEntry } from '../model/policy.ts'
 import { decodePageToken, encodePageToken } from '../store/page.ts'
 import type { AccessReader, Holders } from '../store/ports.ts'
-import { closedReason, decide, denyToken } from './decide.ts'
+import { closedReason, contextOf, decide, decideEach, denyToken } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
 import { asError, resolveBatch } from './resolve-batch.ts'
 import { type Proved, resolveToken, type TokenNeeds } from './resolve-token.ts'
+import { Standings } from './standing.ts'
 import { always, atMost, type Suggest, suggested } from './suggest.ts'
 
 export interface DecisionNeeds extends TokenNeeds {
@@ -45,6 +46,7 @@ export interface DecisionNeeds extends TokenNeeds {
 
 export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
   const { resolver } = needs
+  const standings = new Standings()
   const stamp = (
     policy: CompiledPolicy,
     found: Found<AccessState>,
@@ -52,7 +54,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     suggest: Suggest,
     token?: TokenStanding,
   ): Decision => {
-    const verdict = suggested(policy, question, decide(policy, question, found.value, token), suggest)
+    const verdict = suggested(policy, question, decide(policy, question, found.value, token, standings.of(policy, found.value)), suggest)
     return stamped(verdict, needs.random.uuid(), found.position, basisOf(policy, found, question, [question.permission]))
   }
   const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken, permission: string): Decision =>
@@ -63,9 +65,10 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     token?: TokenStanding,
   ): PermissionsAnswer => {
     const { value: state, position, policy } = found
-    const allowed = permissions.map((permission) => decide(policy, { user, tenant, permission }, state, token).allowed)
+    const closed = closedReason(state, token)
+    const allowed = decideEach(standings.of(policy, state), permissions, contextOf({ user, tenant }, state), closed)
     const basis = basisOf(policy, found, { user, tenant }, permissions)
-    return answered(allowed, closedReason(state, token), needs.random.uuid(), position, basis)
+    return answered(allowed, closed, needs.random.uuid(), position, basis)
   }
 
   const recallBatch = (questions: readonly CheckQuestion[]): readonly (Decision | Error)[] | undefined => {
