@@ -5,7 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Sources come after the dependencies, so that a change of ours does not install them again.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json buf.yaml ./
+COPY tsconfig.json tsconfig.build.json tsconfig.types.json buf.yaml ./
 COPY scripts ./scripts
 COPY proto ./proto
 COPY migrations ./migrations

@@ -1,5 +1,5 @@
 /** Dockerfile, compose file and their examples, held against the code: there is no container engine where tests run. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from '@jest/globals'
 import { parse } from 'yaml'
@@ -219,6 +219,21 @@ describe('Dockerfile', () => {
       }
     }
     expect(ignored).toContain('*')
+  })
+
+  it('copies all that the build reads', () => {
+    // Every quoted name of the script that stands in the root, what those files build on, and what buf looks for by itself.
+    const quoted = [...read('scripts/build.mjs').matchAll(/'([^'\n]+)'/g)].flatMap(([, name = '']) => name.split('/')[0] ?? [])
+    const ofOthers = ['dist', 'node_modules', 'LICENSE', 'NOTICE']
+    const named = quoted.filter((name) => /^[\w-]/.test(name) && !ofOthers.includes(name) && existsSync(`${root}${name}`))
+    const extended = named.flatMap((name) =>
+      [...(statSync(`${root}${name}`).isFile() ? read(name) : '').matchAll(/"extends": "\.\/([^"]+)"/g)].map(([, other = '']) => other),
+    )
+    const needed = new Set([...named, ...extended, 'package.json', 'buf.yaml'])
+    expect([...needed]).toEqual(expect.arrayContaining(['src', 'proto', 'migrations', 'scripts', 'tsconfig.types.json']))
+    const buildStage = dockerfile.slice(0, dockerfile.indexOf(finalStage[0] ?? { instruction: '', rest: '' }))
+    const copied = buildStage.flatMap(({ instruction, rest }) => (instruction === 'COPY' ? rest.split(' ').slice(0, -1) : []))
+    expect([...needed].filter((name) => !copied.includes(name))).toEqual([])
   })
 
   it('ships what a command reads at run time, and no development dependency', () => {
