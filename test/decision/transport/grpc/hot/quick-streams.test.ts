@@ -28,7 +28,9 @@ let wires: Wires
 let alone: GrpcServer
 /** The same house, on a server that counts what is left to grpc-js. */
 let counted: Server
+/** It listens on two addresses, as for a name that has two. */
 let countedPort: number
+let otherCountedPort: number
 let passedOn = 0
 const sessions: ClientHttp2Session[] = []
 
@@ -36,9 +38,12 @@ beforeAll(async () => {
   wires = await openWires()
   alone = await openGrpcServer(wires.needs, { hot: false })
   counted = new Server()
-  countedPort = await new Promise<number>((resolve, reject) =>
-    counted.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (fault, port) => (fault ? reject(fault) : resolve(port))),
-  )
+  const bound = () =>
+    new Promise<number>((resolve, reject) =>
+      counted.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (fault, port) => (fault ? reject(fault) : resolve(port))),
+    )
+  countedPort = await bound()
+  otherCountedPort = await bound()
   const quick = wireQuickDecisions('grpc', wires.needs)
   if (quick === undefined) throw new Error('nothing is traced here')
   ownServerOf(counted)?.replaceListener((own) =>
@@ -138,11 +143,11 @@ async function expectTheSame(sending: Sending, pieces: readonly Buffer[]): Promi
 }
 
 /** Of some attempts the best: what the network tears apart is passed on, and rightly. */
-async function passedOnBy(sending: Sending, pieces: readonly Buffer[]): Promise<number> {
+async function passedOnBy(sending: Sending, pieces: readonly Buffer[], port = countedPort): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < 5 && least > 0; attempt++) {
     const before = passedOn
-    await sent(countedPort, sending, pieces)
+    await sent(port, sending, pieces)
     least = Math.min(least, passedOn - before)
   }
   return least
@@ -160,12 +165,19 @@ describe('the HTTP/2 server of grpc-js', () => {
     expect(ownServerOf(counted)).toBeDefined()
   })
 
+  it('is quick on each address that it listens on', async () => {
+    for (const port of [countedPort, otherCountedPort]) expect(await passedOnBy({}, [frame(CHECK)], port)).toBe(0)
+  })
+
   it('is not touched when it is not the one that is known', async () => {
     expect(ownServerOf(new Server())).toBeUndefined()
     expect(ownServerOf({} as Server)).toBeUndefined()
     const [one, two] = [new Map([[{}, {}]]), new Map([[{ listeners: () => [], removeListener: () => undefined }, {}]])]
     expect(ownServerOf({ http2Servers: one } as unknown as Server)).toBeUndefined()
     expect(ownServerOf({ http2Servers: two } as unknown as Server)).toBeUndefined()
+    const known = { listeners: () => [() => undefined], removeListener: () => undefined }
+    const oneOfTwo = new Map([[known, {}], ...two])
+    expect(ownServerOf({ http2Servers: oneOfTwo } as unknown as Server)).toBeUndefined()
   })
 })
 
