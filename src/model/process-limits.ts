@@ -4,6 +4,12 @@
 export const WORKERS_MAX = 128
 /** A worker that says nothing for this long is told as silent, milliseconds: within the time that a health check waits for its answer. */
 export const WORKER_REPORT_TIMEOUT_MS = 2_000
+/** How often workers are asked whether they live, milliseconds: a message that costs nothing. */
+export const WORKER_ROUND_MS = 5_000
+/** A worker that answered none of so many rounds, half a minute, hangs for good and is ended: garbage collection and a machine under load pass earlier. Rounds and not time, for all stand still when the machine does. */
+export const WORKER_SILENT_ROUNDS_MAX = 6
+/** When a service could not start, its other workers have this long to end by themselves, milliseconds: nothing of theirs was told to anybody. */
+export const WORKER_UNSTARTED_MS = 10_000
 /** Pause before a worker that ended is started again, milliseconds: at first nobody notices, and one that cannot start leaves the machine in peace. */
 export const WORKER_PAUSE_MS_MIN = 100
 export const WORKER_PAUSE_MS_MAX = 30_000

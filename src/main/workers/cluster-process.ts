@@ -1,5 +1,6 @@
 /** Starts a worker by node:cluster, which shares ports: the first process listens and hands out connections in turn. Floor 6. */
 import cluster, { type Worker } from 'node:cluster'
+import type { Readable } from 'node:stream'
 import type { StandardOutput } from '../../ground/standard-output.ts'
 import { type FromWorker, WORKER_VARIABLE } from './messages.ts'
 import { passWholeLines } from './whole-lines.ts'
@@ -21,8 +22,9 @@ export function prepareCluster(): void {
 
 export function forkWorker(name: string, { output, errors, passed }: WorkerOutputs): WorkerProcess {
   const worker: Worker = cluster.fork({ [WORKER_VARIABLE]: name })
-  const { stdout, stderr } = worker.process
-  if (stdout !== null) passed(passWholeLines(stdout, (lines) => output.take(lines)))
+  // Without file descriptors for it, a process that was not started has neither.
+  const { stdout, stderr }: { readonly stdout?: Readable | null; readonly stderr?: Readable | null } = worker.process
+  if (stdout != null) passed(passWholeLines(stdout, (lines) => output.take(lines)))
   let isShown = false
   return {
     send: (message) => {
@@ -32,11 +34,13 @@ export function forkWorker(name: string, { output, errors, passed }: WorkerOutpu
     onMessage: (listener) => void worker.on('message', (message: FromWorker) => listener(message)),
     onEnded: (listener) => {
       worker.on('exit', (code, signal) => listener({ code, signal }))
-      // Of what cannot be sent, or started at all: its end is told beside.
-      worker.on('error', () => undefined)
+      worker.on('error', (fault) => {
+        // Of what cannot be sent, the end is told beside. What was never started has no other end than this.
+        if (worker.process.pid === undefined) listener({ code: null, signal: null, fault: fault.message })
+      })
     },
     showErrors: (show) => {
-      if (isShown || stderr === null) return
+      if (isShown || stderr == null) return
       isShown = true
       if (show) passed(passWholeLines(stderr, (lines) => errors.take(lines)))
       else stderr.destroy()

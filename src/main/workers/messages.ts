@@ -12,6 +12,8 @@ export type Question = 'readiness' | 'metrics'
 export type ToWorker =
   | { readonly kind: 'stop' }
   | { readonly kind: 'reload' }
+  /** Whether it lives, and nothing else: what is ready may wait for a database. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'question'; readonly number: number; readonly about: Question }
 
 export interface WorkerReady {
@@ -21,7 +23,10 @@ export interface WorkerReady {
   readonly pid: number
 }
 
-export type FromWorker = WorkerReady | { readonly kind: 'answer'; readonly number: number; readonly text: string }
+export type FromWorker =
+  | WorkerReady
+  | { readonly kind: 'pong' }
+  | { readonly kind: 'answer'; readonly number: number; readonly text: string }
 
 export interface Answers {
   readonly readiness: ReadinessReport

@@ -13,7 +13,7 @@ import { runUntilSignal } from '../signals.ts'
 import { forkWorker, prepareCluster } from './cluster-process.ts'
 import { openGatheredMetrics } from './gathered-metrics.ts'
 import { gatheredReadiness } from './gathered-readiness.ts'
-import { WorkerPool } from './worker-pool.ts'
+import { type WorkerEnd, WorkerPool } from './worker-pool.ts'
 
 /** Beyond the time in which a worker gives up by itself, milliseconds: what it says of that is still passed on. */
 const WORKER_END_MS = 1_000
@@ -57,8 +57,7 @@ export async function runPrimary(count: number, needs: { settings: Settings; log
   const begun = await pool.start()
   if ('code' in begun) {
     await Promise.all([probes.close(), lastLines()])
-    const words = begun.signal === null ? '' : `A worker was ended by ${begun.signal} before it was ready.`
-    throw new CommandError(begun.code || EXIT.fault, words)
+    throw new CommandError(begun.code || EXIT.fault, wordsOf(begun))
   }
   let isClean = true
   // Before anybody is told that it is ready: who reads it may send a signal at once.
@@ -75,4 +74,10 @@ export async function runPrimary(count: number, needs: { settings: Settings; log
   log.info({ ports: { ...begun, probes: probes.port }, workers: pool.replicas }, 'ready')
   await stopped
   if (!isClean) throw new CommandError(EXIT.fault, '')
+}
+
+/** What a worker cannot tell itself of why the service does not start. */
+function wordsOf({ signal, fault }: WorkerEnd): string {
+  if (fault !== undefined) return `A worker could not be started: ${fault}`
+  return signal === null ? '' : `A worker was ended by ${signal} before it was ready.`
 }

@@ -1,7 +1,7 @@
 /** The workers of a service: starts them, asks them, starts again what ended, and stops all. Says nothing of what they serve. Floor 6. */
 import type { Clock } from '../../ground/clock.ts'
 import type { Log } from '../../ground/log.ts'
-import { WORKER_REPORT_TIMEOUT_MS } from '../../model/process-limits.ts'
+import { WORKER_REPORT_TIMEOUT_MS, WORKER_ROUND_MS, WORKER_SILENT_ROUNDS_MAX, WORKER_UNSTARTED_MS } from '../../model/process-limits.ts'
 import { type Answers, type FromWorker, type Question, readAnswer, type ToWorker, type WorkerReady } from './messages.ts'
 import { pauseBeforeRestart } from './pause.ts'
 
@@ -20,6 +20,8 @@ export interface WorkerProcess {
 export interface WorkerEnd {
   readonly code: number | null
   readonly signal: string | null
+  /** The system's words, when there was no process at all. */
+  readonly fault?: string
 }
 
 /** What a worker said when it was asked. */
@@ -32,6 +34,7 @@ export interface Told<About extends Question> {
 
 export interface WorkerPoolNeeds {
   readonly names: readonly string[]
+  /** @throws when the system has no room for another process */
   readonly fork: (name: string) => WorkerProcess
   readonly clock: Clock
   readonly log: Log
@@ -48,6 +51,8 @@ interface Slot {
   readySinceMs: number
   pauseMs: number
   timer: NodeJS.Timeout | undefined
+  /** Rounds since it said anything. */
+  silentRounds: number
 }
 
 export class WorkerPool {
@@ -61,12 +66,14 @@ export class WorkerPool {
   #allReady: (() => void) | undefined
   #allEnded: (() => void) | undefined
   #clean = true
+  #rounds: NodeJS.Timeout | undefined
   /** As the service has told them. */
   #ports: WorkerReady['ports'] | undefined
 
   constructor(needs: WorkerPoolNeeds) {
     this.#needs = needs
-    this.#slots = needs.names.map((name) => ({ name, process: undefined, ready: undefined, readySinceMs: 0, pauseMs: 0, timer: undefined }))
+    const fresh = { process: undefined, ready: undefined, readySinceMs: 0, pauseMs: 0, timer: undefined, silentRounds: 0 }
+    this.#slots = needs.names.map((name) => ({ name, ...fresh }))
   }
 
   /** All were ready once. */
@@ -84,10 +91,13 @@ export class WorkerPool {
     const outcome = await new Promise<WorkerEnd | undefined>((resolve) => {
       this.#failed = resolve
       this.#allReady = () => resolve(undefined)
-      for (const slot of this.#slots) this.#fork(slot)
+      for (const slot of this.#slots) if (!this.#stopping) this.#fork(slot)
     })
     if (outcome === undefined && this.#ports !== undefined) return this.#ports
+    // One that hangs hears nothing.
+    const byForce = setTimeout(() => this.kill(), WORKER_UNSTARTED_MS)
     await this.stop()
+    clearTimeout(byForce)
     return outcome ?? { code: null, signal: null }
   }
 
@@ -101,8 +111,7 @@ export class WorkerPool {
 
   /** Resolves when all have ended. @returns whether each of them ended well */
   async stop(): Promise<boolean> {
-    this.#stopping = true
-    for (const { timer } of this.#slots) clearTimeout(timer)
+    this.#startNoMore()
     const running = this.#slots.filter(({ process }) => process !== undefined)
     if (running.length > 0)
       await new Promise<void>((resolve) => {
@@ -114,17 +123,34 @@ export class WorkerPool {
 
   /** By force, at once. */
   kill(): void {
-    this.#stopping = true
+    this.#startNoMore()
     for (const { process } of this.#slots) process?.kill()
   }
 
+  #startNoMore(): void {
+    this.#stopping = true
+    clearInterval(this.#rounds)
+    for (const { timer } of this.#slots) clearTimeout(timer)
+  }
+
   #fork(slot: Slot): void {
-    const process = this.#needs.fork(slot.name)
+    let process: WorkerProcess
+    try {
+      process = this.#needs.fork(slot.name)
+    } catch (fault) {
+      // No memory for another process, say: those that run go on.
+      this.#hasEnded(slot, undefined, { code: null, signal: null, fault: fault instanceof Error ? fault.message : String(fault) })
+      return
+    }
     slot.process = process
     slot.ready = undefined
+    slot.silentRounds = 0
     process.onMessage((message) => {
+      // What one that has ended had said is read late.
+      if (slot.process !== process) return
+      slot.silentRounds = 0
       if (message.kind === 'ready') this.#isReady(slot, process, message)
-      else this.#pending.get(message.number)?.settle(message.text)
+      else if (message.kind === 'answer') this.#pending.get(message.number)?.settle(message.text)
     })
     process.onEnded((end) => this.#hasEnded(slot, process, end))
   }
@@ -139,23 +165,40 @@ export class WorkerPool {
     if (ready.ports.http !== this.#ports.http || ready.ports.grpc !== this.#ports.grpc) astray()
     if (this.#started || this.#stopping || this.#slots.some((one) => one.ready === undefined)) return
     this.#started = true
+    this.#rounds = setInterval(() => this.#round(), WORKER_ROUND_MS)
     this.#allReady?.()
   }
 
-  #hasEnded(slot: Slot, process: WorkerProcess, end: WorkerEnd): void {
+  /** Who hangs for good gets connections as before and takes the service out: nothing but its end helps. */
+  #round(): void {
+    for (const slot of this.#slots) {
+      if (slot.silentRounds === WORKER_SILENT_ROUNDS_MAX) {
+        this.#needs.log.error({ of: slot.name, silentMs: WORKER_SILENT_ROUNDS_MAX * WORKER_ROUND_MS }, 'worker hangs, is ended')
+        slot.process?.kill()
+      } else if (slot.process !== undefined) {
+        slot.silentRounds += 1
+        slot.process.send({ kind: 'ping' })
+      }
+    }
+  }
+
+  /** @param process absent: it was never one */
+  #hasEnded(slot: Slot, process: WorkerProcess | undefined, end: WorkerEnd): void {
+    if (slot.process !== process) return
     const { clock, log, ended } = this.#needs
     const readyMs = slot.ready === undefined ? 0 : clock.monotonicMs() - slot.readySinceMs
     const wasReady = slot.ready !== undefined
     slot.process = undefined
     slot.ready = undefined
+    slot.silentRounds = 0
     for (const { slot: asked, settle } of [...this.#pending.values()]) if (asked === slot) settle(undefined)
     if (this.#stopping) {
-      process.showErrors(this.#started)
+      process?.showErrors(this.#started)
       if (wasReady && end.code !== 0) this.#clean = false
       if (this.#slots.every((one) => one.process === undefined)) this.#allEnded?.()
       return
     }
-    process.showErrors(true)
+    process?.showErrors(true)
     if (!this.#started) {
       // Whoever ends next does so because of this one, or of the same reason.
       this.#stopping = true

@@ -27,7 +27,8 @@ export function openWorkerRole(process: NodeJS.Process): WorkerRole {
   }
   for (const signal of SENT_TO_ALL) process.on(signal, () => undefined)
   process.on('message', (message: ToWorker) => {
-    if (message.kind === 'question') {
+    if (message.kind === 'ping') tell({ kind: 'pong' })
+    else if (message.kind === 'question') {
       const { number, about } = message
       answer(about).then(
         (text) => text !== undefined && tell({ kind: 'answer', number, text }),
