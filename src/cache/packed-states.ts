@@ -1,6 +1,7 @@
 /** Access states without their ids, packed: some 40 bytes and 40 more for each role. Finds and forgets none by itself (see state-memory.ts). Floor 2. */
 import type { AccessState, Assignment } from '../model/access-state.ts'
 import { Interned } from './interned.ts'
+import { jsonBytes } from './json-bytes.ts'
 import { Places } from './places.ts'
 import { isUuidText, UuidReader, uuidWord } from './uuid-words.ts'
 
@@ -25,9 +26,14 @@ const HAS_END = 2
 /** No part, no assignment; indexes are kept one higher. */
 const NONE = 0
 
-/** About what a state takes as an object, and each assignment in it: what reading costs who keeps it. */
+/** About what a state takes as an object, and each assignment in it. */
 const STATE_BYTES = 200
 const ASSIGNMENT_BYTES = 130
+
+/** About what an object takes that was read here, without the parts that are shared. */
+export function bytesRead({ assignments }: AccessState): number {
+  return STATE_BYTES + ASSIGNMENT_BYTES * assignments.length
+}
 
 type TenantPart = NonNullable<AccessState['tenant']>
 type UserPart = NonNullable<AccessState['user']>
@@ -35,26 +41,28 @@ type UserPart = NonNullable<AccessState['user']>
 export class PackedStates {
   readonly #states = new Places(3, 4)
   readonly #assignments = new Places(2, 6)
-  readonly #tenants = new Interned(parseTenant)
-  readonly #users = new Interned(parseUser)
+  readonly #tenants = new Interned(parseTenant, jsonBytes)
+  readonly #users = new Interned(parseUser, jsonBytes)
   /** Names of roles, and ids that are no uuids. */
-  readonly #texts = new Interned((text) => text)
+  readonly #texts = new Interned(
+    (text) => text,
+    () => 0,
+  )
   readonly #uuids = new UuidReader()
 
-  /** About what all of them take, without what is made to be read. */
+  /** About what is held for all of them, with what is in use unpacked. */
   get bytes(): number {
-    return (
-      this.#states.used * this.#states.bytesEach +
-      this.#assignments.used * this.#assignments.bytesEach +
-      this.#tenants.bytes +
-      this.#users.bytes +
-      this.#texts.bytes
-    )
+    return this.#states.bytes + this.#assignments.bytes + this.#tenants.bytes + this.#users.bytes + this.#texts.bytes
   }
 
-  /** Highest place that a state ever had; 0 before the first. */
-  get last(): number {
-    return this.#states.last
+  /** Of them, those of parts in use. */
+  get usedBytes(): number {
+    return this.#tenants.heldBytes + this.#users.heldBytes
+  }
+
+  /** The number after this one, in a round through all places. @param place 0: the first */
+  after(place: number): number {
+    return this.#states.after(place)
   }
 
   /** @returns its place, from 1 */
@@ -78,8 +86,7 @@ export class PackedStates {
   /** Equal to what was added; its parts are shared with others, and nobody's to change. */
   read(place: number): AccessState {
     const states = this.#states
-    const tenantPart = states.word(place, TENANT)
-    const userPart = states.word(place, USER)
+    const [tenantPart, userPart] = this.#parts(place)
     const assignments = this.#readAssignments(states.word(place, FIRST_ASSIGNMENT))
     return {
       position: states.number(place, POSITION),
@@ -91,15 +98,19 @@ export class PackedStates {
     }
   }
 
-  /** About what the object takes that was read from this place. */
-  bytesRead(place: number, { assignments }: AccessState): number {
-    const [tenantPart, userPart] = [this.#states.word(place, TENANT), this.#states.word(place, USER)]
-    return (
-      STATE_BYTES +
-      ASSIGNMENT_BYTES * assignments.length +
-      (tenantPart === NONE ? 0 : this.#tenants.ownBytes(tenantPart - 1)) +
-      (userPart === NONE ? 0 : this.#users.ownBytes(userPart - 1))
-    )
+  /** As `read`, by somebody who keeps it: its parts are held for all, until `unuse`. */
+  use(place: number): AccessState {
+    const [tenantPart, userPart] = this.#parts(place)
+    if (tenantPart !== NONE) this.#tenants.use(tenantPart - 1)
+    if (userPart !== NONE) this.#users.use(userPart - 1)
+    return this.read(place)
+  }
+
+  /** Before what stands there is removed. */
+  unuse(place: number): void {
+    const [tenantPart, userPart] = this.#parts(place)
+    if (tenantPart !== NONE) this.#tenants.unuse(tenantPart - 1)
+    if (userPart !== NONE) this.#users.unuse(userPart - 1)
   }
 
   mark(place: number): void {
@@ -115,7 +126,7 @@ export class PackedStates {
 
   remove(place: number): void {
     const states = this.#states
-    const [tenantPart, userPart] = [states.word(place, TENANT), states.word(place, USER)]
+    const [tenantPart, userPart] = this.#parts(place)
     if (tenantPart !== NONE) this.#tenants.release(tenantPart - 1)
     if (userPart !== NONE) this.#users.release(userPart - 1)
     let at = states.word(place, FIRST_ASSIGNMENT)
@@ -125,6 +136,10 @@ export class PackedStates {
       at = next
     }
     states.release(place)
+  }
+
+  #parts(place: number): readonly [tenant: number, user: number] {
+    return [this.#states.word(place, TENANT), this.#states.word(place, USER)]
   }
 
   #addAssignment({ id, role, validFromMs, expiresAtMs }: Assignment, next: number): number {

@@ -2,7 +2,7 @@
 import { type AccessState, nextEdgeMs } from '../model/access-state.ts'
 import { STATES_UNPACKED_MAX } from '../model/limits.ts'
 import type { MemoryBounds } from './memory.ts'
-import { PackedStates } from './packed-states.ts'
+import { bytesRead, PackedStates } from './packed-states.ts'
 import type { KeptState, StateLevel } from './ports.ts'
 import { ownText, textBytes } from './text-bytes.ts'
 
@@ -25,16 +25,24 @@ class HotState implements KeptState {
   /** How often it was asked for lately, up to HEAT_MAX: it cools as others want its room, and as the hand goes by. */
   heat = 1
 
-  constructor(value: AccessState, place: number, bytes: number) {
+  constructor(value: AccessState, place: number) {
     this.value = value
     this.edgeMs = nextEdgeMs(value)
     this.place = place
-    this.bytes = bytes
+    this.bytes = bytesRead(value)
   }
 }
 
 /** So many others in vain want the room of what is asked for all the time; who is asked for once, among a million, makes nothing that lasts. */
 const HEAT_MAX = 3
+
+/** Places that the hand passes for one put or look: where all were asked for, a million marks would be taken off while everybody waits. */
+const HAND_STEPS_MAX = 1_000
+
+/** Of all bytes, for what is unpacked: reading does not drive out much of what was put. */
+const UNPACKED_SHARE = 1 / 4
+/** Unpacked ones that are looked at for the room of one more; without any, that one is not kept unpacked. */
+const COOL_STEPS_MAX = 64
 
 /** Empty, and never beyond its bounds; an entry larger than all of it is not kept, nor what was there before of that pair. */
 export function openStateMemory(bounds: MemoryBounds): StateLevel {
@@ -60,6 +68,7 @@ class StateMemory implements StateLevel {
   #hotBytes = 0
   #ownBytes = 0
   #hand = 0
+  #coolHand = 0
 
   constructor({ entriesMax, bytesMax }: MemoryBounds) {
     this.#entriesMax = entriesMax
@@ -117,18 +126,32 @@ class StateMemory implements StateLevel {
   }
 
   #unpack(place: number, resident: HotState | undefined): KeptState {
-    const value = this.#packed.read(place)
     if (resident !== undefined && resident.heat > 0) {
       resident.heat--
       this.#packed.mark(place)
+      const value = this.#packed.read(place)
       return { value, edgeMs: nextEdgeMs(value) }
     }
-    const hot = new HotState(value, place, this.#packed.bytesRead(place, value))
+    const hot = new HotState(this.#packed.use(place), place)
     this.#cool(place)
     this.#hot[place & this.#hotMask] = hot
     this.#hotBytes += hot.bytes
+    this.#fitUnpacked(place)
     this.#fit(place)
     return hot
+  }
+
+  /** @param spared goes when the others do not, which cool as the hand goes by */
+  #fitUnpacked(spared: number): void {
+    const isTooMuch = () => this.#hotBytes + this.#packed.usedBytes > this.#bytesMax * UNPACKED_SHARE
+    for (let step = 0; step < COOL_STEPS_MAX && isTooMuch(); step++) {
+      this.#coolHand = (this.#coolHand + 1) & this.#hotMask
+      const hot = this.#hot[this.#coolHand]
+      if (hot === undefined || hot.place === spared) continue
+      if (hot.heat > 0) hot.heat--
+      else this.#cool(hot.place)
+    }
+    if (isTooMuch()) this.#cool(spared)
   }
 
   /** Whoever is unpacked where this place would be is not any more. */
@@ -137,25 +160,29 @@ class StateMemory implements StateLevel {
     if (hot === undefined) return
     this.#hot[place & this.#hotMask] = undefined
     this.#hotBytes -= hot.bytes
+    this.#packed.unuse(hot.place)
     if (hot.heat > 0) this.#packed.mark(hot.place)
   }
 
   /** @param spared goes last */
   #fit(spared: number): void {
-    while (this.#entries > 0 && (this.#entries > this.#entriesMax || this.bytes > this.#bytesMax))
-      this.#remove(this.#entries > 1 ? this.#findUnused(spared) : spared)
+    let stepsLeft = HAND_STEPS_MAX
+    while (this.#entries > 0 && (this.#entries > this.#entriesMax || this.bytes > this.#bytesMax)) {
+      if (this.#entries > 1) stepsLeft = this.#moveHand(spared, stepsLeft)
+      this.#remove(this.#entries > 1 ? this.#hand : spared)
+    }
   }
 
-  /** Of two entries or more. Each place is passed twice at most: the first time its mark is taken off. */
-  #findUnused(spared: number): number {
-    for (;;) {
-      this.#hand = this.#hand >= this.#packed.last ? 1 : this.#hand + 1
+  /** To who goes, of two entries or more: the first that was not asked for or, without steps left, the next. @returns the steps left */
+  #moveHand(spared: number, stepsLeft: number): number {
+    for (let left = stepsLeft; ; left--) {
+      this.#hand = this.#packed.after(this.#hand)
       const place = this.#hand
       if (place === spared || this.#owners[place] === undefined) continue
       const hot = this.#hot[place & this.#hotMask]
       const isUsed = hot?.place === place && hot.heat > 0
       if (isUsed) hot.heat = 0
-      if (!this.#packed.unmark(place) && !isUsed) return place
+      if ((!this.#packed.unmark(place) && !isUsed) || left <= 0) return left
     }
   }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { openStateMemory } from '../../src/cache/state-memory.ts'
@@ -47,7 +49,7 @@ describe('access states in memory', () => {
     )
     const bounds = fc.record({
       entriesMax: fc.constantFrom(1, 2, 4, 8, 16, 20),
-      bytesMax: fc.constantFrom(1, 500, 1_500, 4_000, 8_000, 100_000),
+      bytesMax: fc.constantFrom(1, 11_500, 13_000, 23_000, 26_000, 100_000),
     })
     fc.assert(
       fc.property(bounds, fc.array(step, { minLength: 50, maxLength: 200, size: 'max' }), ({ entriesMax, bytesMax }, steps) => {
@@ -115,10 +117,10 @@ describe('access states in memory', () => {
   })
 
   it('are not kept when one alone is larger than all that may be, nor is what it was to replace, and the others stay', () => {
-    const memory = openStateMemory({ entriesMax: 100, bytesMax: 20_000 })
+    const memory = openStateMemory({ entriesMax: 100, bytesMax: 40_000 })
     memory.set('t', 'ann', held(1, 1))
     memory.set('t', 'ben', held(1, 1))
-    const large = { ...held(2, 1), user: { deactivated: false, attributes: { note: 'x'.repeat(30_000) }, epoch: 0 } }
+    const large = { ...held(2, 1), user: { deactivated: false, attributes: { note: 'x'.repeat(50_000) }, epoch: 0 } }
     memory.set('t', 'ann', large)
     expect(memory.get('t', 'ann')).toBeUndefined()
     expect(memory.get('t', 'ben')?.value.position).toBe(1)
@@ -135,6 +137,81 @@ describe('access states in memory', () => {
     expect(memory.bytes).toBe(bytes)
     memory.clear()
     expect(memory.bytes).toBe(0)
+  })
+
+  it('take no more than they may when they are read, and reading drives out few: what is unpacked has a share of its own', () => {
+    const bytesMax = 8_000_000
+    const memory = openStateMemory({ entriesMax: 100_000, bytesMax })
+    const users = Array.from({ length: 2_400 }, (_, number) => [`t${number >> 1}`, `user-${number}`] as const)
+    const note = 'x'.repeat(6_000)
+    for (const [number, [tenant, user]] of users.entries())
+      memory.set(tenant, user, { ...held(number, 1), tenant: { suspended: false, attributes: { note: `${number >> 1}${note}` } } })
+    const before = memory.entries
+    for (let round = 0; round < 3; round++)
+      for (const [tenant, user] of users) {
+        memory.get(tenant, user)
+        expect(memory.bytes).toBeLessThanOrEqual(bytesMax)
+      }
+    expect(before).toBeGreaterThan(2_000)
+    expect(memory.entries / before).toBeGreaterThan(0.6)
+  })
+
+  it('take no more than they may where many are read at places that others keep', () => {
+    const bytesMax = 30_000_000
+    const memory = openStateMemory({ entriesMax: 100_000, bytesMax })
+    for (let number = 0; number < 40_000; number++)
+      memory.set(`t${number >> 1}`, `user-${number}`, {
+        ...held(number, 0),
+        tenant: { suspended: false, attributes: { [`key-${number >> 1}`]: 'x'.repeat(500) } },
+      })
+    for (let round = 0; round < 3; round++)
+      for (let number = 0; number < 40_000; number++) {
+        memory.get(`t${number >> 1}`, `user-${number}`)
+        if (memory.bytes > bytesMax) throw new Error(`${memory.bytes} bytes after a look`)
+      }
+    expect(memory.entries).toBeGreaterThan(10_000)
+  })
+
+  it('give back what they held: who once had many roles takes no room from those that come later', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    // They are given back beside the process's work: measured once nothing changes any more.
+    const buffers = async () => {
+      let bytes = Number.NaN
+      for (let same = 0; same < 3; ) {
+        collect()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        const now = process.memoryUsage().arrayBuffers
+        same = now === bytes ? same + 1 : 0
+        bytes = now
+      }
+      return bytes
+    }
+    const bytesMax = 2_000_000
+    const memory = openStateMemory({ entriesMax: 100_000, bytesMax })
+    const before = await buffers()
+    for (let number = 0; number < 2_000; number++) memory.set('t', `user-${number}`, held(number, 40))
+    const [withMany, entriesWithMany] = [(await buffers()) - before, memory.entries]
+    for (let number = 0; number < 15_000; number++) memory.set('t', `other-${number}`, held(number, 0))
+    const withNone = (await buffers()) - before
+    expect([withMany > 1_000_000, withMany < bytesMax]).toEqual([true, true])
+    expect(withNone).toBeLessThan(500_000)
+    expect(memory.entries).toBeGreaterThan(3 * entriesWithMany)
+    expect(memory.bytes).toBeLessThanOrEqual(bytesMax)
+  })
+
+  it('make room in few steps, also when all of them were asked for', () => {
+    const count = 40_000
+    const memory = openStateMemory({ entriesMax: count, bytesMax: 1_000_000_000 })
+    for (let number = 0; number < count; number++) memory.set('t', `user-${number}`, held(0, 0))
+    // Of two that lie in one place of the unpacked ones each look marks one.
+    for (let round = 0; round < 4; round++) for (let number = 0; number < count; number++) memory.get('t', `user-${number}`)
+    memory.set('t', 'one-more', held(0, 0))
+    // The hand took the one at which its steps ended, not the first one after a whole round.
+    const gone = Array.from({ length: count }, (_, number) => number).filter((number) => memory.get('t', `user-${number}`) === undefined)
+    expect(gone).toHaveLength(1)
+    expect(gone[0]).toBeGreaterThan(500)
+    expect(gone[0]).toBeLessThan(2_000)
   })
 })
 
