@@ -57,7 +57,11 @@ export function openCallerFinder(needs: CallerFinderNeeds): CallerFinder & { cle
     load: (id) => needs.identity.findCallerById(id),
   })
   return {
-    recallByKeyHash: (keyHash) => byKey.recall(keyHash, undefined)?.value.caller,
+    recallByKeyHash: (keyHash) => {
+      const caller = byKey.recall(keyHash, undefined)?.value.caller
+      if (caller !== undefined) byKey.recalled()
+      return caller
+    },
     findByKeyHash: async (keyHash) => (await byKey.read(keyHash, undefined)).value.caller,
     findById: async (id) => (await byId.read(id, undefined)).value.caller,
     clear: () => {

@@ -110,11 +110,16 @@ export class FreshReader<K, V extends Dated> {
     this.#needs = needs
   }
 
-  /** What memory has, if that is an answer at this moment; otherwise `read` finds out. Never waits. */
+  /** What memory has, if that is an answer at this moment; otherwise `read` finds out. Never waits, and is told by `recalled` alone. */
   recall(key: K, minPosition: number | undefined): Found<V> | undefined {
     const kept = this.#needs.memory.get(key)
     const found = kept && this.#held(key, kept, 'memory')
-    return found !== undefined && reaches(found.position, minPosition) ? this.#answered(found) : undefined
+    return found !== undefined && reaches(found.position, minPosition) ? found : undefined
+  }
+
+  /** An answer stands that was made from what was recalled: where it does not, `read` is asked, and tells. */
+  recalled(): void {
+    this.#needs.observe.answered('memory')
   }
 
   /**

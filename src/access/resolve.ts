@@ -22,6 +22,8 @@ export interface Resolved extends Found<AccessState> {
 export interface AccessResolver {
   /** What memory has, if that is an answer at this moment, with the policy of its version; otherwise `resolve` finds out. Never waits. */
   recall(tenant: string, user: string, minPosition: number | undefined): Resolved | undefined
+  /** So many subjects were recalled for an answer that stands: only then it counts, as otherwise `resolve` counts them. */
+  recalled(subjects: number): void
   /**
    * @param minPosition the state must be at least this fresh (freshness, F3)
    * @throws ServiceError `position_not_reached`; `cancelled` or `deadline_exceeded` when the signal says so
@@ -91,6 +93,9 @@ export function openAccessResolver(needs: ResolverNeeds): AccessResolver & { cle
       const pair = { tenant, user }
       const found = reader.recall(pair, minPosition)
       return found !== undefined && isOfOneVersion(pair, found) ? resolved(found) : undefined
+    },
+    recalled(subjects) {
+      for (let subject = 0; subject < subjects; subject++) reader.recalled()
     },
     async resolve(tenant, user, minPosition, signal) {
       const pair = { tenant, user }

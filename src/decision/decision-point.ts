@@ -73,16 +73,21 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
   const recallBatch = (questions: readonly CheckQuestion[]): readonly (Decision | Error)[] | undefined => {
     const all: Resolved[] = []
+    let recalls = 0
     let before: CheckQuestion | undefined
     let found: Resolved | undefined
     for (const question of questions) {
       // Neighbours are often about the same one, and nothing changes in between.
-      if (before === undefined || !isAboutTheSame(question, before))
+      if (before === undefined || !isAboutTheSame(question, before)) {
         found = resolver.recall(question.tenant, question.user, question.minPosition)
+        recalls++
+      }
       if (found === undefined) return undefined
       all.push(found)
       before = question
     }
+    // Of three or more some may be of one subject, which is one state.
+    resolver.recalled(recalls < 3 ? recalls : new Set(all.map(({ value }) => value)).size)
     const suggest = atMost(BATCH_SUGGESTIONS_MAX)
     return questions.map((question, index) => {
       const of = all[index] as Resolved
@@ -97,14 +102,20 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
   return {
     recallCheck(question) {
       const found = resolver.recall(question.tenant, question.user, question.minPosition)
-      return found && stamp(found.policy, found, question, always)
+      if (found === undefined) return undefined
+      const decision = stamp(found.policy, found, question, always)
+      resolver.recalled(1)
+      return decision
     },
 
     recallBatch,
 
     recallPermissions(question) {
       const found = resolver.recall(question.tenant, question.user, question.minPosition)
-      return found && answerPermissions(question, found)
+      if (found === undefined) return undefined
+      const answer = answerPermissions(question, found)
+      resolver.recalled(1)
+      return answer
     },
 
     async check(question, signal) {

@@ -117,3 +117,110 @@ describe('a batch of which one pair takes long', () => {
     ])
   })
 })
+
+describe('a question answered from memory', () => {
+  function openWarm() {
+    const clock = new ManualClock()
+    const knowledge = new Knowledge(100, clock)
+    const compiled = compilePolicy(bundleOf({ coder: ['stay.read'] }))
+    const force = { position: 1 }
+    const levels: string[] = []
+    const roles: Readonly<Record<string, string>> = { 'ann@north': 'coder' }
+    const policy = {
+      get position() {
+        return force.position
+      },
+      current: () => compiled,
+    }
+    const decisions = openDecisionPoint({
+      resolver: openAccessResolver({
+        access: {
+          resolve: async (tenant, user) => {
+            const role = roles[`${user}@${tenant}`]
+            const assignments = role === undefined ? [] : [{ id: role, role, validFromMs: 0, expiresAtMs: null }]
+            return {
+              position: 10,
+              policyPosition: 1,
+              readAtMs: 5_000,
+              tenant: { suspended: false, attributes: {} },
+              user: { deactivated: false, attributes: {}, epoch: 0 },
+              assignments,
+            }
+          },
+        },
+        memory: openStateMemory({ entriesMax: 10_000, bytesMax: 10_000_000 }),
+        shared: undefined,
+        knowledge,
+        policy,
+        catchUp: async () => undefined,
+        clock,
+        holds,
+        observe: { answered: (level) => levels.push(level), outdated: () => undefined, refused: () => undefined },
+      }),
+      access: { listHolders: () => Promise.reject(new Error('not asked')) },
+      policy,
+      clock,
+      random: systemRandom,
+    })
+    knowledge.restart('one', 1)
+    knowledge.reach(10)
+    knowledge.catchUp({ sent: momentOf(clock), atMs: 5_000 })
+    const ask = (user: string, tenant = 'north') => ({ user, tenant, permission: 'stay.read' })
+    const warm = async (...questions: ReturnType<typeof ask>[]) => {
+      for (const question of questions) await decisions.check(question, NEVER)
+      await settle()
+      levels.length = 0
+    }
+    return { decisions, ask, warm, levels, force }
+  }
+
+  it('is one read for each subject, once the answer stands: warm, cold and mixed', async () => {
+    const { decisions, ask, warm, levels } = openWarm()
+    const users = Array.from({ length: 99 }, (_, number) => ask(`user-${number}`))
+    await warm(...users)
+    expect(decisions.recallCheck(ask('user-0'))).toBeDefined()
+    expect(decisions.recallPermissions({ user: 'user-0', tenant: 'north', permissions: ['stay.read'] })).toBeDefined()
+    expect(decisions.recallBatch([ask('user-0'), ask('user-1'), ask('user-0'), ask('user-0')])).toHaveLength(4)
+    expect(levels).toEqual(['memory', 'memory', 'memory', 'memory'])
+    levels.length = 0
+    const mixed = [...users, ask('cold')]
+    expect(decisions.recallCheck(ask('cold'))).toBeUndefined()
+    expect(decisions.recallBatch(mixed)).toBeUndefined()
+    expect(levels).toEqual([])
+    await decisions.checkBatch(mixed, NEVER)
+    expect([levels.filter((level) => level === 'memory').length, levels.filter((level) => level === 'store').length]).toEqual([99, 1])
+  })
+
+  it('is not answered by rows of one version under the policy of another', async () => {
+    const { decisions, ask, warm, force, levels } = openWarm()
+    await warm(ask('ann'))
+    expect(decisions.recallCheck(ask('ann'))).toMatchObject({ allowed: true })
+    levels.length = 0
+    for (const position of [0, 11]) {
+      force.position = position
+      // What was activated since is of the rows' own version where nothing touched them.
+      const isOfOneVersion = position === 11
+      expect(decisions.recallCheck(ask('ann')) !== undefined).toBe(isOfOneVersion)
+      expect(decisions.recallPermissions({ user: 'ann', tenant: 'north', permissions: ['stay.read'] }) !== undefined).toBe(isOfOneVersion)
+      expect(decisions.recallBatch([ask('ann')]) !== undefined).toBe(isOfOneVersion)
+    }
+  })
+
+  it('is not answered as of a position before the one that was asked for', async () => {
+    const { decisions, ask, warm } = openWarm()
+    await warm(ask('ann'))
+    const permissions = { user: 'ann', tenant: 'north', permissions: ['stay.read'] }
+    expect(decisions.recallCheck({ ...ask('ann'), minPosition: 10 })).toMatchObject({ position: 10 })
+    expect(decisions.recallCheck({ ...ask('ann'), minPosition: 11 })).toBeUndefined()
+    expect(decisions.recallPermissions({ ...permissions, minPosition: 10 })).toMatchObject({ position: 10 })
+    expect(decisions.recallPermissions({ ...permissions, minPosition: 11 })).toBeUndefined()
+    expect(decisions.recallBatch([ask('ann'), { ...ask('ann'), minPosition: 11 }])).toBeUndefined()
+  })
+
+  it('is answered by the state of its own tenant and its own user, whoever stands beside it in the batch', async () => {
+    const { decisions, ask, warm } = openWarm()
+    const questions = [ask('ann', 'north'), ask('ann', 'south'), ask('ann', 'north'), ask('bob', 'north')]
+    await warm(...questions)
+    expect(decisions.recallBatch(questions)?.map((answer) => (answer as Decision).allowed)).toEqual([true, false, true, false])
+  })
+})
