@@ -123,8 +123,17 @@ function answerBroken(fault: NodeJS.ErrnoException, socket: Duplex, needs: HttpS
 
 /** An answer by hand, where there is no response object to answer with. */
 function endWith(socket: Duplex, status: number, error: RequestError | ServiceError, needs: HttpServerNeeds): void {
+  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null }
+  // Whoever asked well before it is answered first; a request that came in half is none.
+  if (socket.writable && current?.headersSent === false && current.req.complete) {
+    current.once('close', () => {
+      // That answer may have been the last one of the connection.
+      if (socket.writable) endWith(socket, status, error, needs)
+    })
+    return
+  }
   // After a response has begun, more bytes would only corrupt it.
-  const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true
+  const begun = current?.headersSent === true
   if (!socket.writable || begun) {
     socket.destroy()
     return

@@ -164,6 +164,41 @@ describe('a hot route', () => {
     expect(heard.match(/"allowed":true/g)).toHaveLength(4)
   })
 
+  test.each([
+    ['what is no HTTP', (request: string) => `${request}garbage\r\n\r\n`, [/^HTTP\/1\.1 200 OK/, /^HTTP\/1\.1 400 /]],
+    [
+      'half of another one',
+      (request: string) => `${request}${request}POST /v1\u0000`,
+      [/^HTTP\/1\.1 200/, /^HTTP\/1\.1 200/, /^HTTP\/1\.1 400 /],
+    ],
+    [
+      'one more, after it said that it is the last',
+      (request: string) => request.replace('host: x', 'host: x\r\nconnection: close') + request,
+      [/200 OK/],
+    ],
+  ] as const)(
+    'a good request is answered at once and after waiting, also where %s comes with it in one packet',
+    async (_what, textOf, expected) => {
+      const body = JSON.stringify({ user: 'ann', tenant: 'north', permission: 'coding.medical-stay.read' })
+      const head = ['POST /v1/check HTTP/1.1', 'host: x', `authorization: Bearer ${wires.keys.decide}`, 'content-type: application/json']
+      const request = [...head, `content-length: ${body.length}`, '', body].join('\r\n')
+      for (const { port } of [wires.http, patient]) {
+        const heard = await new Promise<string>((resolve, reject) => {
+          let text = ''
+          const socket = connect(port, '127.0.0.1', () => socket.write(textOf(request)))
+          socket.on('data', (chunk) => {
+            text += chunk.toString()
+          })
+          socket.on('error', reject)
+          socket.on('close', () => resolve(text))
+        })
+        const answers = heard.split(/(?=HTTP\/1\.1 \d)/)
+        expect(answers).toEqual(expected.map((one) => expect.stringMatching(one)))
+        expect(answers[0]).toContain('"allowed":true')
+      }
+    },
+  )
+
   test('a key that is revoked is refused from that answer on', async () => {
     const { house } = wires
     const made = await house.administration.createCaller(house.context, { name: 'short', scopes: ['decide'] })
