@@ -67,8 +67,13 @@ export class Asking {
     replica.asked++
     process.enter(() => {
       const [first] = questions
-      const answering =
-        first === undefined || batch ? opened.decisions.checkBatch(questions, signal) : opened.decisions.check(first, signal)
+      // As the quick ways do it: whatever memory alone says is held to the same promise.
+      const asked = async () => {
+        if (first === undefined || batch)
+          return opened.decisions.recallBatch(questions) ?? (await opened.decisions.checkBatch(questions, signal))
+        return opened.decisions.recallCheck(first) ?? (await opened.decisions.check(first, signal))
+      }
+      const answering = asked()
       answering.then(
         (answered) => {
           replica.asked--
