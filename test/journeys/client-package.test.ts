@@ -67,7 +67,9 @@ describe('castellan-client', () => {
       ...['abortable.js', 'constraints.js', 'fresh-reader.js', 'grant-rules.js', 'knowledge.js', 'last-changes.js', 'min-position.js'],
       ...['moment.js', 'resolve.js'],
     ])
-    expect(modules('src/decision')).toEqual(['attributes.js', 'decide.js', 'list.js', 'suggest.js', 'translate/struct.js'])
+    expect(modules('src/decision')).toEqual([
+      ...['attributes.js', 'decide.js', 'list.js', 'standing.js', 'suggest.js', 'translate/struct.js'],
+    ])
     expect(modules('src/wire')).toEqual(['attributes.js'])
     expect(modules('src/token')).toEqual(['access-token.js', 'claims.js', 'verify.js'])
     expect(modules('proto')).toEqual([
