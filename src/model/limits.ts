@@ -61,6 +61,10 @@ export const REQUEST_ARRIVAL_TIMEOUT_MS = 15_000
 export const HEADER_ARRIVAL_TIMEOUT_MS = 10_000
 /** Milliseconds an idle HTTP connection is kept: longer than the usual minute of load balancers, so that they close first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000
+/** Bytes of a body, pieces that a request comes in and milliseconds that it takes, for which an HTTP connection is answered without node's parser: checks and small batches. Whatever is more of any gains nothing by it. */
+export const QUICK_BODY_BYTES_MAX = 65_536
+export const QUICK_PIECES_MAX = 16
+export const QUICK_PATIENCE_MS = 1_000
 /** Age at which a connection is asked to leave, in milliseconds, so that load spreads onto new replicas. */
 export const CONNECTION_AGE_MS = 300_000
 /** Milliseconds that calls under way get to end when the process stops. */

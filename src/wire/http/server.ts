@@ -17,6 +17,8 @@ import {
 import { knownError } from '../error-table.ts'
 import { closeServer, listen, portOf } from '../probes.ts'
 import { PROBLEM_TYPE, problemBody, writeProblem } from './problem.ts'
+import { openQuickConnections, type QuickAnswering } from './quick/open.ts'
+import { PassedOn } from './quick/passed-on.ts'
 
 export interface TlsFiles {
   readonly cert: Buffer | string
@@ -48,23 +50,25 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
+/** @param quick answers ordinary requests before node's parser has seen them */
 export async function openHttpServer(
   needs: HttpServerNeeds,
   handling: (connectionHeaders: ConnectionHeaders) => Handle,
+  quick?: QuickAnswering,
 ): Promise<HttpServer> {
   let draining = false
   const bornMs = new WeakMap<Duplex, number>()
   const ageMs = needs.connectionAgeMs ?? CONNECTION_AGE_MS
   // A connection leaves after an answer, never in the middle: that is how load moves to a new replica.
-  const handle = handling((request) => {
-    const old = needs.clock.monotonicMs() - (bornMs.get(request.socket) ?? 0) > ageMs
-    return draining || old ? { connection: 'close' } : {}
-  })
+  const leaving = (socket: Duplex) => draining || needs.clock.monotonicMs() - (bornMs.get(socket) ?? 0) > ageMs
+  const handle = handling(({ socket }) => (leaving(socket instanceof PassedOn ? socket.outer : socket) ? { connection: 'close' } : {}))
   const server = createServer(needs, (request, response) => {
     if (request.httpVersion === '1.1' && request.headers.host === undefined) refuseHostless(request, response, needs)
     else handle(request, response)
   })
-  server.on(needs.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => bornMs.set(socket, needs.clock.monotonicMs()))
+  const connected = needs.tls === undefined ? 'connection' : 'secureConnection'
+  const connections = quick && openQuickConnections(server, connected, { ...quick, clock: needs.clock, leaving })
+  server.prependListener(connected, (socket: Socket) => bornMs.set(socket, needs.clock.monotonicMs()))
   server.on('clientError', (fault, socket) => answerBroken(fault, socket, needs))
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const known = knownError(new RequestError([{ field: 'expect', message: 'only 100-continue is met' }]))
@@ -79,9 +83,13 @@ export async function openHttpServer(
     port: portOf(server),
     drain() {
       draining = true
+      connections?.leave()
       return drained(server)
     },
-    close: () => closeServer(server),
+    close() {
+      connections?.destroy()
+      return closeServer(server)
+    },
   }
 }
 

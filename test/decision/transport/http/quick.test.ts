@@ -37,7 +37,7 @@ beforeAll(async () => {
     }
   })
   const { authenticate } = wires.needs.authentication
-  patient = await openHttpWire({ ...wires.needs, authentication: { authenticate }, readiness: async () => wires.readiness })
+  patient = await openHttpWire({ ...wires.needs, authentication: { authenticate }, readiness: async () => wires.readiness }, { hot: false })
 })
 
 afterAll(async () => {
