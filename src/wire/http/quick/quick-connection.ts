@@ -105,6 +105,7 @@ export class QuickConnection {
       }
     }
     this.#write(answers)
+    if (at > 0) this.#waitNoMore()
     this.#wait(bytes.subarray(at))
   }
 
@@ -117,10 +118,7 @@ export class QuickConnection {
 
   /** Keeps what is not a whole request yet. */
   #wait(rest: Buffer): void {
-    if (rest.length === 0) {
-      this.#waitNoMore()
-      return
-    }
+    if (rest.length === 0) return
     this.#rest = rest
     this.#pieces += 1
     this.#stopWaiting ??= this.#needs.clock.after(QUICK_PATIENCE_MS, () => this.#handOver(this.#rest))
