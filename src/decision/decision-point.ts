@@ -6,6 +6,7 @@ import type { RefusedToken } from '../access/presented-token.ts'
 import type { Resolved } from '../access/resolve.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Random } from '../ground/random.ts'
+import { Uuids } from '../ground/uuids.ts'
 import type { AccessState } from '../model/access-state.ts'
 import type { CompiledPolicy, PolicySource } from '../model/compiled-policy.ts'
 import type {
@@ -32,6 +33,7 @@ import type { AccessReader, Holders } from '../store/ports.ts'
 import { closedReason, contextOf, decide, decideEach, denyToken } from './decide.ts'
 import { explain } from './explain.ts'
 import { heldPermissions, holding } from './list.ts'
+import { recallBatch } from './recall-batch.ts'
 import { asError, resolveBatch } from './resolve-batch.ts'
 import { type Proved, resolveToken, type TokenNeeds } from './resolve-token.ts'
 import { Standings } from './standing.ts'
@@ -47,6 +49,7 @@ export interface DecisionNeeds extends TokenNeeds {
 export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
   const { resolver } = needs
   const standings = new Standings()
+  const ids = new Uuids(needs.random)
   const stamp = (
     policy: CompiledPolicy,
     found: Found<AccessState>,
@@ -55,10 +58,10 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     token?: TokenStanding,
   ): Decision => {
     const verdict = suggested(policy, question, decide(policy, question, found.value, token, standings.of(policy, found.value)), suggest)
-    return stamped(verdict, needs.random.uuid(), found.position, basisOf(policy, found, question, [question.permission]))
+    return stamped(verdict, ids.next(), found.position, basisOf(policy, found, question, [question.permission]))
   }
   const stampRefused = (policy: CompiledPolicy, { refusal, position }: RefusedToken, permission: string): Decision =>
-    stamped(denyToken(refusal), needs.random.uuid(), position, { permissions: [permission], policy })
+    stamped(denyToken(refusal), ids.next(), position, { permissions: [permission], policy })
   const answerPermissions = (
     { user, tenant, permissions }: Pick<PermissionsQuestion, 'user' | 'tenant' | 'permissions'>,
     found: Resolved,
@@ -68,36 +71,15 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
     const closed = closedReason(state, token)
     const allowed = decideEach(standings.of(policy, state), permissions, contextOf({ user, tenant }, state), closed)
     const basis = basisOf(policy, found, { user, tenant }, permissions)
-    return answered(allowed, closed, needs.random.uuid(), position, basis)
+    return answered(allowed, closed, ids.next(), position, basis)
   }
 
-  const recallBatch = (questions: readonly CheckQuestion[]): readonly (Decision | Error)[] | undefined => {
-    const all: Resolved[] = []
-    let recalls = 0
-    let before: CheckQuestion | undefined
-    let found: Resolved | undefined
-    for (const question of questions) {
-      // Neighbours are often about the same one, and nothing changes in between.
-      if (before === undefined || !isAboutTheSame(question, before)) {
-        found = resolver.recall(question.tenant, question.user, question.minPosition)
-        recalls++
-      }
-      if (found === undefined) return undefined
-      all.push(found)
-      before = question
-    }
-    // Of three or more some may be of one subject, which is one state.
-    resolver.recalled(recalls < 3 ? recalls : new Set(all.map(({ value }) => value)).size)
-    const suggest = atMost(BATCH_SUGGESTIONS_MAX)
-    return questions.map((question, index) => {
-      const of = all[index] as Resolved
-      try {
-        return stamp(of.policy, of, question, suggest)
-      } catch (fault) {
-        return asError(fault)
-      }
-    })
-  }
+  const rule = (found: Resolved, question: CheckQuestion) => ({
+    verdict: decide(found.policy, question, found.value, undefined, standings.of(found.policy, found.value)),
+    basis: basisOf(found.policy, found, question, [question.permission]),
+  })
+  const stampVerdict = (verdict: Verdict, position: number, basis: DecisionBasis) => stamped(verdict, ids.next(), position, basis)
+  const recallBatchOf = (questions: readonly CheckQuestion[]) => recallBatch({ resolver, rule, stamp: stampVerdict }, questions)
 
   return {
     recallCheck(question) {
@@ -108,7 +90,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
       return decision
     },
 
-    recallBatch,
+    recallBatch: recallBatchOf,
 
     recallPermissions(question) {
       const found = resolver.recall(question.tenant, question.user, question.minPosition)
@@ -131,7 +113,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
 
     async checkBatch(questions, signal) {
       throwIfAborted(signal)
-      const recalled = questions.every(isNamed) ? recallBatch(questions) : undefined
+      const recalled = questions.every(isNamed) ? recallBatchOf(questions) : undefined
       if (recalled !== undefined) return recalled
       const batch = await resolveBatch(needs, questions, signal)
       const suggest = atMost(BATCH_SUGGESTIONS_MAX)
@@ -159,7 +141,7 @@ export function openDecisionPoint(needs: DecisionNeeds): DecisionPoint {
         return answered(
           permissions.map(() => denyToken(proved.refusal).allowed),
           proved.refusal,
-          needs.random.uuid(),
+          ids.next(),
           proved.position,
           basis,
         )
@@ -235,10 +217,6 @@ function answered(
 
 function isNamed(question: CheckQuestion | ByToken<CheckQuestion>): question is CheckQuestion {
   return !('accessToken' in question)
-}
-
-function isAboutTheSame(one: CheckQuestion, other: CheckQuestion): boolean {
-  return one.user === other.user && one.tenant === other.tenant && one.minPosition === other.minPosition
 }
 
 function basisOf(

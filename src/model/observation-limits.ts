@@ -68,11 +68,13 @@ export const SINK_ENTRY_BYTES = 160
 /** Callers and people of whom the writer of lines keeps texts that come again: with the state of a person some hundred bytes each. */
 export const LINE_CALLERS_KEPT_MAX = 500
 export const LINE_SUBJECTS_KEPT_MAX = 2_000
+/** Sets of roles by which one person was allowed something, kept beside: most permissions are held by one of one or two roles. */
+export const LINE_WAYS_KEPT_MAX = 4
 /** Lists of names for which what was worked out is kept, each for so many lists of answers: the pages and menus that services draw for everybody; at most 200 KB each. */
 export const NAME_LISTS_KEPT_MAX = 8
 export const LINE_ANSWERS_KEPT_MAX = 4
-/** Lines that wait for a sink in the parts that they were put together from, some hundred bytes more each: further ones are made one text, which costs as much as writing them. */
-export const SINK_LOOSE_LINES_MAX = 4_000
+/** Bytes that lines are written into, one behind the other, until sinks have them: as much as one write to standard output takes, so that it needs no copy. */
+export const LINES_CHUNK_BYTES = 32_768
 /** One batch of a sink, in records and in bytes of JSON: large enough to be cheap, small enough to be tried again whole. */
 export const SINK_BATCH_RECORDS_MAX = 500
 export const SINK_BATCH_BYTES_MAX = 524_288

@@ -17,6 +17,7 @@ import {
 import { entryOf, type LogEntry } from './entry.ts'
 import { RecordLines } from './line.ts'
 import type { Mask } from './mask.ts'
+import { PackedLines } from './packed-lines.ts'
 import { recordOf } from './record.ts'
 import { isKept, matters, shareOf } from './sampling.ts'
 import type { DecisionSink, SinkCounts, SinkName, SinkPace } from './sink.ts'
@@ -58,6 +59,7 @@ class Pipeline implements DecisionLog {
   readonly #listeners = new Set<DecisionListener>()
   readonly #waiting = new Waiting<Decided>((event) => !matters(event))
   readonly #lines: RecordLines
+  readonly #packed = new PackedLines()
   #isDraining = false
   #toldFault = false
   #closing: Promise<void> | undefined
@@ -139,7 +141,7 @@ class Pipeline implements DecisionLog {
         const whole = recordOf(event, replica, share)
         record = mask === undefined ? whole : mask.of(whole)
       }
-      if (isWritten) entry = record === undefined ? this.#lines.entryOf(event, share) : entryOf(record, !matters(event))
+      if (isWritten) entry = this.#packed.pack(record === undefined ? this.#lines.entryOf(event, share) : entryOf(record, !matters(event)))
     } catch (fault) {
       this.#tellFault(fault)
       this.#loseUnbuilt(event)

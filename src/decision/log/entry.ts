@@ -14,6 +14,8 @@ export interface LogEntry {
   readonly day: string
   /** An allow without high risk: it goes first where there is no room for all. */
   readonly mattersLess: boolean
+  /** It waits on while others beside it go: what they took in memory is not to wait with it. */
+  standAlone?(): void
 }
 
 export function entryOf(record: DecisionRecord, mattersLess: boolean): LogEntry {
@@ -22,12 +24,6 @@ export function entryOf(record: DecisionRecord, mattersLess: boolean): LogEntry 
   // One character that is not ASCII may make all of them two bytes wide.
   const heldBytes = (bytes === line.length ? bytes : 2 * line.length) + SINK_ENTRY_BYTES
   return { line, bytes, heldBytes, day: record.at.slice(0, 10), mattersLess }
-}
-
-/** Makes one text of a line that was put together, as writing it would: until then each of its parts takes memory. */
-export function compact({ line }: LogEntry): void {
-  // Asked for its effect: no engine can count the bytes of a text without putting it together.
-  Buffer.byteLength(line)
 }
 
 /** For sinks that write parts of it. Made anew for each attempt: a record takes several times the memory of its line. */

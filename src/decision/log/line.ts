@@ -4,12 +4,12 @@ import { inForce } from '../../model/access-state.ts'
 import type { CompiledPolicy } from '../../model/compiled-policy.ts'
 import type { Decision, DecisionBasis, PermissionsAnswer } from '../../model/decision.ts'
 import type { Decided, DecidedMethod } from '../../model/decision-record.ts'
-import { LINE_CALLERS_KEPT_MAX, LINE_SUBJECTS_KEPT_MAX, SINK_ENTRY_BYTES } from '../../model/observation-limits.ts'
+import { LINE_CALLERS_KEPT_MAX, LINE_SUBJECTS_KEPT_MAX, LINE_WAYS_KEPT_MAX, SINK_ENTRY_BYTES } from '../../model/observation-limits.ts'
 import type { PermissionEntry } from '../../model/policy.ts'
 import { isSame } from '../kept-lists.ts'
 import type { LogEntry } from './entry.ts'
 import { AnswersPieces } from './line-answers.ts'
-import { escaped, isAscii, isPlain, listOf, millisText, NOTHING, numberText, type Piece, pieceOf } from './line-text.ts'
+import { escaped, isAscii, isPlain, listOf, millisText, numberText, type Piece, pieceOf } from './line-text.ts'
 import { clip, idsOf, idsThatDenied, isOfMany, nameOf, namesOf, resourceOf, rolesThatAllow } from './record.ts'
 
 /** Of a permission that the policy has. */
@@ -28,9 +28,17 @@ interface Subject {
   readonly roles: Piece
   /** Of an answer that rests on nothing that is held. */
   readonly resting: Piece
-  /** Of the last one that allowed: roles, ids of assignments, roles in force. */
-  via: readonly string[]
-  allowing: Piece
+  /** Of the last ones that allowed, by their roles: they, ids of assignments, roles in force. */
+  allowing: readonly Allowing[]
+}
+
+interface Allowing extends Piece {
+  readonly via: readonly string[]
+}
+
+/** What decisions of one request have alike, from the id's end to whom it was about. */
+interface Occasion extends Piece {
+  readonly of: Omit<Decided, 'decision' | 'elapsedMs'>
 }
 
 export class RecordLines {
@@ -46,11 +54,11 @@ export class RecordLines {
   /** Of the line that is being written: whether each character is one byte. */
   #isAscii = true
   #mattersLess = false
-  #requestId = ''
-  #request: Piece = NOTHING
   #moment: { readonly atMs: number; readonly iso: string; readonly day: string } | undefined
   #arrival: (Piece & { readonly atMs: number; readonly method: DecidedMethod; readonly wire: string }) | undefined
   #version: (Piece & { readonly revision: string; readonly position: number; readonly level: string | undefined }) | undefined
+  #occasion: Occasion | undefined
+  #elapsedMs = Number.NaN
   #share = Number.NaN
   #end = ''
 
@@ -69,15 +77,13 @@ export class RecordLines {
   }
 
   #lineOf(event: Decided, sampled: number): string {
-    const { decision, trace } = event
+    const { decision } = event
     const { basis } = decision
     if (basis.policy !== this.#policy) this.#begin(basis.policy)
     const subject = this.#subjectOf(basis)
-    const tracing = trace === undefined ? '' : `","trace":"${this.#escape(trace.traceId)}","span":"${this.#escape(trace.spanId)}`
-    const before = `{"type":"decision","id":"${this.#escape(decision.decisionId)}${this.#arrivalOf(event)}${this.#requestOf(event.requestId)}`
-    const asker = tracing + this.#callerOf(event.caller) + this.#put(subject.who)
+    const before = `{"type":"decision","id":"${this.#escape(decision.decisionId)}${this.#occasionOf(event)}${this.#put(subject.who)}`
     const answer = isOfMany(decision) ? this.#answersOf(decision, subject) : this.#answerOf(decision, subject)
-    return before + asker + answer + this.#versionOf(decision) + millisText(Math.round(event.elapsedMs * 1_000)) + this.#endOf(sampled)
+    return before + answer + this.#versionOf(decision) + this.#endOf(event.elapsedMs, sampled)
   }
 
   #begin(policy: CompiledPolicy): void {
@@ -112,7 +118,21 @@ export class RecordLines {
     return this.#moment
   }
 
-  /** After the id, up to the request's. */
+  /** After the id, up to whom it was about: decisions of one batch have the same. */
+  #occasionOf(event: Decided): string {
+    const known = this.#occasion
+    if (known !== undefined && isSameOccasion(known.of, event)) return this.#put(known)
+    const { atMs, method, wire, requestId, trace, caller } = event
+    const wasAscii = this.#isAscii
+    this.#isAscii = true
+    const tracing = trace === undefined ? '' : `","trace":"${this.#escape(trace.traceId)}","span":"${this.#escape(trace.spanId)}`
+    const text = this.#arrivalOf(event) + this.#escape(requestId) + tracing + this.#callerOf(caller)
+    this.#occasion = { text, isAscii: this.#isAscii, of: { atMs, method, wire, requestId, trace, caller } }
+    this.#isAscii = wasAscii && this.#isAscii
+    return text
+  }
+
+  /** Up to the request's id. */
   #arrivalOf({ atMs, method, wire }: Decided): string {
     let known = this.#arrival
     if (known === undefined || known.atMs !== atMs || known.method !== method || known.wire !== wire) {
@@ -122,15 +142,6 @@ export class RecordLines {
       this.#arrival = known
     }
     return this.#put(known)
-  }
-
-  /** Decisions of one batch have the same. */
-  #requestOf(requestId: string): string {
-    if (requestId !== this.#requestId) {
-      this.#requestId = requestId
-      this.#request = isPlain(requestId) ? { text: requestId, isAscii: true } : pieceOf(escaped(requestId))
-    }
-    return this.#put(this.#request)
   }
 
   #callerOf({ id, name }: Decided['caller']): string {
@@ -150,7 +161,7 @@ export class RecordLines {
     const who = (user === undefined ? '' : `,"user":"${escaped(user)}"`) + (tenant === undefined ? '' : `,"tenant":"${escaped(tenant)}"`)
     const roles = pieceOf(`,"roles":${listOf(namesOf(held))}`)
     const resting = { text: `[],"assignments":[]${roles.text}`, isAscii: roles.isAscii }
-    const made: Subject = { user, tenant, held, who: pieceOf(who), roles, resting, via: [], allowing: resting }
+    const made: Subject = { user, tenant, held, who: pieceOf(who), roles, resting, allowing: [] }
     if (state === undefined) return made
     if (this.#subjectsKept >= LINE_SUBJECTS_KEPT_MAX) this.#forgetSubjects()
     if (known === undefined) this.#subjectsKept += 1
@@ -216,20 +227,33 @@ export class RecordLines {
     return this.#put(known)
   }
 
-  #endOf(share: number): string {
-    if (this.#share !== share) {
+  /** The duration, and what stands behind it: items of one batch have the same. */
+  #endOf(elapsedMs: number, share: number): string {
+    if (this.#share !== share || this.#elapsedMs !== elapsedMs) {
       this.#share = share
-      this.#end = `,"sampled":${numberText(share)}}`
+      this.#elapsedMs = elapsedMs
+      this.#end = `${millisText(Math.round(elapsedMs * 1_000))},"sampled":${numberText(share)}}`
     }
     return this.#end
   }
 }
 
+function isSameOccasion(one: Occasion['of'], other: Occasion['of']): boolean {
+  return (
+    one.requestId === other.requestId &&
+    one.atMs === other.atMs &&
+    one.caller === other.caller &&
+    one.trace === other.trace &&
+    one.method === other.method &&
+    one.wire === other.wire
+  )
+}
+
 function allowingOf(subject: Subject, via: readonly string[]): Piece {
-  if (isSame(via, subject.via)) return subject.allowing
-  subject.via = via
-  subject.allowing = restOf(subject, via, idsOf(subject.held, via))
-  return subject.allowing
+  for (const known of subject.allowing) if (isSame(via, known.via)) return known
+  const made = { ...restOf(subject, via, idsOf(subject.held, via)), via }
+  subject.allowing = [made, ...subject.allowing].slice(0, LINE_WAYS_KEPT_MAX)
+  return made
 }
 
 function restOf({ roles }: Subject, via: readonly string[], ids: readonly string[]): Piece {

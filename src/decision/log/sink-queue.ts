@@ -7,12 +7,11 @@ import {
   SINK_BACKOFF_MS_MAX,
   SINK_BACKOFF_MS_MIN,
   SINK_BYTES_MAX,
-  SINK_LOOSE_LINES_MAX,
   SINK_LOSING_QUIET_MS,
   SINK_RECORDS_MAX,
   SINK_RETRY_MS,
 } from '../../model/observation-limits.ts'
-import { compact, type LogEntry } from './entry.ts'
+import type { LogEntry } from './entry.ts'
 import { type DecisionSink, type LossReason, RefusedError, type SinkCounts, type SinkPace } from './sink.ts'
 import { Waiting } from './waiting.ts'
 
@@ -26,7 +25,10 @@ export interface SinkQueueNeeds {
 
 export class SinkQueue {
   readonly #needs: SinkQueueNeeds
-  readonly #waiting = new Waiting<LogEntry>((entry) => entry.mattersLess)
+  readonly #waiting = new Waiting<LogEntry>(
+    (entry) => entry.mattersLess,
+    (entry) => entry.standAlone?.(),
+  )
   /** Of lines that wait. */
   #waitingBytes = 0
   #writing = 0
@@ -71,7 +73,6 @@ export class SinkQueue {
       this.#waitingBytes -= out.bytes
       this.#heldBytes -= out.heldBytes
     }
-    if (this.#waiting.size >= SINK_LOOSE_LINES_MAX) compact(entry)
     this.#waiting.push(entry)
     this.#waitingBytes += entry.bytes
     this.#heldBytes += entry.heldBytes

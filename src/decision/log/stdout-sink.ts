@@ -2,22 +2,23 @@
 import type { StandardOutput } from '../../ground/standard-output.ts'
 import { STDOUT_WRITE_BYTES_MAX } from '../../model/observation-limits.ts'
 import type { LogEntry } from './entry.ts'
+import { PackedLine } from './packed-lines.ts'
 import type { DecisionSink } from './sink.ts'
 
 export function openStdoutSink(output: Pick<StandardOutput, 'take'>): DecisionSink {
   return {
     name: 'stdout',
     async write(batch) {
-      let written = 0
-      for (const { text, records } of chunksOf(batch)) {
+      for (let written = 0; written < batch.length; ) {
+        const end = writeEnd(batch, written)
         try {
-          await output.take(text)
+          await output.take(linesOf(batch, written, end))
         } catch (fault) {
           // Its reader went away: who has gone is not waited for.
           if (fault instanceof Error && 'code' in fault && fault.code === 'EPIPE') return batch.length - written
           throw fault
         }
-        written += records
+        written = end
       }
       return 0
     },
@@ -25,21 +26,34 @@ export function openStdoutSink(output: Pick<StandardOutput, 'take'>): DecisionSi
   }
 }
 
-/** Whole lines: what else this process writes there goes the same way, and comes to stand between two of them. */
-function chunksOf(batch: readonly LogEntry[]): readonly { readonly text: string; readonly records: number }[] {
-  const chunks: { text: string; records: number }[] = []
-  let [text, records, bytes] = ['', 0, 0]
-  for (const entry of batch) {
-    if (records > 0 && bytes + entry.bytes + 1 > STDOUT_WRITE_BYTES_MAX) {
-      chunks.push({ text, records })
-      text = ''
-      records = 0
-      bytes = 0
-    }
-    text += `${entry.line}\n`
-    records += 1
-    bytes += entry.bytes + 1
+/** Behind the last record of the write that begins with this one: whole lines, for what else this process writes there comes to stand between two of them. */
+function writeEnd(batch: readonly LogEntry[], start: number): number {
+  let bytes = 0
+  let end = start
+  for (; end < batch.length; end++) {
+    bytes += (batch[end] as LogEntry).bytes + 1
+    if (end > start && bytes > STDOUT_WRITE_BYTES_MAX) return end
   }
-  chunks.push({ text, records })
-  return chunks
+  return end
+}
+
+function linesOf(batch: readonly LogEntry[], start: number, end: number): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (let index = start; index < end; ) {
+    const first = batch[index] as LogEntry
+    if (!(first instanceof PackedLine)) {
+      parts.push(Buffer.from(`${first.line}\n`))
+      index++
+      continue
+    }
+    let until = first.end
+    // What was packed behind one another is written as it stands.
+    for (index++; index < end; index++) {
+      const next = batch[index]
+      if (!(next instanceof PackedLine) || next.chunk !== first.chunk || next.start !== until) break
+      until = next.end
+    }
+    parts.push(first.chunk.subarray(first.start, until))
+  }
+  return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts)
 }

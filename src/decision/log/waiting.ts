@@ -11,10 +11,15 @@ export class Waiting<T extends object> {
   #looked = 0
   #size = 0
   readonly #mattersLess: (item: T) => boolean
+  readonly #passedOver: (item: T) => void
 
-  /** @param mattersLess says the same of an item each time */
-  constructor(mattersLess: (item: T) => boolean) {
+  /**
+   * @param mattersLess says the same of an item each time
+   * @param passedOver told once of an item that stays where others are pushed out
+   */
+  constructor(mattersLess: (item: T) => boolean, passedOver: (item: T) => void = () => undefined) {
     this.#mattersLess = mattersLess
+    this.#passedOver = passedOver
   }
 
   get size(): number {
@@ -46,7 +51,11 @@ export class Waiting<T extends object> {
     this.#looked = Math.max(this.#looked, this.#first)
     for (; this.#looked < this.#slots.length; this.#looked += 1) {
       const item = this.#slots[this.#looked]
-      if (item === undefined || !this.#mattersLess(item)) continue
+      if (item === undefined) continue
+      if (!this.#mattersLess(item)) {
+        this.#passedOver(item)
+        continue
+      }
       this.#empty(this.#looked)
       return item
     }

@@ -32,8 +32,8 @@ export interface DecisionOperationNeeds {
   readonly history: AccessHistory
   /** Told of every decision, before it is answered. */
   readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, arrival: Arrival) => void
-  /** An unexpected fault inside a batch, which is answered in its place. */
-  readonly itemFailed: (fault: Error, arrival: Arrival) => void
+  /** The same of a batch, whose items are answered at one moment; of one that failed the fault. */
+  readonly batchDecided: (results: readonly (Decision | Error)[], arrival: Arrival) => void
 }
 
 export type DecisionMethod = 'Check' | 'BatchCheck' | 'CheckPermissions' | 'ListPermissions' | 'ListUsers' | 'Explain'
@@ -54,13 +54,11 @@ export function decisionOperations(needs: DecisionOperationNeeds): Readonly<Reco
       const questions = parsed.filter((item): item is Check => !(item instanceof Error))
       const answers = questions.length === 0 ? [] : await decisions.checkBatch(questions, call.signal)
       let next = 0
-      const items = parsed.map((item) => {
-        const result = item instanceof Error ? item : (answers[next++] ?? new Error('the decision point left an item unanswered'))
-        if (result instanceof Error) needs.itemFailed(result, call)
-        else decided(result, 'BatchCheck', call)
-        return resultMessage(result, form)
-      })
-      return { items }
+      const results = parsed.map((item) =>
+        item instanceof Error ? item : (answers[next++] ?? new Error('the decision point left an item unanswered')),
+      )
+      needs.batchDecided(results, call)
+      return { items: results.map((result) => resultMessage(result, form)) }
     },
     async CheckPermissions(plain, call) {
       requireScope(call.caller, 'decide')

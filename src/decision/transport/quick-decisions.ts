@@ -26,11 +26,11 @@ export interface QuickDecisionNeeds {
   readonly authentication: Authentication
   /** Told of every decision, before it is answered. */
   readonly decided: (decision: Decision | PermissionsAnswer, method: DecidedMethod, arrival: Arrival) => void
-  /** An unexpected fault inside a batch, which is answered in its place. */
-  readonly itemFailed: (fault: Error, arrival: Arrival) => void
+  /** The same of a batch, whose items are answered at one moment; of one that failed the fault. */
+  readonly batchDecided: (results: readonly (Decision | Error)[], arrival: Arrival) => void
 }
 
-export function quickDecisions({ decisions, authentication, decided, itemFailed }: QuickDecisionNeeds): QuickDecisions {
+export function quickDecisions({ decisions, authentication, decided, batchDecided }: QuickDecisionNeeds): QuickDecisions {
   return {
     caller: (authorization) => authentication.recall?.(authorization),
 
@@ -45,26 +45,24 @@ export function quickDecisions({ decisions, authentication, decided, itemFailed 
 
     batch(parsed, arrival) {
       requireScope(arrival.caller, 'decide')
-      const held: (CheckQuestion | Error)[] = []
+      const { caller } = arrival
       const questions: CheckQuestion[] = []
-      for (const item of parsed) {
-        if (item instanceof Error) held.push(item)
-        else if ('accessToken' in item) return undefined
-        else {
-          const question = heldToTenant(item, arrival.caller)
-          held.push(question)
-          if (!(question instanceof Error)) questions.push(question)
-        }
+      /** Of what is an answer already, at its place. */
+      let refused: Map<number, Error> | undefined
+      for (let index = 0; index < parsed.length; index++) {
+        const item = parsed[index] as ParsedCheck | Error
+        if (!(item instanceof Error) && 'accessToken' in item) return undefined
+        const question = item instanceof Error || caller.tenants === null ? item : heldToTenant(item, caller)
+        if (question instanceof Error) {
+          refused ??= new Map()
+          refused.set(index, question)
+        } else questions.push(question)
       }
       const answers = decisions.recallBatch(questions)
       if (answers === undefined) return undefined
-      let next = 0
-      return held.map((item) => {
-        const result = item instanceof Error ? item : (answers[next++] as Decision | Error)
-        if (result instanceof Error) itemFailed(result, arrival)
-        else decided(result, 'BatchCheck', arrival)
-        return result
-      })
+      const results = refused === undefined ? answers : inPlace(answers, refused)
+      batchDecided(results, arrival)
+      return results
     },
 
     permissions(question, arrival) {
@@ -76,6 +74,12 @@ export function quickDecisions({ decisions, authentication, decided, itemFailed 
       return answer
     },
   }
+}
+
+/** Answers in their order, with what was refused between them. */
+function inPlace(answers: readonly (Decision | Error)[], refused: ReadonlyMap<number, Error>): readonly (Decision | Error)[] {
+  let next = 0
+  return Array.from({ length: answers.length + refused.size }, (_, index) => refused.get(index) ?? (answers[next++] as Decision | Error))
 }
 
 function heldToTenant(question: CheckQuestion, caller: Caller): CheckQuestion | Error {

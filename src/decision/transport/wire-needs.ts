@@ -47,14 +47,19 @@ export function wireQuickDecisions(wire: 'grpc' | 'http', needs: WireNeeds): Qui
   return needs.spans === undefined ? quickDecisions({ ...needs, ...telling(wire, needs) }) : undefined
 }
 
-function telling(wire: 'grpc' | 'http', needs: WireNeeds): Pick<QuickDecisionNeeds, 'decided' | 'itemFailed'> {
+function telling(wire: 'grpc' | 'http', needs: WireNeeds): Pick<QuickDecisionNeeds, 'decided' | 'batchDecided'> {
   const { clock, observer, log } = needs
   return {
     decided(decision, method, { caller, requestId, trace, receivedMs }) {
       const elapsedMs = clock.monotonicMs() - receivedMs
       observer.decided({ decision, method, wire, caller, requestId, trace, atMs: clock.nowMs(), elapsedMs })
     },
-    itemFailed: (fault, { requestId }) => logFault(log, knownError(fault), { wire, method: 'BatchCheck', requestId }),
+    batchDecided(results, { caller, requestId, trace, receivedMs }) {
+      const [atMs, elapsedMs] = [clock.nowMs(), clock.monotonicMs() - receivedMs]
+      for (const decision of results)
+        if (decision instanceof Error) logFault(log, knownError(decision), { wire, method: 'BatchCheck', requestId })
+        else observer.decided({ decision, method: 'BatchCheck', wire, caller, requestId, trace, atMs, elapsedMs })
+    },
   }
 }
 

@@ -104,6 +104,22 @@ describe('a line', () => {
     )
   })
 
+  it('tells apart what differs from the decision before it in one thing alone', () => {
+    const lines = new RecordLines('replica-1')
+    const first = decided(decisionOf('d-1', [held('a-1', 'reader')], { permission: 'q.r' }))
+    const others: Partial<Decided>[] = [
+      { requestId: 'request-2' },
+      { trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true } },
+      { caller: { id: 'caller-2', name: 'billing' } },
+      { caller: { id: 'caller-1', name: 'other' } },
+      { atMs: NOW_MS + 1 },
+      { method: 'BatchCheck' },
+      { wire: 'http' },
+      { elapsedMs: 7 },
+    ]
+    for (const other of others) for (const event of [first, { ...first, ...other }]) expectDefined(lines, 'replica-1', event, 1)
+  })
+
   it('has durations as JSON has them', () => {
     const micros = fc.oneof(
       fc.integer({ min: -10, max: 10_000_000 }),

@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { type DecisionLog, openDecisionLog } from '../../../src/decision/log/decision-log.ts'
 import { entryOf, type LogEntry, recordIn } from '../../../src/decision/log/entry.ts'
+import { PackedLines } from '../../../src/decision/log/packed-lines.ts'
 import { recordOf } from '../../../src/decision/log/record.ts'
 import { type DecisionSink, RefusedError, type SinkPace } from '../../../src/decision/log/sink.ts'
 import { openLog } from '../../../src/ground/log.ts'
@@ -221,11 +222,11 @@ describe('the decision log', () => {
     const sink = new Receiver()
     const world = open([sink])
     sink.behave = () => new Promise(() => undefined)
-    // Characters that take two bytes each in memory.
+    // Characters of three bytes each.
     const resource = { id: '\u4e00'.repeat(1_000), amount: 1, tags: Array.from({ length: 50 }, () => '\u4e00'.repeat(1_000)) }
     const large = decisionOf('d', [held('a-1', 'sender')], { permission: 'quote.send', resource })
-    const heldBytes = entryOf(recordOf(decided(large), 'replica-1', 1), true).heldBytes
-    expect(heldBytes).toBeGreaterThan(100_000)
+    const { heldBytes } = new PackedLines().pack(entryOf(recordOf(decided(large), 'replica-1', 1), true))
+    expect(heldBytes).toBeGreaterThan(150_000)
     const fit = Math.floor(SINK_BYTES_MAX / heldBytes)
     for (let index = 0; index < fit + 50; index += 1) world.log.decided(decided(large))
     await drained()

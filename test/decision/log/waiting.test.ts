@@ -56,3 +56,19 @@ it('looks at no item twice for what matters less, and keeps no place for what we
   }
   expect(looks).toBe(4 * count)
 })
+
+it('tells once of each that stays where others were pushed out, and of nobody else', () => {
+  const passedOver: number[] = []
+  const waiting = new Waiting<Item>(
+    (item) => item.less,
+    ({ id }) => void passedOver.push(id),
+  )
+  for (let id = 0; id < 10; id += 1) waiting.push({ id, less: id % 3 === 2 })
+  same(waiting.pushOut()?.id, 2)
+  same(waiting.pushOut()?.id, 5)
+  expect(passedOver).toEqual([0, 1, 3, 4])
+  same(waiting.pushOut()?.id, 8)
+  same(waiting.pushOut(), undefined)
+  same(waiting.pushOut(), undefined)
+  expect(passedOver).toEqual([0, 1, 3, 4, 6, 7, 9])
+})

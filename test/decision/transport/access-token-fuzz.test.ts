@@ -54,7 +54,7 @@ function texts(): fc.Arbitrary<string> {
 
 it('an access token of any text is a deny or a fault of the request, never ours and never an allow, 25,000 times', async () => {
   const { decisions, history } = wires.needs
-  const { Check } = decisionOperations({ decisions, history, decided: () => undefined, itemFailed: () => undefined })
+  const { Check } = decisionOperations({ decisions, history, decided: () => undefined, batchDecided: () => undefined })
   const call = { caller: wires.house.admin, requestId: 'one', signal: new AbortController().signal, receivedMs: 0, trace: undefined }
   const plainOf = (accessToken: unknown) => ({ accessToken, permission: 'coding.medical-stay.read' })
   expect(await Check(plainOf(good.person), call, httpForm)).toMatchObject({ allowed: true })

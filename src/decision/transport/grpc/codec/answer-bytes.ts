@@ -20,6 +20,7 @@ export class AnswerBytes {
   readonly #definitions: Definitions
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
+  #versioned: { readonly policyRevision: string; readonly position: number; readonly bytes: Buffer } | undefined
   /** Whether all that was written into these bytes was of ASCII, as its length was counted. */
   #good = true
 
@@ -121,9 +122,25 @@ export class AnswerBytes {
     this.#bytes[this.#at++] = allowed ? 1 : 0
     this.#text(SECOND, reason)
     this.#text(THIRD, decisionId)
+    this.#version(policyRevision, position)
+    for (const role of via) this.#text(SIXTH, role)
+  }
+
+  /** The same in nearly every answer: written once, and copied from then on. */
+  #version(policyRevision: string, position: number): void {
+    const known = this.#versioned
+    if (known !== undefined && known.position === position && known.policyRevision === policyRevision) {
+      this.#bytes.set(known.bytes, this.#at)
+      this.#at += known.bytes.length
+      return
+    }
+    const start = this.#at
+    const wasGood = this.#good
+    this.#good = true
     this.#text(FOURTH, policyRevision)
     this.#number(FIFTH_NUMBER, position)
-    for (const role of via) this.#text(SIXTH, role)
+    if (this.#good) this.#versioned = { policyRevision, position, bytes: Buffer.from(this.#bytes.subarray(start, this.#at)) }
+    this.#good = wasGood && this.#good
   }
 
   #text(tag: number, text: string): void {
