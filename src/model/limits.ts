@@ -72,6 +72,8 @@ export const DRAIN_TIMEOUT_MS = 10_000
 /** Milliseconds to reach PostgreSQL, and to be given a pooled connection: a queue longer than that helps nobody within REQUEST_TIMEOUT_MS. */
 export const STORE_CONNECT_TIMEOUT_MS = 3_000
 export const STORE_ACQUIRE_TIMEOUT_MS = 3_000
+/** Milliseconds a connection may stay beside the pool, in use by nobody: the pool's own way in and out is then paid once a second, not for each look-up. */
+export const STORE_AT_HAND_MS = 1_000
 /** Milliseconds of one statement before PostgreSQL cancels it: below REQUEST_TIMEOUT_MS, so that the caller still hears of it. */
 export const STORE_STATEMENT_TIMEOUT_MS = 4_000
 /** Milliseconds without an answer before the connection is given up: PostgreSQL's own limit has passed, so the network is gone. */

@@ -1,6 +1,7 @@
 /** PostgreSQL or PGlite as one kind of thing: knex for most, a prepared statement for the way of a check. Opens neither (open-database.ts). Floor 2. */
 import type { Knex } from 'knex'
 import { StoreError } from '../model/error-code.ts'
+import type { PoolCounts } from './knex-pool.ts'
 import type { PgConnection } from './postgres-dialect.ts'
 
 export interface PostgresOptions {
@@ -41,13 +42,6 @@ export interface Database {
   /** A transaction on a connection without time limits of ours: for migrations. */
   unboundedTransaction<T>(work: (transaction: Knex.Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>
-}
-
-export interface PoolCounts {
-  readonly used: number
-  readonly free: number
-  /** Who wants a connection, and has none yet. */
-  readonly waiting: number
 }
 
 /** Refuses what this house cannot run on. @throws StoreError */

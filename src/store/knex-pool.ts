@@ -1,6 +1,12 @@
 /** What our two kinds of database share of knex: its pool, and where its words go. Opens none. Floor 2. */
 import type { Knex } from 'knex'
-import type { PoolCounts } from './database.ts'
+
+export interface PoolCounts {
+  readonly used: number
+  readonly free: number
+  /** Who wants a connection, and has none yet. */
+  readonly waiting: number
+}
 
 /** The part of knex's client that hands out pooled connections. */
 export interface Pooled<Connection> {
@@ -9,10 +15,20 @@ export interface Pooled<Connection> {
   releaseConnection(connection: Connection): Promise<void>
 }
 
-/** knex takes the pool away when it closes. */
-export function countsOf({ pool }: Pooled<unknown>): PoolCounts {
+/**
+ * knex takes the pool away when it closes.
+ * @param atHand taken from the pool, and used by nobody
+ */
+export function countsOf(client: unknown, atHand = 0): PoolCounts {
+  const { pool } = client as Pooled<unknown>
   if (pool === undefined) return { used: 0, free: 0, waiting: 0 }
-  return { used: pool.numUsed(), free: pool.numFree(), waiting: pool.numPendingAcquires() }
+  return { used: pool.numUsed() - atHand, free: pool.numFree() + atHand, waiting: pool.numPendingAcquires() }
+}
+
+/** Whether somebody waits for a connection. */
+export function isWanted(client: unknown): boolean {
+  const { pool } = client as Pooled<unknown>
+  return pool !== undefined && pool.numPendingAcquires() > 0
 }
 
 /** knex prints to the console unless told otherwise; what matters of it reaches us as errors. */

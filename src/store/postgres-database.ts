@@ -9,18 +9,9 @@ import {
   STORE_STATEMENT_TIMEOUT_MS,
 } from '../model/limits.ts'
 import type { Database, PostgresOptions } from './database.ts'
-import { asStoreWork } from './fault.ts'
-import { countsOf, knexLog, type Pooled } from './knex-pool.ts'
-import { ask, BoundedPostgresClient, type PgConnection } from './postgres-dialect.ts'
-import { bigintOf } from './value-types.ts'
-
-/** pg's own parsers, with bigint as a number. Per connection: pg's global table stays untouched. */
-const pgTypes = {
-  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-    if (oid === pg.types.builtins.INT8 && format !== 'binary') return bigintOf
-    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text')
-  },
-}
+import { asStoreWork, storeFault } from './fault.ts'
+import { countsOf, knexLog } from './knex-pool.ts'
+import { ask, askNamed, BoundedPostgresClient, type PgConnection, pgTypes } from './postgres-dialect.ts'
 
 export function openPostgres(options: PostgresOptions): Database {
   const url = URL.parse(options.url)
@@ -47,22 +38,13 @@ export function openPostgres(options: PostgresOptions): Database {
     compileSqlOnError: false,
     log: knexLog(options.warn),
   })
-  const pool = knex.client as Pooled<PgConnection>
+  const pool = knex.client as BoundedPostgresClient
   return {
     kind: 'postgres',
     knex,
     changesAtOnceMax: Math.max(1, Math.floor(options.poolMax / 4)),
     createClient: (applicationName) => new pg.Client({ ...connection, application_name: applicationName }) as PgConnection,
-    queryPrepared: <R>(name: string | undefined, text: string, values: readonly unknown[]) =>
-      asStoreWork(async () => {
-        const connection = await pool.acquireConnection()
-        try {
-          const statement = name === undefined ? { text, values: [...values] } : { name, text, values: [...values] }
-          return (await ask(connection, statement)).rows as R[]
-        } finally {
-          await pool.releaseConnection(connection)
-        }
-      }),
+    queryPrepared: <R>(name: string | undefined, text: string, values: readonly unknown[]) => queryPrepared<R>(pool, name, text, values),
     unboundedTransaction: async (work) => {
       const connection = await asStoreWork(() => pool.acquireConnection())
       connection.castellanUnbounded = true
@@ -80,7 +62,32 @@ export function openPostgres(options: PostgresOptions): Database {
         await pool.releaseConnection(connection)
       }
     },
-    connections: () => countsOf(pool),
+    connections: () => countsOf(pool, pool.atHand),
     close: () => knex.destroy(),
   }
+}
+
+async function queryPrepared<R>(
+  pool: BoundedPostgresClient,
+  name: string | undefined,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly R[]> {
+  try {
+    const connection = pool.takeAtHand() ?? (await pool.acquireConnection())
+    try {
+      if (name !== undefined && values.every(isTextOrNull)) return (await askNamed(connection, name, text, values)) as readonly R[]
+      const statement = name === undefined ? { text, values: [...values] } : { name, text, values: [...values] }
+      return (await ask(connection, statement)).rows as R[]
+    } finally {
+      void pool.releaseConnection(connection)
+    }
+  } catch (fault) {
+    throw storeFault(fault)
+  }
+}
+
+/** What PostgreSQL reads as it is; the driver makes text of all else. */
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string'
 }

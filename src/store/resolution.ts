@@ -36,14 +36,15 @@ ${STANDING_OF_PAIR}
 where head.only_row`
 
 /**
- * As RESOLVE_SQL, for who has few: one range and plain rows, at two thirds of what that costs here and there. With fewer rows than it may give
- * these are all there are, and none of those that are over would have been left out.
+ * As RESOLVE_SQL, for who has few: one range and plain rows, at half of what that costs here and there. With fewer rows than it may give
+ * these are all there are, and none of those that are over would have been left out. They come in any order: PostgreSQL takes a tenth of the
+ * statement's time to sort even one row.
  */
 export const RESOLVE_FEW_SQL = `select ${STANDING},
   held.id, held.role, ${msSql('held.valid_from')} as valid_from_ms, ${msSql('held.expires_at')} as expires_at_ms
 ${STANDING_OF_PAIR}
 left join lateral (${ASSIGNMENT_OF_PAIR} order by expires_at desc, id desc limit ${EXPIRED_ASSIGNMENTS_READ_MAX}) held on true
-where head.only_row order by held.id`
+where head.only_row`
 
 /**
  * $1 tenant, $2 roles, $3 the user after whom to begin ('' at the start: no id is empty), $4 limit.
@@ -135,7 +136,21 @@ function assignmentsOf(rows: readonly ResolveFewRow[]): readonly Assignment[] {
   const assignments: Assignment[] = []
   for (const { id, role, valid_from_ms, expires_at_ms } of rows)
     if (id !== null) assignments.push({ id, role, validFromMs: valid_from_ms, expiresAtMs: expires_at_ms })
-  return assignments
+  return assignments.length > 1 ? assignments.sort(inIdOrder) : assignments
+}
+
+/** As PostgreSQL orders them, by bytes: the order of UTF-16 is the same, but for surrogates, which stand for what comes after all else. */
+function inIdOrder({ id: one }: Assignment, { id: other }: Assignment): number {
+  const length = Math.min(one.length, other.length)
+  for (let at = 0; at < length; at++) {
+    const [left, right] = [one.charCodeAt(at), other.charCodeAt(at)]
+    if (left !== right) return (isSurrogate(left) ? left + 0x1_0000 : left) - (isSurrogate(right) ? right + 0x1_0000 : right)
+  }
+  return one.length - other.length
+}
+
+function isSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdfff
 }
 
 // Anything but 'active' is the restrictive reading, also of a state this build does not know.

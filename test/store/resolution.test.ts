@@ -48,6 +48,20 @@ describeEachStore('a resolution', (current) => {
     expect(await current().store.access.resolve(tenant, randomUUID())).toMatchObject({ user: undefined, assignments: [] })
   })
 
+  it('is in the order of bytes, as both statements have it, whatever characters ids have', async () => {
+    const [tenant, user] = [randomUUID(), randomUUID()]
+    await grant(tenant, user, () => [])
+    const ids = ['b', 'a', 'aa', 'Z', 'é', '\u{10000}', '\uffee', '\u{1f600}', '~', '\ud7ff'].map((id) => `${id} ${user}`)
+    const { knex } = current().database
+    await knex('role_assignment').insert(
+      ids.map((id) => ({ id, user_id: user, tenant_id: tenant, role: 'clerk', valid_from: '2026-01-01T00:00:00Z', created_by: 'x' })),
+    )
+    const { assignments } = await current().store.access.resolve(tenant, user)
+    const inBytes = [...ids].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+    expect(assignments.map(({ id }) => id)).toEqual(inBytes)
+    expect(await knex('role_assignment').where({ user_id: user }).orderBy('id').pluck('id')).toEqual(inBytes)
+  })
+
   interface Held {
     readonly id: string
     readonly role: string
