@@ -270,22 +270,28 @@ describe('requests answered before the parser', () => {
   }, 240_000)
 
   test('the answers of one packet come in the order of its requests, also where the first is waited for', async () => {
-    let let_go = (): void => {}
+    let letGo = (): void => {}
     const { server, quick, whole } = await open((head, body) => (head.path.startsWith('/quick') ? quickEcho(head, body) : undefined), {
       handle(request, response) {
-        let_go = () => echo(request, response, false)
+        letGo = () => echo(request, response, false)
       },
     })
     const heard = exchangeOpen(server.port)
     heard.socket.write(post('/quick/1') + post('/slow/2', 'x') + post('/quick/3') + post('/quick/4'))
     await heard.until(() => whole.length === 1)
     expect(quick).toEqual(['/quick/1'])
-    let_go()
+    letGo()
     await heard.until((text) => text.split('HTTP/1.1 200').length === 5)
     expect([...heard.text().matchAll(/"path":"([^"]+)"/g)].map(([, path]) => path)).toEqual(['/quick/1', '/slow/2', '/quick/3', '/quick/4'])
     heard.socket.write(post('/quick/5'))
     await heard.until((text) => text.includes('/quick/5'))
     expect([quick.length, whole]).toEqual([4, [['/slow/2', true]]])
+    // And what is unusual is node's, on the same connection.
+    heard.socket.write(post('/quick/6', '', 'te: trailers'))
+    await heard.until(() => whole.length === 2)
+    letGo()
+    await heard.until((text) => text.includes('/quick/6'))
+    expect(whole.at(-1)).toEqual(['/quick/6', false])
     heard.socket.destroy()
   })
 
