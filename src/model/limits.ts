@@ -78,6 +78,11 @@ export const STORE_AT_HAND_MS = 1_000
 export const STORE_STATEMENT_TIMEOUT_MS = 4_000
 /** Milliseconds without an answer before the connection is given up: PostgreSQL's own limit has passed, so the network is gone. */
 export const STORE_ANSWER_TIMEOUT_MS = 4_500
+/**
+ * Of the embedded database's code, what runs before V8 compiles a function of it a second time, for speed: a hundred times V8's own.
+ * Its start runs much of it for a moment, and a third of that start's processor time went into code that was hardly used again.
+ */
+export const EMBEDDED_TIERING_BUDGET_BYTES = 180_000_000
 /** Milliseconds a transaction of ours may idle before PostgreSQL ends it: a stalled process must not hold the feed head. */
 export const STORE_IDLE_TRANSACTION_TIMEOUT_MS = 10_000
 /** Attempts at one change when PostgreSQL names it the victim of a deadlock or of a serialization failure. */

@@ -1,13 +1,16 @@
 /** PGlite, in this process, through knex. Floor 2. */
+import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 import knexModule from 'knex'
-import { STORE_ACQUIRE_TIMEOUT_MS } from '../model/limits.ts'
+import { EMBEDDED_TIERING_BUDGET_BYTES, STORE_ACQUIRE_TIMEOUT_MS } from '../model/limits.ts'
 import type { Database, PgliteOptions } from './database.ts'
 import { asStoreWork } from './fault.ts'
 import { countsOf, knexLog, type Pooled } from './knex-pool.ts'
 import { askPglite, pgliteClient } from './pglite-dialect.ts'
 
 export async function openPglite(options: PgliteOptions): Promise<Database> {
+  // Before any of PGlite's WebAssembly is compiled; V8 has no other way to say it.
+  setFlagsFromString(`--wasm-tiering-budget=${EMBEDDED_TIERING_BUDGET_BYTES}`)
   const instance = await asStoreWork(() =>
     PGlite.create({
       ...(options.dataDirectory === undefined ? {} : { dataDir: options.dataDirectory }),
