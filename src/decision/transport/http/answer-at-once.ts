@@ -45,7 +45,7 @@ export function answeringAtOnce(
     const json = unlessFaulty(route.answer, body, { caller, requestId, receivedMs, trace })
     if (json === undefined) return undefined
     metrics.ended('http', route.operation, 'ok', (clock.monotonicMs() - receivedMs) / 1_000)
-    return { json, requestId }
+    return { json, bytes: Buffer.byteLength(json), requestId }
   }
 }
 

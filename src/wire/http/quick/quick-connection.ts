@@ -79,11 +79,13 @@ export class QuickConnection {
   #take(bytes: Buffer): void {
     let at = 0
     let answers = ''
+    // Text of ASCII alone is written as it lies in memory.
+    let encoding: BufferEncoding = 'latin1'
     while (at < bytes.length) {
       const head = readHead(bytes, at)
       if (head === 'incomplete' && bytes.length - at <= HEADER_BYTES_MAX) break
       if (typeof head === 'string' || head.bytes > HEADER_BYTES_MAX || head.bodyBytes > QUICK_BODY_BYTES_MAX) {
-        this.#write(answers)
+        this.#write(answers, encoding)
         this.#handOver(bytes.subarray(at))
         return
       }
@@ -91,27 +93,28 @@ export class QuickConnection {
       if (end > bytes.length) break
       const answer = this.#needs.answer(head, bytes.subarray(at + head.bytes, end))
       if (answer === undefined) {
-        this.#write(answers)
+        this.#write(answers, encoding)
         this.#passOn(bytes.subarray(at, end), bytes.subarray(end))
         return
       }
       const last = head.last || this.#needs.leaving(this.#socket)
       answers += this.#needs.response(answer, last)
+      if (answer.bytes !== answer.json.length) encoding = 'utf8'
       at = end
       if (last) {
-        this.#write(answers)
+        this.#write(answers, encoding)
         this.#socket.destroySoon()
         return
       }
     }
-    this.#write(answers)
+    this.#write(answers, encoding)
     if (at > 0) this.#waitNoMore()
     this.#wait(bytes.subarray(at))
   }
 
   /** One write, however many were answered: who does not read what was answered is not heard until it has. */
-  #write(answers: string): void {
-    if (answers === '' || this.#socket.write(answers)) return
+  #write(answers: string, encoding: BufferEncoding): void {
+    if (answers === '' || this.#socket.write(answers, encoding)) return
     this.#socket.pause()
     this.#socket.once('drain', () => this.#socket.resume())
   }

@@ -36,10 +36,11 @@ function echo(request: IncomingMessage, response: ServerResponse, last: boolean)
   })
 }
 
-const quickEcho = (head: OrdinaryHead, body: Buffer) => ({
-  json: told(head.method, head.path, [head.authorization, head.contentType, head.requestId, head.traceparent, head.tracestate], body),
-  requestId: 'an-id',
-})
+const quickEcho = (head: OrdinaryHead, body: Buffer) => {
+  const said = [head.authorization, head.contentType, head.requestId, head.traceparent, head.tracestate]
+  return answerOf(told(head.method, head.path, said, body))
+}
+const answerOf = (json: string) => ({ json, bytes: Buffer.byteLength(json), requestId: 'an-id' })
 
 interface Opened {
   readonly server: HttpServer
@@ -293,6 +294,25 @@ describe('requests answered before the parser', () => {
     await heard.until((text) => text.includes('/quick/6'))
     expect(whole.at(-1)).toEqual(['/quick/6', false])
     heard.socket.destroy()
+  })
+
+  test('text of any characters arrives as it was said', async () => {
+    const { server } = await open((_head, body) => answerOf(body.toString()))
+    const texts = ['caf\u00e9', 'plain', '\u20ac \u{1f600}']
+    const heard: Buffer[] = []
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(texts.map((text) => post('/quick', text)).join('')))
+    socket.on('data', (chunk) => heard.push(chunk))
+    while (
+      !Buffer.concat(heard)
+        .toString()
+        .includes(texts[2] as string)
+    )
+      await turns(1)
+    const bodies = Buffer.concat(heard)
+      .toString()
+      .split(/HTTP\/1\.1 200[\s\S]*?\r\n\r\n/)
+    expect(bodies).toEqual(['', ...texts])
+    socket.destroy()
   })
 
   test('a caller that hangs up ends what was passed on for it', async () => {
