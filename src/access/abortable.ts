@@ -5,19 +5,24 @@ import { ServiceError } from '../model/error-code.ts'
  * Waits for `work`, but no longer than the caller does. Work that goes on unwatched cannot raise an unhandled rejection.
  * @param signal absent: until the end of the work
  */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortError(signal))
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
+export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  if (signal.aborted) return Promise.race([work, Promise.reject(abortError(signal))])
+  // By hand: it stands in each look-up, and a race of two promises takes twice the time.
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(abortError(signal))
+    signal.addEventListener('abort', stop)
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', stop)
+        resolve(value)
+      },
+      (fault: unknown) => {
+        signal.removeEventListener('abort', stop)
+        reject(fault)
+      },
+    )
   })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
-  }
 }
 
 /** @throws the signal's error when the caller has gone or its time is over: no work is begun for nobody */

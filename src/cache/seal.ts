@@ -1,5 +1,5 @@
 /** Names and authenticates what is put in Redis, so that it can be lost or late there, but not made up, changed or swapped. Floor 2. */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { DatabaseIdentity } from './ports.ts'
 
 /** Of an entry's name: two pairs meeting in 192 bits is not going to happen. */
@@ -15,15 +15,15 @@ export class Seal {
   /** Under this key stands the highest head that any replica knew. */
   readonly headKey: string
   readonly #prefix: string
-  readonly #nameSecret: Buffer
-  readonly #valueSecret: Buffer
+  readonly #nameSecret: KeyObject
+  readonly #valueSecret: KeyObject
 
   constructor({ incarnation, secret }: Pick<DatabaseIdentity, 'incarnation' | 'secret'>) {
     this.incarnation = incarnation
     this.headKey = `castellan:${incarnation}:head`
     this.#prefix = `castellan:${incarnation.slice(0, INCARNATION_CHARACTERS)}:a:`
-    this.#nameSecret = createHmac('sha256', secret).update(`castellan name ${incarnation}`).digest()
-    this.#valueSecret = createHmac('sha256', secret).update(`castellan value ${incarnation}`).digest()
+    this.#nameSecret = createSecretKey(createHmac('sha256', secret).update(`castellan name ${incarnation}`).digest())
+    this.#valueSecret = createSecretKey(createHmac('sha256', secret).update(`castellan value ${incarnation}`).digest())
   }
 
   /** Different for any two pairs; shows neither id. */
