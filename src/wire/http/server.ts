@@ -69,7 +69,13 @@ export async function openHttpServer(
   const connected = needs.tls === undefined ? 'connection' : 'secureConnection'
   const connections = quick && openQuickConnections(server, connected, { ...quick, clock: needs.clock, leaving })
   server.prependListener(connected, (socket: Socket) => bornMs.set(socket, needs.clock.monotonicMs()))
-  server.on('clientError', (fault, socket) => answerBroken(fault, socket, needs))
+  const broken = new WeakSet<Duplex>()
+  server.on('clientError', (fault, socket) => {
+    // Told once: what else comes on a broken connection is broken too.
+    if (broken.has(socket)) return
+    broken.add(socket)
+    answerBroken(fault, socket, needs)
+  })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const known = knownError(new RequestError([{ field: 'expect', message: 'only 100-continue is met' }]))
     writeProblem(request, response, known, needs.random.uuid(), { connection: 'close' }, 417)

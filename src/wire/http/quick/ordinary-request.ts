@@ -23,9 +23,11 @@ export type Head = OrdinaryHead | 'incomplete' | 'unusual'
 const REQUEST_LINE = /^(GET|POST|PUT|DELETE) (\/[\x21-\x7e]*) HTTP\/1\.1$/
 /** Names are tokens with nothing between them and the colon, values what can be seen: no continued lines, no control characters, nothing beyond ASCII. */
 const HEADER_LINES = /^(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e]*\r\n)+$/
-const LENGTH = /^\d{1,9}$/
+const LENGTH = /^ *\d{1,9} *$/
 /** Stands in no ordinary header, however it goes on. */
-const NEVER = /[^\t\r\n\x20-\x7e]/
+const NEVER = /[^\t\r\n\x20-\x7e]|(?<!\r)\n/
+/** More than anybody sends, and far fewer than those from which on node leaves headers out. */
+const HEADERS_MAX = 100
 const END = '\r\n\r\n'
 
 /** @param at where in `bytes` the request begins */
@@ -50,7 +52,8 @@ function readLines(lines: string, method: string, path: string, bytes: number): 
   let requestId: string | undefined
   let traceparent: string | undefined
   let tracestate: string | undefined
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0, count = 1; at < lines.length; count += 1) {
+    if (count > HEADERS_MAX) return 'unusual'
     const colon = lines.indexOf(':', at)
     const end = lines.indexOf('\r\n', colon)
     const name = lines.slice(at, colon).toLowerCase()
@@ -62,7 +65,7 @@ function readLines(lines: string, method: string, path: string, bytes: number): 
         host = value
         break
       case 'content-length':
-        if (length !== undefined || !LENGTH.test(value)) return 'unusual'
+        if (length !== undefined || !LENGTH.test(lines.slice(colon + 1, end))) return 'unusual'
         length = value
         break
       case 'authorization':

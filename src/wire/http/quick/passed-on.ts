@@ -6,16 +6,16 @@ type Done = (error?: Error | null) => void
 
 export class PassedOn extends Duplex {
   readonly outer: Socket
-  readonly #answered: () => void
+  readonly #told: { readonly answered: () => void; readonly gone: () => void }
   #left = false
   /** As TLS sockets say it, which is where frameworks look. */
   readonly encrypted: boolean
 
-  /** @param answered called when node has answered what was passed on */
-  constructor(outer: Socket, answered: () => void) {
+  /** @param told `answered`: what was passed on has its answer; `gone`: node ended this connection before it had written all */
+  constructor(outer: Socket, told: { readonly answered: () => void; readonly gone: () => void }) {
     super()
     this.outer = outer
-    this.#answered = answered
+    this.#told = told
     this.encrypted = 'encrypted' in outer
   }
 
@@ -29,7 +29,7 @@ export class PassedOn extends Duplex {
 
   /** To be called when a response to what came through it is over. */
   answered(): void {
-    this.#answered()
+    this.#told.answered()
   }
 
   /** The outer one goes on without this one. */
@@ -62,8 +62,7 @@ export class PassedOn extends Duplex {
   }
 
   override _destroy(fault: Error | null, done: Done): void {
-    // Whatever was written before is on its way: only what is broken ends at once.
-    if (!this.#left && !this.writableFinished) this.outer.destroy()
+    if (!this.#left && !this.writableFinished) this.#told.gone()
     done(fault)
   }
 }

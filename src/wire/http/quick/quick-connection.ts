@@ -28,9 +28,6 @@ export interface QuickConnectionNeeds {
   readonly closed: (connection: QuickConnection) => void
 }
 
-/** Bytes that wait while an answer is awaited, before no more are read. */
-const WAITING_BYTES_MAX = HEADER_BYTES_MAX + QUICK_BODY_BYTES_MAX
-
 export class QuickConnection {
   readonly #socket: Socket
   readonly #needs: QuickConnectionNeeds
@@ -42,6 +39,8 @@ export class QuickConnection {
   #pieces = 0
   #stopWaiting: (() => void) | undefined
   #heard = false
+  /** To become node's. */
+  #givenUp = false
 
   constructor(socket: Socket, needs: QuickConnectionNeeds) {
     this.#socket = socket
@@ -49,6 +48,7 @@ export class QuickConnection {
     // Silence from the start is node's to answer; later it is the end of the connection.
     socket.setTimeout(HEADER_ARRIVAL_TIMEOUT_MS)
     socket.on('data', this.#onData)
+    socket.on('drain', this.#onDrain)
     socket.on('end', this.#onEnd)
     socket.on('timeout', this.#onTimeout)
     socket.on('close', this.#onClose)
@@ -57,7 +57,7 @@ export class QuickConnection {
 
   /** Ends it when nothing is asked just now; otherwise the next answer is the last one. */
   leave(): void {
-    if (!this.#busy && this.#rest === undefined) this.#socket.destroy()
+    if (!this.#busy && !this.#givenUp && this.#rest === undefined) this.#socket.destroy()
   }
 
   destroy(): void {
@@ -70,10 +70,14 @@ export class QuickConnection {
       this.#socket.setTimeout(KEEP_ALIVE_TIMEOUT_MS)
     }
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
-    if (this.#busy) {
-      this.#rest = bytes
-      if (bytes.length > WAITING_BYTES_MAX) this.#socket.pause()
-    } else this.#take(bytes)
+    if (this.#busy) this.#behind(bytes)
+    else this.#take(bytes)
+  }
+
+  /** Requests behind one whose answer is awaited: no more of them are read before it is answered. */
+  #behind(bytes: Buffer): void {
+    this.#rest = bytes
+    this.#socket.pause()
   }
 
   #take(bytes: Buffer): void {
@@ -114,9 +118,12 @@ export class QuickConnection {
 
   /** One write, however many were answered: who does not read what was answered is not heard until it has. */
   #write(answers: string, encoding: BufferEncoding): void {
-    if (answers === '' || this.#socket.write(answers, encoding)) return
-    this.#socket.pause()
-    this.#socket.once('drain', () => this.#socket.resume())
+    if (answers !== '' && !this.#socket.write(answers, encoding)) this.#socket.pause()
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.#givenUp) this.#serve()
+    else if (!this.#busy) this.#socket.resume()
   }
 
   /** Keeps what is not a whole request yet. */
@@ -138,14 +145,14 @@ export class QuickConnection {
 
   #passOn(request: Buffer, behind: Buffer): void {
     this.#waitNoMore()
-    if (behind.length > 0) this.#rest = behind
     this.#busy = true
+    if (behind.length > 0) this.#behind(behind)
     this.#innerConnection().push(request)
   }
 
   #innerConnection(): PassedOn {
     if (this.#inner === undefined) {
-      this.#inner = new PassedOn(this.#socket, () => this.#answered())
+      this.#inner = new PassedOn(this.#socket, { answered: () => this.#answered(), gone: () => this.#innerGone() })
       this.#needs.serve(this.#inner)
     }
     return this.#inner
@@ -155,26 +162,42 @@ export class QuickConnection {
   #answered(): void {
     this.#busy = false
     if (this.#socket.destroyed || this.#inner?.writableEnded === true) return
-    this.#socket.resume()
     const rest = this.#rest
     this.#waitNoMore()
     if (rest !== undefined) this.#take(rest)
+    if (!this.#busy && !this.#givenUp && !this.#socket.writableNeedDrain) this.#socket.resume()
   }
 
-  /** Everything from here on is node's. */
+  /** node ended the inner one, as it does with idle ones when it closes: only what it still owed ends the whole connection. */
+  #innerGone(): void {
+    this.#inner = undefined
+    if (this.#busy) this.#socket.destroy()
+  }
+
+  /** Everything from here on is node's, once what was answered is on its way: a parser that has to wait for that from the start breaks over TLS. */
   #handOver(rest: Buffer | undefined): void {
+    const socket = this.#socket
+    this.#waitNoMore()
+    if (socket.destroyed || socket.readableEnded) return
+    this.#givenUp = true
+    this.#inner?.leave()
+    socket.off('data', this.#onData)
+    socket.pause()
+    if (rest !== undefined) socket.unshift(rest)
+    if (!socket.writableNeedDrain) this.#serve()
+  }
+
+  #serve(): void {
     const socket = this.#socket
     this.#forget()
     socket.off('error', ignore)
-    this.#inner?.leave()
-    socket.pause()
     socket.setTimeout(0)
-    if (rest !== undefined) socket.unshift(rest)
     this.#needs.serve(socket)
     socket.resume()
   }
 
   readonly #onEnd = (): void => {
+    this.#stopWaiting?.()
     if (!this.#busy && this.#rest === undefined) {
       this.#socket.end()
       return
@@ -198,6 +221,7 @@ export class QuickConnection {
   #forget(): void {
     this.#stopWaiting?.()
     this.#socket.off('data', this.#onData)
+    this.#socket.off('drain', this.#onDrain)
     this.#socket.off('end', this.#onEnd)
     this.#socket.off('timeout', this.#onTimeout)
     this.#socket.off('close', this.#onClose)
