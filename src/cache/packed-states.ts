@@ -12,7 +12,10 @@ const READ_AT_MS = 2
 const TENANT = 0
 const USER = 1
 const FIRST_ASSIGNMENT = 2
-const MARK = 3
+const OWNER = 3
+/** The mark stands below the tenant's part. */
+const MARK_BITS = 1
+const MARKED = 1
 /** Numbers and words of an assignment. Its id is four words of a uuid, or else the index of its text in the first one. */
 const VALID_FROM_MS = 0
 const EXPIRES_AT_MS = 1
@@ -74,12 +77,12 @@ export class PackedStates {
     states.setNumber(place, READ_AT_MS, readAtMs)
     const tenantPart = tenant === undefined ? NONE : 1 + this.#tenants.take(JSON.stringify([tenant.suspended, tenant.attributes]))
     const userPart = user === undefined ? NONE : 1 + this.#users.take(JSON.stringify([user.deactivated, user.attributes, user.epoch]))
-    states.setWord(place, TENANT, tenantPart)
+    states.setWord(place, TENANT, tenantPart << MARK_BITS)
     states.setWord(place, USER, userPart)
     let next = NONE
     for (let index = assignments.length - 1; index >= 0; index--) next = this.#addAssignment(assignments[index] as Assignment, next)
     states.setWord(place, FIRST_ASSIGNMENT, next)
-    states.setWord(place, MARK, 0)
+    states.setWord(place, OWNER, NONE)
     return place
   }
 
@@ -114,14 +117,24 @@ export class PackedStates {
   }
 
   mark(place: number): void {
-    this.#states.setWord(place, MARK, 1)
+    this.#states.setWord(place, TENANT, this.#states.word(place, TENANT) | MARKED)
   }
 
   /** @returns whether it was marked */
   unmark(place: number): boolean {
-    const isMarked = this.#states.word(place, MARK) === 1
-    if (isMarked) this.#states.setWord(place, MARK, 0)
+    const word = this.#states.word(place, TENANT)
+    const isMarked = (word & MARKED) === MARKED
+    if (isMarked) this.#states.setWord(place, TENANT, word - MARKED)
     return isMarked
+  }
+
+  /** Whose it is, as numbered by who asks here, from 1; 0 where nothing stands, or nobody's. */
+  owner(place: number): number {
+    return this.#states.word(place, OWNER)
+  }
+
+  setOwner(place: number, owner: number): void {
+    this.#states.setWord(place, OWNER, owner)
   }
 
   remove(place: number): void {
@@ -135,11 +148,12 @@ export class PackedStates {
       this.#removeAssignment(at)
       at = next
     }
+    states.setWord(place, OWNER, NONE)
     states.release(place)
   }
 
   #parts(place: number): readonly [tenant: number, user: number] {
-    return [this.#states.word(place, TENANT), this.#states.word(place, USER)]
+    return [this.#states.word(place, TENANT) >>> MARK_BITS, this.#states.word(place, USER)]
   }
 
   #addAssignment({ id, role, validFromMs, expiresAtMs }: Assignment, next: number): number {

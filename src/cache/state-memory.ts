@@ -6,13 +6,15 @@ import { bytesRead, PackedStates } from './packed-states.ts'
 import type { KeptState, StateLevel } from './ports.ts'
 import { ownText, textBytes } from './text-bytes.ts'
 
-/** A user's place in its tenant's map, which is between all and half full, and in the two lists of owners. */
-const PLACE_BYTES = 42 + 2 * 9
+/** A user's place in its tenant's map, which is between all and half full, and in the list of names. */
+const PLACE_BYTES = 42 + 9
 /** A tenant's map of users, before it holds any, and its own place. */
 const TENANT_BYTES = 300
 
 interface TenantUsers {
   readonly name: string
+  /** Its own place in the list of them, from 1. */
+  readonly index: number
   readonly places: Map<string, number>
 }
 
@@ -60,8 +62,11 @@ class StateMemory implements StateLevel {
   readonly #hotMask: number
   #packed = new PackedStates()
   #tenants = new Map<string, TenantUsers>()
-  /** By place: whose it is; nobody's where absent. */
+  /** By index: a number takes half of what a reference would, at a million places. */
   #owners: (TenantUsers | undefined)[] = [undefined]
+  /** Indexes of no tenant any more. */
+  #freeOwners: number[] = []
+  /** By place; absent where it is nobody's. */
   #users: (string | undefined)[] = [undefined]
   #hot: (HotState | undefined)[]
   #entries = 0
@@ -105,7 +110,7 @@ class StateMemory implements StateLevel {
     const name = (known === undefined ? undefined : this.#users[known]) ?? ownText(user)
     if (known !== undefined) this.#discard(known)
     users.places.set(name, place)
-    this.#owners[place] = users
+    this.#packed.setOwner(place, users.index)
     this.#users[place] = name
     this.#entries++
     this.#ownBytes += PLACE_BYTES + textBytes(name)
@@ -117,6 +122,7 @@ class StateMemory implements StateLevel {
     this.#packed = new PackedStates()
     this.#tenants = new Map()
     this.#owners = [undefined]
+    this.#freeOwners = []
     this.#users = [undefined]
     this.#hot.fill(undefined)
     this.#entries = 0
@@ -178,7 +184,7 @@ class StateMemory implements StateLevel {
     for (let left = stepsLeft; ; left--) {
       this.#hand = this.#packed.after(this.#hand)
       const place = this.#hand
-      if (place === spared || this.#owners[place] === undefined) continue
+      if (place === spared || this.#users[place] === undefined) continue
       const hot = this.#hot[place & this.#hotMask]
       const isUsed = hot?.place === place && hot.heat > 0
       if (isUsed) hot.heat = 0
@@ -187,12 +193,14 @@ class StateMemory implements StateLevel {
   }
 
   #remove(place: number): void {
-    const [users, name] = [this.#owners[place], this.#users[place]]
+    const [users, name] = [this.#owners[this.#packed.owner(place)], this.#users[place]]
     if (users === undefined || name === undefined) return
     users.places.delete(name)
     this.#discard(place)
     if (users.places.size > 0) return
     this.#tenants.delete(users.name)
+    this.#owners[users.index] = undefined
+    this.#freeOwners.push(users.index)
     this.#ownBytes -= TENANT_BYTES + textBytes(users.name)
   }
 
@@ -202,12 +210,13 @@ class StateMemory implements StateLevel {
     this.#packed.remove(place)
     this.#entries--
     this.#ownBytes -= PLACE_BYTES + textBytes(this.#users[place] ?? '')
-    this.#owners[place] = undefined
     this.#users[place] = undefined
   }
 
   #addTenant(tenant: string): TenantUsers {
-    const users: TenantUsers = { name: ownText(tenant), places: new Map() }
+    const index = this.#freeOwners.pop() ?? this.#owners.length
+    const users: TenantUsers = { name: ownText(tenant), index, places: new Map() }
+    this.#owners[index] = users
     this.#tenants.set(users.name, users)
     this.#ownBytes += TENANT_BYTES + textBytes(users.name)
     return users
