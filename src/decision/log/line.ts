@@ -42,7 +42,7 @@ interface Occasion extends Piece {
 }
 
 export class RecordLines {
-  readonly #replica: string
+  readonly #replica: Piece
   readonly #callers = new Map<string, Piece & { readonly name: string }>()
   /** Weak: who was pushed out of memory, or taken back, is not held on to here. */
   #subjects = new WeakMap<AccessState, Subject>()
@@ -63,7 +63,7 @@ export class RecordLines {
   #end = ''
 
   constructor(replica: string) {
-    this.#replica = replica
+    this.#replica = pieceOf(escaped(replica))
   }
 
   entryOf(event: Decided, sampled: number): LogEntry {
@@ -118,18 +118,24 @@ export class RecordLines {
     return this.#moment
   }
 
-  /** After the id, up to whom it was about: decisions of one batch have the same. */
+  /** After the id, up to whom it was about: decisions of one batch have the same, and no other two. */
   #occasionOf(event: Decided): string {
+    if (event.method !== 'BatchCheck') return this.#newOccasionOf(event)
     const known = this.#occasion
     if (known !== undefined && isSameOccasion(known.of, event)) return this.#put(known)
     const { atMs, method, wire, requestId, trace, caller } = event
     const wasAscii = this.#isAscii
     this.#isAscii = true
-    const tracing = trace === undefined ? '' : `","trace":"${this.#escape(trace.traceId)}","span":"${this.#escape(trace.spanId)}`
-    const text = this.#arrivalOf(event) + this.#escape(requestId) + tracing + this.#callerOf(caller)
+    const text = this.#newOccasionOf(event)
     this.#occasion = { text, isAscii: this.#isAscii, of: { atMs, method, wire, requestId, trace, caller } }
     this.#isAscii = wasAscii && this.#isAscii
     return text
+  }
+
+  #newOccasionOf(event: Decided): string {
+    const { requestId, trace, caller } = event
+    const tracing = trace === undefined ? '' : `","trace":"${this.#escape(trace.traceId)}","span":"${this.#escape(trace.spanId)}`
+    return this.#arrivalOf(event) + this.#escape(requestId) + tracing + this.#callerOf(caller)
   }
 
   /** Up to the request's id. */
@@ -137,8 +143,9 @@ export class RecordLines {
     let known = this.#arrival
     if (known === undefined || known.atMs !== atMs || known.method !== method || known.wire !== wire) {
       const { iso } = this.#momentOf(atMs)
-      const text = `","at":"${iso}","replica":"${escaped(this.#replica)}","method":"${method}","wire":"${wire}","requestId":"`
-      known = { ...pieceOf(text), atMs, method, wire }
+      const { text: replica, isAscii } = this.#replica
+      const text = `","at":"${iso}","replica":"${replica}","method":"${method}","wire":"${wire}","requestId":"`
+      known = { text, isAscii, atMs, method, wire }
       this.#arrival = known
     }
     return this.#put(known)
