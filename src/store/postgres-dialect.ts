@@ -74,20 +74,26 @@ export function askNamed(
   })
 }
 
-export class BoundedPostgresClient extends PostgresClient<PgConnection> {
+/** Of a client and of the copies that knex makes of it for migrations: those copy all that is plain, and share objects of a class, as the pool is. */
+class Hand {
   /** Taken from the pool and used by nobody. While somebody waits for a connection there is none here. */
-  readonly #atHand: PgConnection[] = []
-  #givingBack: NodeJS.Timeout | undefined
-  #isClosing = false
+  readonly connections: PgConnection[] = []
+  givingBack: NodeJS.Timeout | undefined
+  isClosing = false
+}
+
+export class BoundedPostgresClient extends PostgresClient<PgConnection> {
+  // No private members: a copy of knex's has none.
+  readonly hand = new Hand()
 
   get atHand(): number {
-    return this.#atHand.length
+    return this.hand.connections.length
   }
 
   /** A connection that is there already; it is released as any other. */
   takeAtHand(): PgConnection | undefined {
     for (;;) {
-      const connection = this.#atHand.pop()
+      const connection = this.hand.connections.pop()
       if (connection === undefined || connection.__knex__disposed === undefined) return connection
       // The pool finds out for itself, and makes room for another one.
       void super.releaseConnection(connection)
@@ -99,23 +105,23 @@ export class BoundedPostgresClient extends PostgresClient<PgConnection> {
   }
 
   override releaseConnection(connection: PgConnection): Promise<void> {
-    if (this.#isClosing || connection.__knex__disposed !== undefined || isWanted(this)) return super.releaseConnection(connection)
-    this.#atHand.push(connection)
-    this.#givingBack ??= setTimeout(() => this.#giveBack(), STORE_AT_HAND_MS).unref()
+    if (this.hand.isClosing || connection.__knex__disposed !== undefined || isWanted(this)) return super.releaseConnection(connection)
+    this.hand.connections.push(connection)
+    this.hand.givingBack ??= setTimeout(() => this.giveBack(), STORE_AT_HAND_MS).unref()
     return GIVEN_BACK
   }
 
   override async destroy(callback: unknown): Promise<void> {
-    this.#isClosing = true
-    this.#giveBack()
+    this.hand.isClosing = true
+    this.giveBack()
     await super.destroy(callback)
   }
 
   /** All of them: from the pool those go that were idle for long. */
-  #giveBack(): void {
-    clearTimeout(this.#givingBack)
-    this.#givingBack = undefined
-    for (const connection of this.#atHand.splice(0)) void super.releaseConnection(connection)
+  giveBack(): void {
+    clearTimeout(this.hand.givingBack)
+    this.hand.givingBack = undefined
+    for (const connection of this.hand.connections.splice(0)) void super.releaseConnection(connection)
   }
 
   override async _query(connection: PgConnection, query: QueryObject): Promise<QueryObject> {
