@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { afterEach } from '@jest/globals'
 import { type Clock, systemClock } from '../../../../src/ground/clock.ts'
 import { systemRandom } from '../../../../src/ground/random.ts'
 import { singleHeader } from '../../../../src/wire/http/header.ts'
@@ -42,7 +43,7 @@ export interface Opened {
   readonly whole: [path: string, inner: boolean][]
 }
 
-export async function open(
+async function open(
   answer: QuickConnectionNeeds['answer'] | undefined,
   more: { readonly handle?: Handle; readonly clock?: Clock; readonly tls?: TlsFiles; readonly connectionAgeMs?: number } = {},
 ): Promise<Opened> {
@@ -66,6 +67,20 @@ export async function open(
     answering,
   )
   return { server, quick, whole }
+}
+
+/** To open servers with; all of them, and what else is put beside them, are closed after each test of the file. */
+export function quickServers() {
+  const servers: { close(): unknown }[] = []
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()))
+  })
+  const opening: typeof open = async (...needs) => {
+    const opened = await open(...needs)
+    servers.push(opened.server)
+    return opened
+  }
+  return { open: opening, servers }
 }
 
 export async function turns(count: number): Promise<void> {

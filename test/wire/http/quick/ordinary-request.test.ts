@@ -1,17 +1,9 @@
 /** Requests answered before node's parser are understood as node's parser understands them. */
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { exchange, open as openQuick, quickEcho } from './conversation.ts'
+import { exchange, quickEcho, quickServers } from './conversation.ts'
 
-const servers: { close(): unknown }[] = []
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
-const open: typeof openQuick = async (...needs) => {
-  const opened = await openQuick(...needs)
-  servers.push(opened.server)
-  return opened
-}
+const { open } = quickServers()
 
 /** Without what is another one in each answer; header names are the same in any case. */
 const comparable = (text: string) =>

@@ -4,23 +4,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { systemClock } from '../../../../src/ground/clock.ts'
 import { HEADER_BYTES_MAX, QUICK_BODY_BYTES_MAX, QUICK_PATIENCE_MS } from '../../../../src/model/limits.ts'
 import type { PassedOn } from '../../../../src/wire/http/quick/passed-on.ts'
 import { QuickConnection } from '../../../../src/wire/http/quick/quick-connection.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
-import { answerOf, echo, exchange, exchangeOpen, open as openQuick, post, quickEcho, turns } from './conversation.ts'
+import { answerOf, echo, exchange, exchangeOpen, post, quickEcho, quickServers, turns } from './conversation.ts'
 
-const servers: { close(): unknown }[] = []
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
-const open: typeof openQuick = async (...needs) => {
-  const opened = await openQuick(...needs)
-  servers.push(opened.server)
-  return opened
-}
+const { open, servers } = quickServers()
 
 describe('a quick connection', () => {
   test('the answers of one packet come in the order of its requests, also where the first is waited for', async () => {
